@@ -1,0 +1,1 @@
+"""The executor: owns exceptions, playbooks, step state and the event log."""

@@ -1,0 +1,1 @@
+"""The matcher: which playbook fits this exception, and why?"""

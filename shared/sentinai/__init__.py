@@ -1,0 +1,1 @@
+"""What the matcher and the executor mean by the same words."""

@@ -1,0 +1,106 @@
+"""JSON as this API accepts it: strict, bounded, and with every number's value kept.
+
+Stricter than Python's parser where leniency would let two readers of one document see two things
+(duplicate keys, NaN, lone surrogates) or where a store could not keep it (NUL, numbers beyond a double).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any, NoReturn
+
+from sentinai.problems import MalformedJson
+
+MAX_DEPTH = 64
+_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+
+
+def loads(body: bytes) -> Any:
+    """Parse a request body or a document file.
+
+    Raises:
+        MalformedJson: the body is not UTF-8 or not JSON; is nested deeper than 64; has a key twice in one
+            object, NaN or Infinity, a number beyond a double's range, a NUL, or half a surrogate pair.
+    """
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedJson(f"The body is not UTF-8: byte {error.start} is out of place.") from error
+    _check_depth(text)
+    try:
+        document = _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        raise MalformedJson(f"{error.msg} at line {error.lineno}, column {error.colno}.") from error
+    except RecursionError as error:
+        raise MalformedJson(f"The body is nested deeper than {MAX_DEPTH}.") from error
+    except ValueError as error:
+        raise MalformedJson(f"A number is too long: {error}.") from error
+    if "\\u" in text:
+        _check_strings(document)
+    return document
+
+
+def dumps(document: Any) -> str:
+    """Compact JSON for the wire."""
+    return _ENCODER.encode(document)
+
+
+def _check_depth(text: str) -> None:
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return
+    depth = 0
+    for character in _STRINGS.sub("", text):
+        if character in "[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise MalformedJson(f"The body is nested deeper than {MAX_DEPTH}.")
+        elif character in "]}":
+            depth -= 1
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise MalformedJson(f"The key {twice!r} stands twice in one object; keep one of the two.")
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise MalformedJson(f"{name} is not JSON; leave the value out or use null.")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise MalformedJson(f"The number {text[:40]} is beyond the range of a double.")
+    return number
+
+
+def _check_strings(document: Any) -> None:
+    pending = [document]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            pending.extend(value)
+            pending.extend(value.values())
+        elif isinstance(value, list):
+            pending.extend(value)
+        elif isinstance(value, str):
+            _check_string(value)
+
+
+def _check_string(text: str) -> None:
+    if "\0" in text:
+        raise MalformedJson("A string has a NUL character, which cannot be stored; remove it.")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise MalformedJson("A string has half a surrogate pair, which is no character.") from error
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique_keys, parse_constant=_no_constant, parse_float=_finite)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
