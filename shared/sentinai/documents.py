@@ -17,7 +17,7 @@ import jsonschema_rs
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 from jsonschema.protocols import Validator
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from sentinai.clock import parse_time
@@ -29,7 +29,7 @@ _FORMATS = FormatChecker(formats=())
 
 @_FORMATS.checks("date-time", raises=ValueError)
 def _is_time(value: object) -> bool:
-    return not isinstance(value, str) or bool(parse_time(value)) and "T" in value.upper()
+    return not isinstance(value, str) or (bool(parse_time(value)) and "T" in value.upper())
 
 
 @_FORMATS.checks("uuid")
@@ -128,7 +128,8 @@ def _findings(errors: Iterable[ValidationError]) -> list[Finding]:
 def _explain(error: ValidationError) -> list[Finding]:
     pointer = "".join("/" + _escape(part) for part in error.absolute_path)
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
-        return [_unknown_key(pointer, key, error.schema) for key in _extra_keys(error)]
+        known = list(_schema_of(error).get("properties", {}))
+        return [_unknown_key(pointer, key, known) for key in error.instance if key not in known]
     if error.validator == "required":
         return [_missing_key(pointer, error)]
     if error.validator in ("anyOf", "oneOf") and error.context:
@@ -142,20 +143,19 @@ def _escape(part: object) -> str:
     return str(part).replace("~", "~0").replace("/", "~1")
 
 
-def _extra_keys(error: ValidationError) -> list[str]:
-    known = error.schema.get("properties", {})
-    return [key for key in error.instance if key not in known]
+def _schema_of(error: ValidationError) -> Mapping[str, Any]:
+    return error.schema if isinstance(error.schema, Mapping) else {}
 
 
-def _unknown_key(pointer: str, key: str, schema: Mapping[str, Any]) -> Finding:
-    known = list(schema.get("properties", {}))
+def _unknown_key(pointer: str, key: str, known: list[str]) -> Finding:
     near = difflib.get_close_matches(key, known, n=1)
     hint = f"Did you mean {near[0]!r}?" if near else f"Known here: {', '.join(known)}."
     return Finding(f"{pointer}/{_escape(key)}", "unknown_field", f"{key!r} is not known here.", hint)
 
 
 def _missing_key(pointer: str, error: ValidationError) -> Finding:
-    key = next(key for key in error.validator_value if f"'{key}'" in error.message.split(" is ")[0])
+    wanted: Any = error.validator_value
+    key = next(key for key in wanted if f"'{key}'" in error.message.split(" is ")[0])
     return Finding(f"{pointer}/{_escape(key)}", "required", f"{key!r} is required.", f"Add {key!r}.")
 
 
@@ -163,13 +163,19 @@ def _closest_branch(error: ValidationError) -> list[Finding]:
     branches: dict[Any, list[ValidationError]] = {}
     for inner in error.context or ():
         branches.setdefault(inner.schema_path[0], []).append(inner)
-    typed = [found for found in branches.values() if not any(e.validator == "type" and not e.path for e in found)]
+    typed = [
+        found for found in branches.values() if not any(e.validator == "type" and not e.path for e in found)
+    ]
     best = min(typed or branches.values(), key=len)
     return [finding for inner in best for finding in _explain(inner)]
 
 
+def _is_root_type(error: ValidationError) -> bool:
+    return error.validator == "type" and not error.path
+
+
 def _expected_type(error: ValidationError) -> str:
-    wanted = error.validator_value
+    wanted: Any = error.validator_value
     names = " or ".join(wanted) if isinstance(wanted, list) else str(wanted)
     return f"Expected {names}, got {_type_name(error.instance)}."
 
@@ -184,7 +190,7 @@ def _short(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "…"
 
 
-_WORDS = {
+_WORDS: dict[str, Any] = {
     "type": _expected_type,
     "enum": lambda e: f"{_short(e.instance)} is none of {', '.join(map(_short, e.validator_value))}.",
     "const": lambda e: f"Must be {_short(e.validator_value)}, not {_short(e.instance)}.",
@@ -198,7 +204,13 @@ _WORDS = {
     "maximum": lambda e: f"Must be at most {e.validator_value}, is {_short(e.instance)}.",
     "minProperties": lambda e: "Must name at least one thing.",
 }
-_CODES = {"type": "wrong_type", "enum": "not_allowed", "const": "not_allowed", "pattern": "wrong_format", "format": "wrong_format"}
+_CODES = {
+    "type": "wrong_type",
+    "enum": "not_allowed",
+    "const": "not_allowed",
+    "pattern": "wrong_format",
+    "format": "wrong_format",
+}
 
 
 def _from_fast(error: Any) -> Finding:

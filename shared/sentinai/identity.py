@@ -1,0 +1,189 @@
+"""Who calls: JSON Web Tokens in, an :class:`Identity` out; and as whom the caller may act.
+
+The algorithm is pinned by the settings, never taken from the token; expiry, audience and issuer are
+required. PyJWT does the cryptography.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import jwt
+
+from sentinai.problems import ActorMismatch, ExpiredToken, Forbidden, InvalidToken
+from sentinai.settings import Settings, SettingsError, read_key
+
+ACTOR_TYPES = ("human", "agent", "system")
+_INCLUDES = {
+    "viewer": {"viewer"},
+    "operator": {"viewer", "operator"},
+    "author": {"viewer", "author"},
+    "admin": {"viewer", "operator", "author", "admin"},
+}
+ROLES = tuple(_INCLUDES)
+LEAST_KEY_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The caller, as the token says: never as a body says."""
+
+    subject: str
+    tenant_id: str
+    roles: frozenset[str]
+    actor_type: str
+    may_act_for: frozenset[str] = frozenset()
+    token_id: str | None = None
+    expires_at: float = 0.0
+
+    def has(self, role: str) -> bool:
+        """Whether one of the caller's roles is ``role`` or includes it."""
+        return any(role in _INCLUDES.get(own, ()) for own in self.roles)
+
+    def require(self, role: str) -> None:
+        """Insist on a role.
+
+        Raises:
+            Forbidden: the caller has none that includes it.
+        """
+        if not self.has(role):
+            own = ", ".join(sorted(self.roles)) or "no role"
+            raise Forbidden(f"This needs the role {role}; the token has {own}.")
+
+    def require_actor(self, actor_type: str, actor_id: str) -> None:
+        """Insist that the caller may act as the named actor: itself, or one it ``may_act_for``.
+
+        Raises:
+            ActorMismatch: it may not.
+        """
+        if actor_type in self.may_act_for or (actor_type, actor_id) == (self.actor_type, self.subject):
+            return
+        raise ActorMismatch(
+            f"The token is {self.actor_type} {self.subject!r} and may not act as {actor_type} {actor_id!r}."
+        )
+
+
+class TokenVerifier:
+    """Verifies tokens by the key in the settings; a service without one does not start."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._keys = _verification_keys(settings)
+        self._decode = lru_cache(maxsize=4096)(self._decode_uncached)
+
+    def verify(self, token: str, now: float | None = None) -> Identity:
+        """The identity that a compact JWT stands for. ``now`` is in seconds since the epoch.
+
+        Raises:
+            ExpiredToken: its time is over. InvalidToken: anything else is wrong with it.
+        """
+        identity = self._decode(token)
+        if identity.expires_at <= (time.time() if now is None else now):
+            raise ExpiredToken("The token has expired; get a new one.")
+        return identity
+
+    def _decode_uncached(self, token: str) -> Identity:
+        try:
+            claims = jwt.decode(
+                token,
+                self._key_for(token),
+                algorithms=[self._settings.jwt_algorithm],
+                audience=self._settings.jwt_audience,
+                issuer=self._settings.jwt_issuer,
+                options={"require": ["exp", "aud", "iss", "sub"], "verify_exp": False},
+            )
+        except (jwt.InvalidTokenError, ValueError) as error:
+            raise InvalidToken(f"The token is not acceptable: {error}.") from error
+        return _identity(claims)
+
+    def _key_for(self, token: str) -> Any:
+        if len(self._keys) == 1:
+            return next(iter(self._keys.values()))
+        kid = jwt.get_unverified_header(token).get("kid")
+        if kid not in self._keys:
+            raise InvalidToken("The token's key id is not one of ours.")
+        return self._keys[kid]
+
+
+def mint_token(
+    settings: Settings,
+    *,
+    subject: str,
+    tenant_id: str,
+    roles: Iterable[str],
+    actor_type: str = "human",
+    may_act_for: Iterable[str] = (),
+    lifetime_seconds: float = 3600,
+    now: float | None = None,
+    **claims: Any,
+) -> str:
+    """Sign a token with the local key (HS256), or the private key (RS256, ES256).
+
+    Raises:
+        SettingsError: no signing key is set.
+    """
+    issued = time.time() if now is None else now
+    payload = {
+        "sub": subject,
+        "tenant_id": tenant_id,
+        "roles": sorted(roles),
+        "actor_type": actor_type,
+        "may_act_for": sorted(may_act_for),
+        "iss": settings.jwt_issuer,
+        "aud": settings.jwt_audience,
+        "iat": int(issued),
+        "exp": int(issued + lifetime_seconds),
+        **claims,
+    }
+    return jwt.encode(payload, _signing_key(settings), algorithm=settings.jwt_algorithm)
+
+
+def _signing_key(settings: Settings) -> str:
+    key = read_key(settings.jwt_key_file, "SENTINAI_JWT_KEY_FILE")
+    if settings.jwt_algorithm == "HS256" and len(key.encode()) < LEAST_KEY_BYTES:
+        raise SettingsError(f"SENTINAI_JWT_KEY_FILE: a shared key needs at least {LEAST_KEY_BYTES} bytes")
+    return key
+
+
+def _verification_keys(settings: Settings) -> Mapping[str | None, Any]:
+    if settings.jwt_algorithm == "HS256":
+        return {None: _signing_key(settings)}
+    content = read_key(settings.jwt_public_key_file, "SENTINAI_JWT_PUBLIC_KEY_FILE")
+    if not content.startswith("{"):
+        return {None: content}
+    try:
+        keys = jwt.PyJWKSet.from_dict(json.loads(content)).keys
+    except (ValueError, jwt.PyJWTError) as error:
+        raise SettingsError(f"SENTINAI_JWT_PUBLIC_KEY_FILE: not a JWKS ({error})") from error
+    return {key.key_id: key.key for key in keys}
+
+
+def _identity(claims: Mapping[str, Any]) -> Identity:
+    tenant, roles = claims.get("tenant_id"), claims.get("roles", [])
+    actor_type, acts_for = claims.get("actor_type"), claims.get("may_act_for", [])
+    if not isinstance(claims["sub"], str) or not claims["sub"]:
+        raise InvalidToken("The token's sub must be a non-empty string.")
+    if not isinstance(tenant, str) or not tenant:
+        raise InvalidToken("The token lacks the claim tenant_id.")
+    if not _are_words(roles) or not _are_words(acts_for):
+        raise InvalidToken("The token's roles and may_act_for must be lists of strings.")
+    if actor_type not in ACTOR_TYPES:
+        raise InvalidToken(f"The token's actor_type must be one of {', '.join(ACTOR_TYPES)}.")
+    return Identity(
+        subject=claims["sub"],
+        tenant_id=tenant,
+        roles=frozenset(roles),
+        actor_type=str(actor_type),
+        may_act_for=frozenset(acts_for) & set(ACTOR_TYPES),
+        token_id=claims.get("jti"),
+        expires_at=float(claims["exp"]),
+    )
+
+
+def _are_words(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(word, str) for word in value)
