@@ -1,0 +1,68 @@
+# What a person types. `make` alone lists it; each command installs what it needs first.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+UV_COMPILE := $(BIN)/uv pip compile pyproject.toml --group build --universal --generate-hashes --no-annotate \
+  --custom-compile-command "make lock" --quiet
+
+# Give PYTEST_ARGS="tests/unit -k guard" to run some of the tests, TEST_PROCESSES=0 to run them in one process.
+PYTEST_ARGS ?=
+TEST_PROCESSES ?= logical
+UPGRADE ?=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test test-all lint format bench lock clean
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: $(VENV)/.runtime ## Start matcher, executor and worker with demo data; Ctrl-C stops them
+	@exec $(BIN)/python deploy/run.py
+
+test: $(VENV)/.dev ## Run the tests, on SQLite and PostgreSQL and in a browser (all but the long ones)
+	@$(BIN)/python -m tests.support.browser
+	$(BIN)/python -m pytest --numprocesses=$(TEST_PROCESSES) --maxprocesses=8 -m "not slow" $(PYTEST_ARGS)
+
+test-all: $(VENV)/.dev ## Run every test, the long ones too
+	@$(BIN)/python -m tests.support.browser
+	$(BIN)/python -m pytest --numprocesses=$(TEST_PROCESSES) --maxprocesses=8 $(PYTEST_ARGS)
+
+lint: $(VENV)/.dev ## Check style, format, types and which way imports run
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## Format the code and mend what ruff can mend
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev ## Run the benchmarks and print their table
+	$(BIN)/python tests/benchmarks/run.py
+
+lock: $(BIN)/python ## Write the lock files anew; UPGRADE=1 takes the newest versions
+	$(PIP) install --quiet uv
+	$(UV_COMPILE) --extra dev $(if $(UPGRADE),--upgrade) --output-file requirements-dev.lock
+	$(UV_COMPILE) --constraint requirements-dev.lock --upgrade --output-file requirements.lock
+	$(PIP) uninstall --quiet --yes uv
+
+clean: ## Remove what was installed and built; var/ with its data stays
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@sh deploy/create-venv.sh $(VENV)
+
+$(VENV)/.runtime: requirements.lock pyproject.toml | $(BIN)/python
+	@echo "Installing what the services need ..."
+	@$(PIP) install --quiet --require-hashes --requirement requirements.lock
+	@$(PIP) install --quiet --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(BIN)/python
+	@echo "Installing what the tests and checks need ..."
+	@$(PIP) install --quiet --require-hashes --requirement requirements-dev.lock
+	@$(PIP) install --quiet --no-build-isolation --no-deps --editable .
+	@touch $@ $(VENV)/.runtime

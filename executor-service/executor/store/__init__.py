@@ -1,0 +1,1 @@
+"""What the executor keeps: tables, queries, migrations; nothing above it knows SQL."""

@@ -1,0 +1,153 @@
+"""The tables of what changes: exceptions, their event log, the outbox, used sign-in links."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from sentinai.tables import Base, RowId, TenantOwned
+
+_FINISHING = "event_type IN ('PlaybookStepCompleted', 'PlaybookStepSkipped')"
+_STATUSES = "status IN ('open', 'analyzing', 'pending_review', 'escalated', 'resolved')"
+
+
+class ExceptionRow(TenantOwned, Base):
+    """An exception as it stands; the fold of its events, with the matcher's answer kept beside it.
+
+    ``event_seq`` and ``event_hash`` are the end of its event chain: appending reads no events, and a log
+    that was cut short is noticed.
+    """
+
+    __tablename__ = "exception"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id"], ["tenant.tenant_id"]),
+        ForeignKeyConstraint(
+            ["tenant_id", "current_playbook_id"],
+            ["playbook.tenant_id", "playbook.playbook_id"],
+            name="fk_exception_current_playbook",
+        ),
+        CheckConstraint(_STATUSES, name="status"),
+        Index("ix_exception_created", "tenant_id", "created_at", "exception_id"),
+        Index("ix_exception_deadline", "tenant_id", "sla_deadline", "exception_id"),
+        Index("ix_exception_playbook", "tenant_id", "current_playbook_id"),
+        Index(
+            "ix_exception_due",
+            "tenant_id",
+            "valid_until",
+            sqlite_where=text("valid_until IS NOT NULL"),
+            postgresql_where=text("valid_until IS NOT NULL"),
+        ),
+    )
+
+    exception_id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    domain: Mapped[str] = mapped_column(String(128))
+    exception_type: Mapped[str] = mapped_column(String(256))
+    severity: Mapped[str | None] = mapped_column(String(16))
+    status: Mapped[str] = mapped_column(String(32))
+    source_system: Mapped[str | None] = mapped_column(String(256))
+    entity: Mapped[str | None] = mapped_column(String(512))
+    amount: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
+    owner_kind: Mapped[str | None] = mapped_column(String(16))
+    owner_id: Mapped[str | None] = mapped_column(String(128))
+    sla_deadline: Mapped[datetime | None]
+    normalized_context: Mapped[dict[str, Any]]
+    current_playbook_id: Mapped[int | None] = mapped_column(RowId)
+    current_step: Mapped[int | None]
+    playbook_run: Mapped[int] = mapped_column(default=0)
+    recommendation: Mapped[dict[str, Any] | None]
+    valid_until: Mapped[datetime | None]
+    row_version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    resolved_at: Mapped[datetime | None]
+    event_seq: Mapped[int] = mapped_column(default=0)
+    event_hash: Mapped[str] = mapped_column(String(64))
+
+
+class ExceptionEventRow(TenantOwned, Base):
+    """One entry of an exception's log. Triggers refuse UPDATE and DELETE.
+
+    The unique index over the finishing events is what makes a step happen once: whoever comes second
+    cannot commit.
+    """
+
+    __tablename__ = "exception_event"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "exception_id"], ["exception.tenant_id", "exception.exception_id"]
+        ),
+        UniqueConstraint("event_id"),
+        Index(
+            "uq_exception_event_finished_step",
+            "tenant_id",
+            "exception_id",
+            "run",
+            "step_order",
+            unique=True,
+            sqlite_where=text(_FINISHING),
+            postgresql_where=text(_FINISHING),
+        ),
+        Index("ix_exception_event_run", "tenant_id", "exception_id", "run", "event_type"),
+        Index("ix_exception_event_type", "tenant_id", "event_type", "created_at"),
+    )
+
+    exception_id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    seq: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    event_id: Mapped[str] = mapped_column(String(36))
+    event_type: Mapped[str] = mapped_column(String(64))
+    actor_type: Mapped[str] = mapped_column(String(16))
+    actor_id: Mapped[str] = mapped_column(String(128))
+    payload: Mapped[dict[str, Any]]
+    run: Mapped[int | None]
+    step_order: Mapped[int | None]
+    created_at: Mapped[datetime]
+    prev_hash: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
+
+
+class OutboxRow(TenantOwned, Base):
+    """Something to be delivered, at least once; written with the events that asked for it."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "exception_id"], ["exception.tenant_id", "exception.exception_id"]
+        ),
+        CheckConstraint("status IN ('pending', 'delivered', 'failed')", name="status"),
+        UniqueConstraint("tenant_id", "idempotency_key"),
+        Index("ix_outbox_due", "tenant_id", "status", "next_attempt_at"),
+    )
+
+    outbox_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    exception_id: Mapped[str] = mapped_column(String(128))
+    kind: Mapped[str] = mapped_column(String(32))
+    payload: Mapped[dict[str, Any]]
+    idempotency_key: Mapped[str] = mapped_column(String(256))
+    status: Mapped[str] = mapped_column(String(16), default="pending")
+    attempts: Mapped[int] = mapped_column(default=0)
+    next_attempt_at: Mapped[datetime]
+    last_error: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime]
+    delivered_at: Mapped[datetime | None]
+
+
+class UsedTokenRow(TenantOwned, Base):
+    """A sign-in link that was used; it works once."""
+
+    __tablename__ = "used_token"
+
+    token_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    expires_at: Mapped[datetime]

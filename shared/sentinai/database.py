@@ -1,0 +1,197 @@
+"""The database behind sessions that belong to one tenant.
+
+A tenant session adds the tenant filter to every statement itself and refuses statements it cannot fence,
+so a query that forgets the tenant still sees only its own rows. On PostgreSQL row-level security stands
+behind it, with the tenant set per transaction.
+
+Transactions are short. A write takes its lock at once (``BEGIN IMMEDIATE`` on SQLite, row locks on
+PostgreSQL) and is tried again when the database reports a serialization failure (SQLSTATE 40001) or a
+deadlock (40P01).
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
+
+from sentinai.problems import DatabaseUnavailable
+from sentinai.settings import Settings
+from sentinai.tables import TenantOwned
+
+T = TypeVar("T")
+ACROSS_TENANTS = "sentinai_across_tenants"
+_WRITES = "sentinai_writes"
+_ATTEMPTS = 6
+_RETRIED_STATES = ("40001", "40P01")
+
+
+class FenceError(RuntimeError):
+    """A statement was about to leave its tenant: a fault of ours, never of the caller."""
+
+
+class Database:
+    """One database, used by one process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.engine = _create_engine(settings)
+        self.dialect = self.engine.dialect.name
+
+    @contextmanager
+    def read(self, tenant_id: str) -> Iterator[Session]:
+        """A session that only reads, of one tenant.
+
+        Raises:
+            DatabaseUnavailable: the database is away or stays locked.
+        """
+        with _translate_faults(), Session(self.engine) as session:
+            _bind(session, tenant_id, writes=False)
+            yield session
+
+    def write(self, tenant_id: str, work: Callable[[Session], T]) -> T:
+        """Run ``work`` in one transaction of one tenant; all of it is committed or nothing is.
+
+        ``work`` may run more than once, so it must have no effect but on its session.
+
+        Raises:
+            DatabaseUnavailable: the database is away, stays locked, or keeps refusing to serialize.
+        """
+        with _translate_faults():
+            for attempt in range(1, _ATTEMPTS + 1):
+                try:
+                    with Session(self.engine, expire_on_commit=False) as session, session.begin():
+                        _bind(session, tenant_id, writes=True)
+                        return work(session)
+                except DBAPIError as error:
+                    if attempt == _ATTEMPTS or sqlstate(error) not in _RETRIED_STATES:
+                        raise
+                    time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - jitter, not a secret
+            raise AssertionError("the last attempt returns or raises")
+
+    @contextmanager
+    def plain(self) -> Iterator[Connection]:
+        """A bare connection for what belongs to no tenant: readiness, the list of tenants, shared packs.
+
+        Raises:
+            DatabaseUnavailable: the database is away or stays locked.
+        """
+        with _translate_faults(), self.engine.connect() as connection:
+            yield connection
+
+    def check(self) -> str:
+        """``"ok"``, or why the database cannot be used now."""
+        try:
+            with self.plain() as connection:
+                connection.execute(text("SELECT 1"))
+        except DatabaseUnavailable as problem:
+            return problem.detail
+        return "ok"
+
+
+def sqlstate(error: DBAPIError) -> str | None:
+    """The SQLSTATE of a PostgreSQL error, if it has one."""
+    return getattr(error.orig, "sqlstate", None)
+
+
+def _create_engine(settings: Settings) -> Engine:
+    url = make_url(settings.database_url)
+    options: dict[str, Any] = {
+        "pool_size": settings.database_pool_size,
+        "max_overflow": 0,
+        "pool_timeout": settings.database_timeout_seconds,
+    }
+    if url.get_backend_name() == "sqlite":
+        if url.database:
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(url, connect_args={"timeout": settings.database_timeout_seconds}, **options)
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    milliseconds = int(settings.database_timeout_seconds * 1000)
+    connect_args = {
+        "connect_timeout": max(1, round(settings.database_timeout_seconds)),
+        "options": f"-c lock_timeout={milliseconds} -c statement_timeout={milliseconds * 6}",
+    }
+    return create_engine(url, connect_args=connect_args, pool_pre_ping=True, **options)
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # Python's own transaction control would start writes late, as readers; BEGIN is ours (see _begin_sqlite).
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _bind(session: Session, tenant_id: str, *, writes: bool) -> None:
+    session.info["tenant_id"] = tenant_id
+    connection = session.connection(execution_options={_WRITES: writes})
+    if connection.dialect.name == "postgresql":
+        connection.execute(
+            text("SELECT set_config('sentinai.tenant_id', :tenant_id, true)"), {"tenant_id": tenant_id}
+        )
+
+
+@event.listens_for(Session, "do_orm_execute")
+def _fence(state: ORMExecuteState) -> None:
+    """Bind every statement of a tenant session to its tenant, or refuse it."""
+    if state.execution_options.get(ACROSS_TENANTS):
+        return
+    tenant_id = state.session.info.get("tenant_id")
+    if tenant_id is None or not state.is_orm_statement:
+        raise FenceError("only ORM statements of a tenant session can be fenced")
+    if state.is_insert:
+        _check_inserted(state, tenant_id)
+        return
+    state.statement = state.statement.options(
+        with_loader_criteria(
+            TenantOwned,
+            lambda table: table.tenant_id == tenant_id,
+            include_aliases=True,
+            propagate_to_loaders=True,
+        )
+    )
+
+
+def _check_inserted(state: ORMExecuteState, tenant_id: str) -> None:
+    mapper = state.bind_mapper
+    if mapper is None or not issubclass(mapper.class_, TenantOwned):
+        return
+    given = state.parameters
+    rows = given if isinstance(given, list) else [given]
+    if any(not row or row.get("tenant_id") != tenant_id for row in rows):
+        raise FenceError("a row of another tenant was about to be inserted")
+
+
+@contextmanager
+def _translate_faults() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        raise DatabaseUnavailable(f"The database did not serve: {_reason(error)}.", retry_after=1) from error
+    except DBAPIError as error:
+        if error.connection_invalidated or sqlstate(error) in _RETRIED_STATES:
+            raise DatabaseUnavailable(
+                f"The database did not serve: {_reason(error)}.", retry_after=1
+            ) from error
+        raise
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    origin = getattr(error, "orig", None) or error
+    return str(origin).strip().splitlines()[0][:200].rstrip(".")

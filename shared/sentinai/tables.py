@@ -1,0 +1,163 @@
+"""The catalogue's tables: tenants, packs, playbooks and their steps. The executor writes, the matcher reads.
+
+Tables are keyed by tenant first; every foreign key carries the tenant, so a row cannot point across.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Dialect,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant to the microsecond; aware and in UTC on both databases."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """SQLite keeps no offset, so the value goes in as UTC."""
+        if value is None:
+            return None
+        instant = value.astimezone(UTC)
+        return instant.replace(tzinfo=None) if dialect.name == "sqlite" else instant
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """It comes back aware."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+RowId = BigInteger().with_variant(Integer, "sqlite")
+"""Row numbers; SQLite counts by itself only in a column declared INTEGER."""
+
+
+class Base(DeclarativeBase):
+    """All tables of the product, with named constraints."""
+
+    metadata = MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(referred_table_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own protocol
+        datetime: UtcDateTime,
+        # JSON text, not binary: numbers come back as they were written, so hashes stay true.
+        dict[str, Any]: JSON(none_as_null=True),
+    }
+
+
+class TenantOwned:
+    """Mixed into every table whose rows belong to one tenant; the session's fence looks for it."""
+
+    tenant_id: Mapped[str] = mapped_column(String(128), primary_key=True)
+
+
+class TenantRow(TenantOwned, Base):
+    """A tenant, and the revision of its catalogue: raised by every change to playbooks or packs."""
+
+    __tablename__ = "tenant"
+
+    name: Mapped[str] = mapped_column(String(256))
+    status: Mapped[str] = mapped_column(String(16), default="active")
+    catalogue_revision: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class DomainPackRow(Base):
+    """A version of a Domain Pack; shared by tenants, the newest counts."""
+
+    __tablename__ = "domain_pack"
+
+    domain: Mapped[str] = mapped_column(String(128), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    pack: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+
+
+class PolicyPackRow(TenantOwned, Base):
+    """A version of a tenant's Policy Pack; the newest counts."""
+
+    __tablename__ = "policy_pack"
+    __table_args__ = (ForeignKeyConstraint(["tenant_id"], ["tenant.tenant_id"]),)
+
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    pack: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+
+
+class PlaybookRow(TenantOwned, Base):
+    """A published version of a playbook; immutable but for retiring."""
+
+    __tablename__ = "playbook"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id"], ["tenant.tenant_id"]),
+        UniqueConstraint("tenant_id", "playbook_id"),
+        UniqueConstraint("tenant_id", "name", "version"),
+        CheckConstraint("status IN ('active', 'retired')", name="status"),
+        Index("ix_playbook_tenant_id_status", "tenant_id", "status"),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(String(128))
+    playbook_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
+    name: Mapped[str] = mapped_column(String(256))
+    version: Mapped[int]
+    description: Mapped[str | None] = mapped_column(Text)
+    conditions: Mapped[dict[str, Any]]
+    on_completion: Mapped[dict[str, Any] | None]
+    status: Mapped[str] = mapped_column(String(16), default="active")
+    created_at: Mapped[datetime]
+
+
+class PlaybookStepRow(TenantOwned, Base):
+    """One step of a playbook version."""
+
+    __tablename__ = "playbook_step"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "playbook_id"], ["playbook.tenant_id", "playbook.playbook_id"]),
+        UniqueConstraint("tenant_id", "playbook_id", "step_order"),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(String(128))
+    step_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
+    playbook_id: Mapped[int] = mapped_column(RowId)
+    step_order: Mapped[int]
+    name: Mapped[str] = mapped_column(String(256))
+    action_type: Mapped[str] = mapped_column(String(32))
+    params: Mapped[dict[str, Any]]
+    requires_approval: Mapped[bool]
+    created_at: Mapped[datetime]
+
+
+__all__ = [
+    "Base",
+    "DomainPackRow",
+    "PlaybookRow",
+    "PlaybookStepRow",
+    "PolicyPackRow",
+    "RowId",
+    "TenantOwned",
+    "TenantRow",
+    "UtcDateTime",
+]

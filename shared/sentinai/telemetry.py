@@ -1,0 +1,69 @@
+"""Logs as JSON lines and metrics for Prometheus; one place for the names of both.
+
+Logs carry request, tenant and actor ids, never tokens or bodies. Under several worker processes the
+metrics are kept in files (``PROMETHEUS_MULTIPROC_DIR``) and summed when they are read.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import Any
+
+import structlog
+from prometheus_client import REGISTRY as PROCESS_REGISTRY
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+REQUESTS = Histogram(
+    "sentinai_request_seconds",
+    "Time to answer a request",
+    ["service", "operation", "status"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25),
+)
+MATCHES = Counter("sentinai_matches_total", "Match answers by outcome", ["outcome"])
+CANDIDATES = Histogram(
+    "sentinai_match_candidates", "Playbooks considered per match", buckets=(1, 10, 100, 1e3, 1e4, 1e5)
+)
+EVALUATION_ERRORS = Counter("sentinai_evaluation_errors_total", "Conditions that raised while evaluated")
+CATALOGUE_LOADS = Counter(
+    "sentinai_catalogue_requests_total", "Catalogue look-ups by cache outcome", ["cache"]
+)
+MATCHER_CALLS = Counter("sentinai_matcher_calls_total", "Calls of the executor to the matcher", ["outcome"])
+OUTCOMES = Counter("sentinai_step_outcomes_total", "Step calls by outcome", ["action_type", "outcome"])
+OUTBOX_DEPTH = Gauge("sentinai_outbox_pending", "Outbox entries waiting", multiprocess_mode="mostrecent")
+DUE_RECALCULATIONS = Gauge(
+    "sentinai_due_recalculations", "Exceptions whose recommendation is due", multiprocess_mode="mostrecent"
+)
+
+
+def configure_logging(service: str, level: str) -> None:
+    """Send structured logs of this process to standard error, one JSON object a line."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(service=service)
+
+
+def logger(name: str) -> Any:
+    """A structured logger; events are short snake_case names, the rest goes into fields."""
+    return structlog.get_logger(logger=name)
+
+
+def metrics_page() -> bytes:
+    """The metrics of all worker processes of this service, in Prometheus' text format."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest(PROCESS_REGISTRY)
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)
