@@ -72,7 +72,7 @@ class Base(DeclarativeBase):
 class TenantOwned:
     """Mixed into every table whose rows belong to one tenant; the session's fence looks for it."""
 
-    tenant_id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(String(128), primary_key=True, sort_order=-1)
 
 
 class TenantRow(TenantOwned, Base):
@@ -119,7 +119,7 @@ class PlaybookRow(TenantOwned, Base):
         Index("ix_playbook_tenant_id_status", "tenant_id", "status"),
     )
 
-    tenant_id: Mapped[str] = mapped_column(String(128))
+    tenant_id: Mapped[str] = mapped_column(String(128), sort_order=-1)
     playbook_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
     name: Mapped[str] = mapped_column(String(256))
     version: Mapped[int]
@@ -139,7 +139,7 @@ class PlaybookStepRow(TenantOwned, Base):
         UniqueConstraint("tenant_id", "playbook_id", "step_order"),
     )
 
-    tenant_id: Mapped[str] = mapped_column(String(128))
+    tenant_id: Mapped[str] = mapped_column(String(128), sort_order=-1)
     step_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
     playbook_id: Mapped[int] = mapped_column(RowId)
     step_order: Mapped[int]

@@ -34,7 +34,9 @@ def state(database: Database) -> str:
             found = MigrationContext.configure(connection).get_current_revision()
     except DatabaseUnavailable as problem:
         return problem.detail
-    return "ok" if found == wanted else f"the database is at revision {found}, the code wants {wanted}; run: executor migrate"
+    if found == wanted:
+        return "ok"
+    return f"the database is at revision {found}, the code wants {wanted}; run: executor migrate"
 
 
 def _config(connection: Connection) -> Config:
