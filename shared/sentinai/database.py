@@ -33,6 +33,9 @@ ACROSS_TENANTS = "sentinai_across_tenants"
 _WRITES = "sentinai_writes"
 _ATTEMPTS = 6
 _RETRIED_STATES = ("40001", "40P01")
+_UNIQUE_VIOLATION = "23505"
+_UNDEFINED_TABLE = "42P01"
+_SQLITE_TAKEN = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
 
 
 class FenceError(RuntimeError):
@@ -60,7 +63,8 @@ class Database:
     def write(self, tenant_id: str, work: Callable[[Session], T]) -> T:
         """Run ``work`` in one transaction of one tenant; all of it is committed or nothing is.
 
-        ``work`` may run more than once, so it must have no effect but on its session.
+        ``work`` may run more than once, so it must have no effect but on its session. It is run again, too,
+        when a unique constraint says that another transaction was first: it then sees what that one did.
 
         Raises:
             DatabaseUnavailable: the database is away, stays locked, or keeps refusing to serialize.
@@ -72,7 +76,7 @@ class Database:
                         _bind(session, tenant_id, writes=True)
                         return work(session)
                 except DBAPIError as error:
-                    if attempt == _ATTEMPTS or sqlstate(error) not in _RETRIED_STATES:
+                    if attempt == _ATTEMPTS or not _worth_another_try(error):
                         raise
                     time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - jitter, not a secret
             raise AssertionError("the last attempt returns or raises")
@@ -100,6 +104,11 @@ class Database:
 def sqlstate(error: DBAPIError) -> str | None:
     """The SQLSTATE of a PostgreSQL error, if it has one."""
     return getattr(error.orig, "sqlstate", None)
+
+
+def _worth_another_try(error: DBAPIError) -> bool:
+    taken = getattr(error.orig, "sqlite_errorname", "") in _SQLITE_TAKEN
+    return taken or sqlstate(error) in (*_RETRIED_STATES, _UNIQUE_VIOLATION)
 
 
 def _create_engine(settings: Settings) -> Engine:
@@ -147,6 +156,15 @@ def _bind(session: Session, tenant_id: str, *, writes: bool) -> None:
         )
 
 
+def leave_tenant(session: Session) -> None:
+    """Let the rest of a transaction reach the rows that every tenant shares (statements must say so too)."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(
+            text("SELECT set_config('sentinai.tenant_id', '', true)"),
+            execution_options={ACROSS_TENANTS: True},
+        )
+
+
 @event.listens_for(Session, "do_orm_execute")
 def _fence(state: ORMExecuteState) -> None:
     """Bind every statement of a tenant session to its tenant, or refuse it."""
@@ -178,6 +196,14 @@ def _check_inserted(state: ORMExecuteState, tenant_id: str) -> None:
         raise FenceError("a row of another tenant was about to be inserted")
 
 
+@event.listens_for(Session, "before_flush")
+def _check_added(session: Session, _context: object, _instances: object) -> None:
+    tenant_id = session.info.get("tenant_id")
+    for row in (*session.new, *session.dirty, *session.deleted):
+        if isinstance(row, TenantOwned) and row.tenant_id != tenant_id:
+            raise FenceError("a row of another tenant was about to be written")
+
+
 @contextmanager
 def _translate_faults() -> Iterator[None]:
     try:
@@ -185,7 +211,7 @@ def _translate_faults() -> Iterator[None]:
     except (OperationalError, InterfaceError, PoolTimeout) as error:
         raise DatabaseUnavailable(f"The database did not serve: {_reason(error)}.", retry_after=1) from error
     except DBAPIError as error:
-        if error.connection_invalidated or sqlstate(error) in _RETRIED_STATES:
+        if error.connection_invalidated or sqlstate(error) in (*_RETRIED_STATES, _UNDEFINED_TABLE):
             raise DatabaseUnavailable(
                 f"The database did not serve: {_reason(error)}.", retry_after=1
             ) from error

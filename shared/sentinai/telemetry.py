@@ -31,7 +31,7 @@ CATALOGUE_LOADS = Counter(
     "sentinai_catalogue_requests_total", "Catalogue look-ups by cache outcome", ["cache"]
 )
 MATCHER_CALLS = Counter("sentinai_matcher_calls_total", "Calls of the executor to the matcher", ["outcome"])
-OUTCOMES = Counter("sentinai_step_outcomes_total", "Step calls by outcome", ["action_type", "outcome"])
+OUTCOMES = Counter("sentinai_step_outcomes_total", "Step calls by outcome", ["mode", "outcome"])
 OUTBOX_DEPTH = Gauge("sentinai_outbox_pending", "Outbox entries waiting", multiprocess_mode="mostrecent")
 DUE_RECALCULATIONS = Gauge(
     "sentinai_due_recalculations", "Exceptions whose recommendation is due", multiprocess_mode="mostrecent"

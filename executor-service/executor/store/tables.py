@@ -20,7 +20,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from sentinai.tables import Base, RowId, TenantOwned
 
-_FINISHING = "event_type IN ('PlaybookStepCompleted', 'PlaybookStepSkipped')"
+FINISHING_EVENTS = ("PlaybookStepCompleted", "PlaybookStepSkipped")
+_FINISHING = f"event_type IN {FINISHING_EVENTS}"
 _STATUSES = "status IN ('open', 'analyzing', 'pending_review', 'escalated', 'resolved')"
 
 

@@ -1,0 +1,98 @@
+"""The Feedback agent: sums up a run when its playbook completes or the exception is resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from executor.execution.draft import Draft
+from executor.execution.model import Actor, Event, NewEvent
+from executor.execution.situation import FINISHING, Situation
+from sentinai.clock import format_optional_time, format_time
+
+AGENT = Actor("agent", "feedback-agent", None)
+
+
+def capture(draft: Draft, situation: Situation, trigger: str) -> NewEvent:
+    """The event that says what was done, by whom, how long it took, and whether the SLA was kept.
+
+    ``trigger`` is ``playbook_completed`` or ``resolved``. A step's seconds count from the step before it,
+    the first one's from the start, so that they add up to the run's.
+    """
+    playbook, deadline = situation.playbook, draft.record.sla_deadline
+    done = [*_earlier(situation.run_events), *_now(draft)]
+    started_at = done[0][1] if done else None
+    steps = _steps(done)
+    return NewEvent(
+        "FeedbackCaptured",
+        {
+            "trigger": trigger,
+            "playbook_id": playbook.playbook_id if playbook else None,
+            "playbook_name": playbook.name if playbook else None,
+            "playbook_version": playbook.version if playbook else None,
+            "run": draft.record.playbook_run,
+            "steps_total": len(playbook.steps) if playbook else 0,
+            "steps_completed": sum(step["outcome"] == "completed" for step in steps),
+            "steps_skipped": sum(step["outcome"] == "skipped" for step in steps),
+            "steps": steps,
+            "started_at": format_optional_time(started_at),
+            "finished_at": format_time(draft.now),
+            "duration_seconds": (draft.now - started_at).total_seconds() if started_at else None,
+            "actors": _actors(steps),
+            "sla_deadline": format_optional_time(deadline),
+            "sla_kept": None if deadline is None else draft.now <= deadline,
+            "summary": summarise(steps, len(playbook.steps) if playbook else 0, deadline, draft.now),
+        },
+        run=draft.record.playbook_run or None,
+    )
+
+
+def summarise(steps: Sequence[dict[str, Any]], total: int, deadline: datetime | None, now: datetime) -> str:
+    """One sentence for people. This is the port where another summary could come from; it stays a function."""
+    skipped = sum(step["outcome"] == "skipped" for step in steps)
+    sla = "" if deadline is None else " within the SLA" if now <= deadline else " after the SLA deadline"
+    return f"{len(steps) - skipped} of {total} steps completed, {skipped} skipped{sla}."
+
+
+_Done = tuple[str, datetime, dict[str, Any]]
+
+
+def _earlier(events: Sequence[Event]) -> list[_Done]:
+    kept = ("PlaybookStarted", *FINISHING)
+    return [(e.event_type, e.created_at, dict(e.payload)) for e in events if e.event_type in kept]
+
+
+def _now(draft: Draft) -> list[_Done]:
+    kept = ("PlaybookStarted", *FINISHING)
+    events = (each.event for each in draft.emitted)
+    return [(e.event_type, draft.now, dict(e.payload)) for e in events if e.event_type in kept]
+
+
+def _steps(done: Sequence[_Done]) -> list[dict[str, Any]]:
+    steps = []
+    for (_, before, _), (event_type, at, payload) in zip(done, done[1:], strict=False):
+        steps.append(
+            {
+                "step_order": payload["step_order"],
+                "step_name": payload["step_name"],
+                "outcome": "skipped" if event_type == "PlaybookStepSkipped" else "completed",
+                "mode": payload["mode"],
+                "actor_type": payload["actor_type"],
+                "actor_id": payload["actor_id"],
+                "finished_at": format_time(at),
+                "seconds": (at - before).total_seconds(),
+            }
+        )
+    return steps
+
+
+def _actors(steps: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    counts: dict[tuple[str, str], int] = {}
+    for step in steps:
+        who = (step["actor_type"], step["actor_id"])
+        counts[who] = counts.get(who, 0) + 1
+    return [
+        {"actor_type": actor_type, "actor_id": actor_id, "steps": count}
+        for (actor_type, actor_id), count in counts.items()
+    ]

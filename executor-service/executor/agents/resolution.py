@@ -1,0 +1,38 @@
+"""The Resolution agent: names the next step, as it would be carried out, and who may do it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from executor.actions.registry import ACTIONS
+from executor.execution import risk
+from executor.execution.documents import named
+from executor.execution.model import Actor, NewEvent
+from executor.execution.situation import Situation, step_context
+
+AGENT = Actor("agent", "resolution-agent", None)
+
+
+def suggest(situation: Situation, now: datetime) -> NewEvent | None:
+    """The event that suggests the current step; None when there is none to do."""
+    playbook, record = situation.playbook, situation.record
+    step = situation.step(record.current_step or 0)
+    if playbook is None or step is None:
+        return None
+    action = ACTIONS[step.action_type]
+    found = risk.assess(step, action.effect, severity=record.severity, policy_pack=situation.packs.policy)
+    who = "a person" if found.requires_human else "a person or an agent"
+    return NewEvent(
+        "ResolutionSuggested",
+        {
+            **(named(playbook, record.playbook_run) or {}),
+            "step_id": step.step_id,
+            "step_order": step.step_order,
+            "step_name": step.name,
+            "action_type": step.action_type,
+            "requires_human": found.requires_human,
+            "preview": action.preview(step_context(situation, step, AGENT, now)),
+            "summary": f"Next: step {step.step_order} of {len(playbook.steps)}, {step.name}, by {who}.",
+        },
+        run=record.playbook_run,
+    )

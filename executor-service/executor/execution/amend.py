@@ -1,0 +1,136 @@
+"""Changing an exception's own attributes, and commenting on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from executor.execution import recommendation
+from executor.execution.documents import exception_document
+from executor.execution.draft import Draft
+from executor.execution.model import Actor, Event, ExceptionRecord, NewEvent
+from executor.execution.ports import Matcher, Store, Transaction
+from executor.execution.situation import Situation, around, look
+from sentinai.clock import format_time, parse_time
+from sentinai.problems import MatcherUnavailable, VersionConflict
+
+TRIGGER = "updated"
+_ATTEMPTS = 8
+
+
+def amend(
+    store: Store,
+    matcher: Matcher,
+    tenant_id: str,
+    exception_id: str,
+    changes: Mapping[str, Any],
+    *,
+    expected_version: int | None,
+    actor: Actor,
+    now: datetime,
+) -> Situation:
+    """Change some attributes (an ``exception-patch`` document), and recommend anew where that changes anything.
+
+    Without the matcher the change is stored all the same, and the recommendation is deferred.
+
+    Raises:
+        NotFound: no such exception. VersionConflict: it is not at ``expected_version`` any more.
+    """
+    wanted = _normalised(changes)
+    for _ in range(_ATTEMPTS):
+        with store.read(tenant_id) as tx:
+            situation = look(tx, exception_id)
+        record = situation.record
+        _require_version(record, expected_version)
+        event = _updated(record, wanted, actor)
+        if event is None:
+            return situation
+        amended = Draft(record, actor, now)
+        amended.emit(event)
+        answer = _ask(matcher, amended.record, now)
+        stored = _store(store, record, event, answer, actor, now)
+        if stored is not None:
+            return stored
+    raise VersionConflict("The exception keeps changing; try again in a moment.", retry_after=1)
+
+
+def comment(
+    store: Store, tenant_id: str, exception_id: str, text: str, actor: Actor, now: datetime
+) -> Event:
+    """Add a comment; answers its event.
+
+    Raises:
+        NotFound: no such exception.
+    """
+
+    def work(tx: Transaction) -> Event:
+        draft = Draft(tx.exception(exception_id, lock=True), actor, now)
+        draft.emit(
+            NewEvent("CommentAdded", {"text": text, "cause": "comment", **actor.called_by_member()})
+        )
+        return tx.last_event(tx.save(draft))
+
+    return store.write(tenant_id, work)
+
+
+def _normalised(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The changes as events tell them: severity in lower case, times in UTC."""
+    wanted = dict(changes)
+    if wanted.get("severity"):
+        wanted["severity"] = wanted["severity"].lower()
+    if wanted.get("sla_deadline"):
+        wanted["sla_deadline"] = format_time(parse_time(wanted["sla_deadline"]))
+    return wanted
+
+
+def _require_version(record: ExceptionRecord, expected: int | None) -> None:
+    if expected is not None and record.row_version != expected:
+        raise VersionConflict(
+            f"The exception is at version {record.row_version}, not {expected}; read it again, then decide."
+        )
+
+
+def _updated(record: ExceptionRecord, wanted: Mapping[str, Any], actor: Actor) -> NewEvent | None:
+    standing = exception_document(record)
+    changes = {name: value for name, value in wanted.items() if standing[name] != value}
+    if not changes:
+        return None
+    previous = {name: standing[name] for name in changes}
+    return NewEvent(
+        "ExceptionUpdated", {"changes": changes, "previous": previous, **actor.called_by_member()}
+    )
+
+
+def _ask(
+    matcher: Matcher, amended: ExceptionRecord, now: datetime
+) -> Mapping[str, Any] | MatcherUnavailable:
+    try:
+        return matcher.match(amended.tenant_id, exception_document(amended), now)
+    except MatcherUnavailable as away:
+        return away
+
+
+def _store(
+    store: Store,
+    record: ExceptionRecord,
+    event: NewEvent,
+    answer: Mapping[str, Any] | MatcherUnavailable,
+    actor: Actor,
+    now: datetime,
+) -> Situation | None:
+    """Commit the change; None when the exception changed since it was read."""
+
+    def work(tx: Transaction) -> Situation | None:
+        current = tx.exception(record.exception_id, lock=True)
+        if current.row_version != record.row_version:
+            return None
+        draft = Draft(current, actor, now)
+        draft.emit(event)
+        if isinstance(answer, MatcherUnavailable):
+            recommendation.defer(draft, answer.detail, TRIGGER)
+        else:
+            recommendation.take(tx, draft, answer, trigger=TRIGGER, switch=False)
+        return around(tx, tx.save(draft))
+
+    return store.write(record.tenant_id, work)

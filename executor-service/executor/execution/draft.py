@@ -1,0 +1,53 @@
+"""What one call is about to commit: the exception as it will stand, its new events, its outbox messages.
+
+Fields change only by emitting the event that says so, through the same fold that reads the log; so the
+fields and the log agree by construction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from executor.execution import state
+from executor.execution.model import Actor, ExceptionRecord, NewEvent, OutboxMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """A new event and who caused it."""
+
+    event: NewEvent
+    actor: Actor
+
+
+class Draft:
+    """The changes of one call to one exception, by one actor, at one instant."""
+
+    def __init__(self, record: ExceptionRecord, actor: Actor, now: datetime) -> None:
+        self.stored = record
+        self.record = record
+        self.actor = actor
+        self.now = now
+        self.emitted: list[Emitted] = []
+        self.messages: list[OutboxMessage] = []
+
+    def emit(self, event: NewEvent, actor: Actor | None = None) -> None:
+        """Add an event, caused by the call's actor or the one given, and let the fields follow."""
+        self.emitted.append(Emitted(event, actor or self.actor))
+        self.record = state.apply(self.record, event, self.now)
+
+    def send(self, *messages: OutboxMessage) -> None:
+        """Add messages to be delivered once the call is committed."""
+        self.messages.extend(messages)
+
+    def remember(self, recommendation: Mapping[str, Any] | None, valid_until: datetime | None) -> None:
+        """Keep the matcher's answer beside the fields; it is a cache and no part of the log."""
+        self.record = replace(self.record, recommendation=recommendation, valid_until=valid_until)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to commit."""
+        return self.record == self.stored and not self.emitted and not self.messages

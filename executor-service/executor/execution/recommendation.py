@@ -1,0 +1,237 @@
+"""Which playbook an exception gets: asks the matcher, checks its answer against the policy, stores it.
+
+The matcher is asked outside the transaction. Its answer counts only if the exception has not changed
+meanwhile; otherwise it is asked again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any
+
+from executor.agents import policy, resolution
+from executor.execution.documents import exception_document, named
+from executor.execution.draft import Draft
+from executor.execution.model import Actor, ExceptionRecord, NewEvent, Playbook
+from executor.execution.policy import PolicyVerdict
+from executor.execution.ports import Matcher, Store, Transaction
+from executor.execution.situation import Situation, around
+from sentinai.clock import format_time, parse_time
+from sentinai.problems import MatcherUnavailable, NotFound, VersionConflict
+
+RETRY_AFTER = timedelta(seconds=15)
+"""How long a deferred recommendation waits before the worker asks the matcher again."""
+
+_ATTEMPTS = 8
+Amend = Callable[[Transaction, Draft], None]
+
+
+class Standing(Enum):
+    """How far an exception is with the playbook it has."""
+
+    NONE = "none"
+    RECOMMENDED = "recommended"
+    IN_PROGRESS = "in_progress"
+    FINISHED = "finished"
+
+
+class Move(Enum):
+    """What an answer does to an exception."""
+
+    KEEP = "keep"
+    ASSIGN = "assign"
+    WITHDRAW = "withdraw"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The best ranked playbook that the policy lets through, and those that it did not."""
+
+    playbook: Playbook | None
+    entry: Mapping[str, Any] | None
+    verdict: PolicyVerdict | None
+    rejected: tuple[tuple[Playbook, PolicyVerdict], ...]
+
+
+def standing(situation: Situation) -> Standing:
+    """How far the exception is with its playbook."""
+    if situation.playbook is None:
+        return Standing.NONE
+    if situation.record.current_step is None:
+        return Standing.FINISHED
+    return Standing.IN_PROGRESS if situation.started else Standing.RECOMMENDED
+
+
+def decide(now_at: Standing, current: int | None, chosen: int | None, *, switch: bool, resolved: bool) -> Move:
+    """What to do, given the playbook that stands and the one that was chosen (ids, or None).
+
+    A playbook in progress is never pulled away; only a person's ``switch`` leaves it.
+    """
+    if chosen == current:
+        return Move.KEEP
+    if now_at is Standing.IN_PROGRESS:
+        return Move.ASSIGN if switch and chosen is not None else Move.KEEP
+    if now_at is Standing.FINISHED:
+        return Move.KEEP if chosen is None or resolved else Move.ASSIGN
+    return Move.WITHDRAW if chosen is None else Move.ASSIGN
+
+
+def recalculate(
+    store: Store,
+    matcher: Matcher,
+    tenant_id: str,
+    exception_id: str,
+    *,
+    actor: Actor,
+    now: datetime,
+    trigger: str,
+    switch: bool = False,
+) -> tuple[Situation, bool]:
+    """Ask the matcher and store its answer; tells where the exception stands and whether that changed.
+
+    Raises:
+        MatcherUnavailable: nothing was touched. NotFound: this tenant has no such exception.
+    """
+
+    def ask_and_store(record: ExceptionRecord) -> tuple[Situation, bool] | None:
+        answer = matcher.match(tenant_id, exception_document(record), now)
+
+        def work(tx: Transaction) -> tuple[Situation, bool] | None:
+            current = tx.exception(exception_id, lock=True)
+            if current.row_version != record.row_version:
+                return None
+            draft = Draft(current, actor, now)
+            changed = take(tx, draft, answer, trigger=trigger, switch=switch)
+            return around(tx, tx.save(draft)), changed
+
+        return store.write(tenant_id, work)
+
+    for _ in range(_ATTEMPTS):
+        with store.read(tenant_id) as tx:
+            record = tx.exception(exception_id)
+        outcome = ask_and_store(record)
+        if outcome is not None:
+            return outcome
+    raise VersionConflict("The exception keeps changing; try again in a moment.", retry_after=1)
+
+
+def take(tx: Transaction, draft: Draft, answer: Mapping[str, Any], *, trigger: str, switch: bool) -> bool:
+    """Bring the matcher's answer into a draft; True when the exception gets or loses a playbook by it."""
+    situation = around(tx, draft.record)
+    choice = _choose(tx, situation, answer)
+    chosen_id = choice.playbook.playbook_id if choice.playbook else None
+    move = decide(
+        standing(situation),
+        draft.record.current_playbook_id,
+        chosen_id,
+        switch=switch,
+        resolved=draft.record.status == "resolved",
+    )
+    if move is not Move.KEEP:
+        _change_playbook(draft, situation, choice, answer, trigger)
+    _remember(draft, choice, answer)
+    suggestion = resolution.suggest(around(tx, draft.record), draft.now) if move is Move.ASSIGN else None
+    if suggestion:
+        draft.emit(suggestion, resolution.AGENT)
+    return move is not Move.KEEP
+
+
+def defer(draft: Draft, reason: str, trigger: str) -> None:
+    """Leave the recommendation to the worker, because the matcher is away."""
+    retry_at = draft.now + RETRY_AFTER
+    payload = {"reason": reason, "retry_at": format_time(retry_at), "trigger": trigger}
+    draft.emit(NewEvent("RecommendationDeferred", payload))
+    draft.remember({**(draft.record.recommendation or {}), "deferred": True}, retry_at)
+
+
+def _choose(tx: Transaction, situation: Situation, answer: Mapping[str, Any]) -> Choice:
+    rejected: list[tuple[Playbook, PolicyVerdict]] = []
+    for entry in answer["ranked"]:
+        playbook = _stored(tx, entry["playbook_id"])
+        verdict = policy.evaluate(playbook, situation.packs, situation.record.severity)
+        if verdict.verdict != "blocked":
+            return Choice(playbook, entry, verdict, tuple(rejected))
+        rejected.append((playbook, verdict))
+    return Choice(None, None, None, tuple(rejected))
+
+
+def _stored(tx: Transaction, playbook_id: int) -> Playbook:
+    try:
+        return tx.playbook(playbook_id)
+    except NotFound as error:
+        raise MatcherUnavailable(
+            f"The matcher recommends playbook {playbook_id}, which this tenant does not have.", retry_after=5
+        ) from error
+
+
+def _change_playbook(
+    draft: Draft, situation: Situation, choice: Choice, answer: Mapping[str, Any], trigger: str
+) -> None:
+    run = draft.record.playbook_run + (1 if choice.playbook else 0)
+    new = named(choice.playbook, run)
+    if choice.playbook or choice.rejected:
+        draft.emit(policy.evaluated(choice.playbook, choice.verdict, choice.rejected), policy.AGENT)
+    draft.emit(
+        NewEvent(
+            "PlaybookRecalculated",
+            {
+                "playbook_id": new["playbook_id"] if new else None,
+                "playbook_name": new["playbook_name"] if new else None,
+                "playbook_version": new["playbook_version"] if new else None,
+                "run": run,
+                "previous": named(situation.playbook, draft.record.playbook_run),
+                "new": new,
+                "reasoning": _reasoning(choice, answer),
+                "trigger": trigger,
+                "as_of": answer["as_of"],
+                "catalogue_revision": answer["catalogue_revision"],
+                **draft.actor.called_by_member(),
+            },
+            run=run or None,
+        )
+    )
+
+
+def _reasoning(choice: Choice, answer: Mapping[str, Any]) -> str:
+    passed_over = "".join(
+        f" {playbook.name} v{playbook.version} is passed over by policy: {'; '.join(verdict.reasons)}."
+        for playbook, verdict in choice.rejected
+    )
+    return str(answer["reasoning"]) + passed_over
+
+
+def _remember(draft: Draft, choice: Choice, answer: Mapping[str, Any]) -> None:
+    """Keep the answer; and, of the playbook that stands, the reasons for which it was taken."""
+    reasoning = _reasoning(choice, answer)
+    standing_before = (draft.record.recommendation or {}).get("standing")
+    if choice.entry and choice.entry["playbook_id"] == draft.record.current_playbook_id:
+        stands = {**choice.entry, "reasoning": reasoning, "as_of": answer["as_of"]}
+    elif standing_before and standing_before["playbook_id"] == draft.record.current_playbook_id:
+        stands = standing_before
+    else:
+        stands = None
+    draft.remember(
+        {
+            "standing": stands,
+            "choice": {**choice.entry, "reasoning": reasoning} if choice.entry else None,
+            "ranked": answer["ranked"],
+            "near_misses": answer["near_misses"],
+            "reasoning": reasoning,
+            "policy_tags": answer["policy_tags"],
+            "as_of": answer["as_of"],
+            "catalogue_revision": answer["catalogue_revision"],
+            "blocked": {
+                str(playbook.playbook_id): list(verdict.reasons) for playbook, verdict in choice.rejected
+            },
+        },
+        _valid_until(draft, answer),
+    )
+
+
+def _valid_until(draft: Draft, answer: Mapping[str, Any]) -> datetime | None:
+    if draft.record.status == "resolved" or answer["valid_until"] is None:
+        return None
+    return parse_time(answer["valid_until"])

@@ -1,0 +1,86 @@
+"""Where an exception stands, read in one transaction: its fields, its playbook, its packs, its run so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from executor.actions.registry import StepContext
+from executor.execution.model import Actor, Event, ExceptionRecord, Packs, Playbook, Step
+from executor.execution.ports import Transaction
+
+FINISHING = ("PlaybookStepCompleted", "PlaybookStepSkipped")
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """An exception with all that decides what may be done next. ``playbook`` is None where none is assigned."""
+
+    record: ExceptionRecord
+    playbook: Playbook | None
+    packs: Packs
+    run_events: Sequence[Event]
+
+    @property
+    def started(self) -> bool:
+        """Whether somebody has begun to work through the current run."""
+        return self.playbook is not None and any(
+            event.event_type in ("PlaybookStarted", *FINISHING) for event in self.run_events
+        )
+
+    @property
+    def finished_steps(self) -> dict[int, Event]:
+        """The finishing event of each step of this run that is done or skipped."""
+        return {
+            event.payload["step_order"]: event for event in self.run_events if event.event_type in FINISHING
+        }
+
+    @property
+    def has_completed_step(self) -> bool:
+        """Whether a step of this run was completed, rather than skipped."""
+        return any(event.event_type == "PlaybookStepCompleted" for event in self.run_events)
+
+    def step(self, step_order: int) -> Step | None:
+        """The step of that order, if the playbook has one."""
+        steps = self.playbook.steps if self.playbook else ()
+        return next((step for step in steps if step.step_order == step_order), None)
+
+
+def look(tx: Transaction, exception_id: str, *, lock: bool = False) -> Situation:
+    """Read where an exception stands.
+
+    Raises:
+        NotFound: this tenant has no such exception.
+    """
+    return around(tx, tx.exception(exception_id, lock=lock))
+
+
+def around(tx: Transaction, record: ExceptionRecord) -> Situation:
+    """Read what surrounds a record."""
+    packs = tx.packs(record.domain)
+    if record.current_playbook_id is None:
+        return Situation(record, None, packs, ())
+    return Situation(
+        record=record,
+        playbook=tx.playbook(record.current_playbook_id),
+        packs=packs,
+        run_events=tx.run_events(record.exception_id, record.playbook_run),
+    )
+
+
+def step_context(
+    situation: Situation, step: Step, actor: Actor, now: datetime, tool_mode: str = "log_only"
+) -> StepContext:
+    """What an action needs to know to do a step, or to preview it."""
+    assert situation.playbook is not None
+    return StepContext(
+        record=situation.record,
+        step=step,
+        playbook=situation.playbook,
+        packs=situation.packs,
+        actor=actor,
+        as_of=now,
+        tool_mode=tool_mode,
+        has_completed_step=situation.has_completed_step,
+    )

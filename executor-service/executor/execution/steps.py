@@ -1,0 +1,200 @@
+"""Working through a playbook: start it, complete its steps or skip them. One transaction a call.
+
+The row lock lets one caller at a time decide, and the unique index over the finishing events makes sure
+of it: a step is finished once in a run, whoever calls how often.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from executor.actions.registry import ACTIONS
+from executor.execution import completion, risk
+from executor.execution.documents import named
+from executor.execution.draft import Draft
+from executor.execution.model import Actor, NewEvent, Playbook, Step
+from executor.execution.ports import Store, Transaction
+from executor.execution.situation import Situation, around, look, step_context
+from sentinai.problems import (
+    HumanRequired,
+    NoPlaybook,
+    NotFound,
+    PlaybookChanged,
+    StepMandatory,
+    StepNotCurrent,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepCall:
+    """What a caller wants done with a step. ``mode`` is ``execute``, ``attest`` or ``skip``.
+
+    ``notes`` is what the caller said about it (the reason, when skipping). ``playbook_id``, where given,
+    is the playbook the caller believes to act on.
+    """
+
+    exception_id: str
+    step_order: int
+    actor: Actor
+    mode: str = "execute"
+    notes: str | None = None
+    playbook_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Where the exception stands after a call, and what the call did.
+
+    ``outcome`` is ``completed``, ``skipped`` or ``already_completed``.
+    """
+
+    situation: Situation
+    outcome: str
+
+
+def start(store: Store, tenant_id: str, exception_id: str, actor: Actor, now: datetime) -> Situation:
+    """Begin the recommended playbook; one that is begun already stays as it is.
+
+    Raises:
+        NotFound: no such exception. NoPlaybook: none is assigned.
+    """
+
+    def work(tx: Transaction) -> Situation:
+        situation = look(tx, exception_id, lock=True)
+        playbook = _require_playbook(situation)
+        if situation.started:
+            return situation
+        draft = Draft(situation.record, actor, now)
+        draft.emit(_started(situation, playbook, actor))
+        return around(tx, tx.save(draft))
+
+    return store.write(tenant_id, work)
+
+
+def finish(store: Store, tenant_id: str, call: StepCall, now: datetime, tool_mode: str) -> Finished:
+    """Complete or skip a step, exactly once; a step that is done already is left as it is.
+
+    Raises:
+        NotFound, NoPlaybook, PlaybookChanged, StepNotCurrent, HumanRequired, StepMandatory: as named.
+        Problem: what the action itself refuses (tool, owner, transition, unresolved template).
+    """
+
+    def work(tx: Transaction) -> Finished:
+        situation = look(tx, call.exception_id, lock=True)
+        step = _require_step(situation, call)
+        if call.step_order in situation.finished_steps:
+            return Finished(situation, "already_completed")
+        _require_turn(situation, call)
+        _require_permission(situation, step, call)
+        draft = _carry_out(situation, step, call, now, tool_mode)
+        outcome = "skipped" if call.mode == "skip" else "completed"
+        return Finished(around(tx, tx.save(draft)), outcome)
+
+    return store.write(tenant_id, work)
+
+
+def _require_playbook(situation: Situation) -> Playbook:
+    if situation.playbook is None:
+        raise NoPlaybook(
+            "No playbook is assigned to the exception; recalculate, or publish one whose conditions it meets."
+        )
+    return situation.playbook
+
+
+def _require_step(situation: Situation, call: StepCall) -> Step:
+    playbook = _require_playbook(situation)
+    if call.playbook_id is not None and call.playbook_id != playbook.playbook_id:
+        raise PlaybookChanged(
+            f"The exception is on playbook {playbook.playbook_id} ({playbook.name} v{playbook.version}) now, "
+            f"not on {call.playbook_id}; look again before acting.",
+            current_playbook_id=playbook.playbook_id,
+        )
+    step = situation.step(call.step_order)
+    if step is None:
+        raise NotFound(f"{playbook.name} v{playbook.version} has no step {call.step_order}.")
+    return step
+
+
+def _require_turn(situation: Situation, call: StepCall) -> None:
+    expected = situation.record.current_step
+    if expected is not None and call.step_order != expected:
+        raise StepNotCurrent(call.step_order, expected)
+
+
+def _require_permission(situation: Situation, step: Step, call: StepCall) -> None:
+    """Attesting and skipping are a person's; doing is, where the step's risk says so."""
+    if call.mode == "skip" and step.params.get("mandatory"):
+        raise StepMandatory(f"Step {step.step_order}, {step.name!r}, must be done; it cannot be skipped.")
+    if call.actor.actor_type == "human":
+        return
+    if call.mode != "execute":
+        raise HumanRequired(f"Only a person may {call.mode} a step.")
+    found = risk.assess(
+        step,
+        ACTIONS[step.action_type].effect,
+        severity=situation.record.severity,
+        policy_pack=situation.packs.policy,
+    )
+    if found.requires_human:
+        raise HumanRequired(
+            f"Step {step.step_order}, {step.name!r}, needs a person: {'; '.join(found.reasons)}."
+        )
+
+
+def _carry_out(situation: Situation, step: Step, call: StepCall, now: datetime, tool_mode: str) -> Draft:
+    playbook = _require_playbook(situation)
+    draft = Draft(situation.record, call.actor, now)
+    if not situation.started:
+        draft.emit(_started(situation, playbook, call.actor))
+    result = None
+    if call.mode == "execute":
+        plan = ACTIONS[step.action_type].plan(step_context(situation, step, call.actor, now, tool_mode))
+        for event in plan.events:
+            draft.emit(event)
+        draft.send(*plan.outbox)
+        result = dict(plan.result)
+    draft.emit(_finished(situation, playbook, step, call, result))
+    if draft.record.current_step is None:
+        completion.close(draft, situation)
+    elif draft.record.status == "resolved" != situation.record.status:
+        completion.capture_feedback(draft, situation, "resolved")
+    return draft
+
+
+def _started(situation: Situation, playbook: Playbook, actor: Actor) -> NewEvent:
+    run = situation.record.playbook_run
+    return NewEvent("PlaybookStarted", {**named(playbook, run), **_actor_members(actor)}, run=run)
+
+
+def _finished(
+    situation: Situation,
+    playbook: Playbook,
+    step: Step,
+    call: StepCall,
+    result: Mapping[str, Any] | None,
+) -> NewEvent:
+    skipped = call.mode == "skip"
+    run = situation.record.playbook_run
+    payload: dict[str, Any] = {
+        **named(playbook, run),
+        "step_id": step.step_id,
+        "step_order": step.step_order,
+        "step_name": step.name,
+        "action_type": step.action_type,
+        **_actor_members(call.actor),
+        "mode": call.mode,
+        "notes": None if skipped else call.notes,
+        "result": result,
+        "next_step": step.step_order + 1 if step.step_order < len(playbook.steps) else None,
+    }
+    if skipped:
+        payload["reason"] = call.notes
+    event_type = "PlaybookStepSkipped" if skipped else "PlaybookStepCompleted"
+    return NewEvent(event_type, payload, run=run, step_order=step.step_order)
+
+
+def _actor_members(actor: Actor) -> dict[str, str]:
+    return {"actor_type": actor.actor_type, "actor_id": actor.actor_id, **actor.called_by_member()}

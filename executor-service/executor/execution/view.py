@@ -1,0 +1,137 @@
+"""What a caller is shown of a playbook at work: its steps, what stands in the way, what else would fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from executor.actions.registry import ACTIONS
+from executor.execution import risk
+from executor.execution.model import Actor, Playbook, Step
+from executor.execution.situation import Situation, step_context
+from executor.execution.state import StepState, step_states
+from sentinai.clock import format_optional_time
+from sentinai.problems import Problem
+
+
+def playbook_state(situation: Situation, viewer: Actor, now: datetime, tool_mode: str) -> dict[str, Any]:
+    """Where an exception stands with its playbook, by the schema ``playbook-state``."""
+    record, playbook = situation.record, situation.playbook
+    advice = record.recommendation or {}
+    stands = advice.get("standing") or {}
+    steps = _steps(situation, playbook, viewer, now, tool_mode) if playbook else []
+    return {
+        "exception_id": record.exception_id,
+        "playbook": _playbook(playbook) if playbook else None,
+        "run": record.playbook_run,
+        "started": situation.started,
+        "current_step": record.current_step,
+        "steps": steps,
+        "progress": {
+            "done": sum(step["status"] in ("completed", "skipped") for step in steps),
+            "total": len(steps),
+        },
+        "reasoning": stands.get("reasoning") or advice.get("reasoning"),
+        "reasons": stands.get("reasons", []),
+        "alternatives": _alternatives(advice, record.current_playbook_id),
+        "near_misses": advice.get("near_misses", []),
+        "better_match": better_match(situation),
+        "valid_until": format_optional_time(record.valid_until),
+    }
+
+
+def recalculation(situation: Situation, changed: bool) -> dict[str, Any]:
+    """What a recalculation came to, by the schema of the same name."""
+    record, playbook = situation.record, situation.playbook
+    return {
+        "exception_id": record.exception_id,
+        "changed": changed,
+        "current_playbook_id": record.current_playbook_id,
+        "current_step": record.current_step,
+        "playbook_name": playbook.name if playbook else None,
+        "playbook_version": playbook.version if playbook else None,
+        "reasoning": (record.recommendation or {}).get("reasoning"),
+        "better_match": better_match(situation),
+        "valid_until": format_optional_time(record.valid_until),
+    }
+
+
+def better_match(situation: Situation) -> dict[str, Any] | None:
+    """The playbook that would be chosen now, when another one is being worked through."""
+    choice = (situation.record.recommendation or {}).get("choice")
+    in_progress = situation.started and situation.record.current_step is not None
+    if not choice or not in_progress or choice["playbook_id"] == situation.record.current_playbook_id:
+        return None
+    return {key: choice[key] for key in ("playbook_id", "name", "version", "priority", "reasoning")}
+
+
+def _playbook(playbook: Playbook) -> dict[str, Any]:
+    return {
+        "playbook_id": playbook.playbook_id,
+        "name": playbook.name,
+        "version": playbook.version,
+        "description": playbook.description,
+        "status": playbook.status,
+    }
+
+
+def _alternatives(advice: Mapping[str, Any], current: int | None) -> list[dict[str, Any]]:
+    blocked = advice.get("blocked", {})
+    return [
+        {**entry, "blocked": blocked.get(str(entry["playbook_id"]))}
+        for entry in advice.get("ranked", ())
+        if entry["playbook_id"] != current
+    ]
+
+
+def _steps(
+    situation: Situation, playbook: Playbook, viewer: Actor, now: datetime, tool_mode: str
+) -> list[dict[str, Any]]:
+    current = situation.step(situation.record.current_step or 0)
+    reason = _blocked_reason(situation, current, viewer, now, tool_mode) if current else None
+    states = step_states(playbook, situation.record, situation.run_events, blocked_reason=reason)
+    return [
+        _step(situation, step, state, viewer, now, tool_mode)
+        for step, state in zip(playbook.steps, states, strict=True)
+    ]
+
+
+def _step(
+    situation: Situation, step: Step, state: StepState, viewer: Actor, now: datetime, tool_mode: str
+) -> dict[str, Any]:
+    action = ACTIONS[step.action_type]
+    found = risk.assess(
+        step, action.effect, severity=situation.record.severity, policy_pack=situation.packs.policy
+    )
+    open_still = state.status not in ("completed", "skipped")
+    return {
+        "step_id": step.step_id,
+        "step_order": step.step_order,
+        "name": step.name,
+        "action_type": step.action_type,
+        "effect": action.effect,
+        "requires_human": found.requires_human,
+        "mandatory": bool(step.params.get("mandatory")),
+        "status": state.status,
+        "blocked_reason": state.blocked_reason,
+        "completed_at": format_optional_time(state.completed_at),
+        "actor_type": state.actor_type,
+        "actor_id": state.actor_id,
+        "mode": state.mode,
+        "notes": state.notes,
+        "result": state.result,
+        "preview": action.preview(step_context(situation, step, viewer, now, tool_mode))
+        if open_still
+        else None,
+    }
+
+
+def _blocked_reason(
+    situation: Situation, step: Step, viewer: Actor, now: datetime, tool_mode: str
+) -> str | None:
+    try:
+        ACTIONS[step.action_type].plan(step_context(situation, step, viewer, now, tool_mode))
+    except Problem as problem:
+        return problem.detail
+    return None

@@ -1,0 +1,37 @@
+"""What the executor works with, put together once at start and passed inwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from threading import BoundedSemaphore
+
+from executor.matcher_client import MatcherClient
+from executor.store.store import SqlStore
+from sentinai.clock import Clock, utc_now
+from sentinai.database import Database
+from sentinai.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts that a call may need. ``waiting`` bounds how many callers may hold a thread by waiting."""
+
+    settings: Settings
+    database: Database
+    store: SqlStore
+    matcher: MatcherClient
+    waiting: BoundedSemaphore
+    clock: Clock = utc_now
+
+
+def assemble(settings: Settings, clock: Clock = utc_now) -> Services:
+    """The executor's parts, by its settings."""
+    database = Database(settings)
+    return Services(
+        settings=settings,
+        database=database,
+        store=SqlStore(database),
+        matcher=MatcherClient(settings),
+        waiting=BoundedSemaphore(max(1, settings.gunicorn_threads // 2)),
+        clock=clock,
+    )

@@ -1,0 +1,242 @@
+"""The catalogue in the database: tenants, playbook versions and packs. Every change raises the revision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, func, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from executor.execution.model import Packs, Playbook, Step
+from executor.store.cursor import decode, encode
+from sentinai.clock import format_time
+from sentinai.database import ACROSS_TENANTS, leave_tenant
+from sentinai.problems import NotFound
+from sentinai.tables import DomainPackRow, PlaybookRow, PlaybookStepRow, PolicyPackRow, TenantRow
+
+_IN_PLACE = {"synchronize_session": False}
+
+
+def add_tenant(session: Session, tenant_id: str, name: str) -> bool:
+    """Store a tenant; False when there is one of that id already."""
+    if session.scalar(select(TenantRow.tenant_id)) is not None:
+        return False
+    row = {"tenant_id": tenant_id, "name": name, "status": "active", "catalogue_revision": 0}
+    session.execute(insert(TenantRow), [row])
+    return True
+
+
+def require_tenant(session: Session, tenant_id: str) -> None:
+    """Make sure that the token's tenant has a row; a tenant begins with the first thing it stores."""
+    add_tenant(session, tenant_id, tenant_id)
+
+
+def raise_revision(session: Session) -> None:
+    """Say that this tenant's catalogue changed."""
+    session.execute(
+        update(TenantRow).values(catalogue_revision=TenantRow.catalogue_revision + 1),
+        execution_options=_IN_PLACE,
+    )
+
+
+def get_playbook(session: Session, playbook_id: int) -> Playbook:
+    """One playbook version with its steps.
+
+    Raises:
+        NotFound: this tenant has none of that id.
+    """
+    row = session.scalars(select(PlaybookRow).where(PlaybookRow.playbook_id == playbook_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no playbook {playbook_id}.")
+    return _playbook(row, _steps(session, [playbook_id]).get(playbook_id, ()))
+
+
+def get_playbooks(session: Session, playbook_ids: Iterable[int]) -> dict[int, Playbook]:
+    """Several playbook versions by id."""
+    wanted = sorted(set(playbook_ids))
+    if not wanted:
+        return {}
+    rows = session.scalars(select(PlaybookRow).where(PlaybookRow.playbook_id.in_(wanted)))
+    steps = _steps(session, wanted)
+    return {row.playbook_id: _playbook(row, steps.get(row.playbook_id, ())) for row in rows}
+
+
+def newest_version(session: Session, name: str) -> Playbook | None:
+    """The newest version of a name, active or retired, locked against a second publisher."""
+    query = (
+        select(PlaybookRow).where(PlaybookRow.name == name).order_by(PlaybookRow.version.desc()).limit(1)
+    )
+    row = session.scalars(query).one_or_none()
+    return None if row is None else _playbook(row, _steps(session, [row.playbook_id])[row.playbook_id])
+
+
+def lock_catalogue(session: Session) -> None:
+    """Let one publisher of a tenant work at a time."""
+    session.scalar(select(TenantRow.catalogue_revision).with_for_update())
+
+
+def add_playbook(session: Session, document: Mapping[str, Any], version: int, now: datetime) -> Playbook:
+    """Store a new version: the checked ``playbook-publish`` document, under the next number."""
+    tenant_id = session.info["tenant_id"]
+    values = {
+        "tenant_id": tenant_id,
+        "name": document["name"],
+        "version": version,
+        "description": document.get("description"),
+        "conditions": document["conditions"],
+        "on_completion": document.get("on_completion"),
+        "status": "active",
+        "created_at": now,
+    }
+    playbook_id = session.scalars(insert(PlaybookRow).returning(PlaybookRow.playbook_id), [values]).one()
+    steps = [
+        {
+            "tenant_id": tenant_id,
+            "playbook_id": playbook_id,
+            "step_order": order,
+            "name": step["name"],
+            "action_type": step["action_type"],
+            "params": step.get("params", {}),
+            "requires_approval": step.get("requires_approval", False),
+            "created_at": now,
+        }
+        for order, step in enumerate(document["steps"], 1)
+    ]
+    session.execute(insert(PlaybookStepRow), steps)
+    raise_revision(session)
+    return get_playbook(session, playbook_id)
+
+
+def retire(session: Session, playbook_id: int) -> None:
+    """Take a version out of matching; exceptions that are on it stay there."""
+    session.execute(
+        update(PlaybookRow).where(PlaybookRow.playbook_id == playbook_id).values(status="retired"),
+        execution_options=_IN_PLACE,
+    )
+    raise_revision(session)
+
+
+def active_playbooks(session: Session) -> list[Playbook]:
+    """Every active version of this tenant, for checks against its peers and for export."""
+    rows = session.scalars(
+        select(PlaybookRow).where(PlaybookRow.status == "active").order_by(PlaybookRow.playbook_id)
+    ).all()
+    steps = _steps(session, None)
+    return [_playbook(row, steps.get(row.playbook_id, ())) for row in rows]
+
+
+def page(
+    session: Session, *, status: str | None, name: str | None, limit: int, cursor: str | None
+) -> tuple[list[Playbook], str | None]:
+    """A page of playbook versions, newest first, and the cursor of the next.
+
+    Raises:
+        InvalidCursor: the cursor is not one of ours.
+    """
+    query = select(PlaybookRow).order_by(PlaybookRow.created_at.desc(), PlaybookRow.playbook_id.desc())
+    if status:
+        query = query.where(PlaybookRow.status == status)
+    if name:
+        query = query.where(PlaybookRow.name == name)
+    if cursor:
+        created, last = decode(cursor, "playbooks")
+        tie = and_(PlaybookRow.created_at == created, PlaybookRow.playbook_id < _number(last))
+        query = query.where(or_(PlaybookRow.created_at < created, tie))
+    rows = session.scalars(query.limit(limit + 1)).all()
+    found = rows[:limit]
+    steps = _steps(session, [row.playbook_id for row in found])
+    playbooks = [_playbook(row, steps.get(row.playbook_id, ())) for row in found]
+    return playbooks, _cursor_after(playbooks[-1]) if len(rows) > limit else None
+
+
+def packs(session: Session, domain: str) -> Packs:
+    """The newest Domain Pack of a domain and this tenant's newest Policy Pack; empty where there is none."""
+    of_domain = newest_domain_pack(session, domain)
+    of_tenant = newest_policy_pack(session)
+    return Packs(
+        domain=of_domain.pack if of_domain else {},
+        policy=of_tenant.pack if of_tenant else {},
+        domain_version=of_domain.version if of_domain else None,
+        policy_version=of_tenant.version if of_tenant else None,
+    )
+
+
+def newest_domain_pack(session: Session, domain: str) -> DomainPackRow | None:
+    """The version of a Domain Pack that counts."""
+    query = select(DomainPackRow).where(DomainPackRow.domain == domain)
+    return session.scalars(query.order_by(DomainPackRow.version.desc()).limit(1)).one_or_none()
+
+
+def newest_policy_pack(session: Session) -> PolicyPackRow | None:
+    """The version of this tenant's Policy Pack that counts."""
+    return session.scalars(
+        select(PolicyPackRow).order_by(PolicyPackRow.version.desc()).limit(1)
+    ).one_or_none()
+
+
+def add_domain_pack(session: Session, domain: str, pack: Mapping[str, Any], now: datetime) -> DomainPackRow:
+    """Store the next version of a Domain Pack; the catalogue of every tenant changes by it."""
+    leave_tenant(session)
+    session.execute(
+        update(TenantRow).values(catalogue_revision=TenantRow.catalogue_revision + 1),
+        execution_options={**_IN_PLACE, ACROSS_TENANTS: True},
+    )
+    standing = session.scalar(select(func.max(DomainPackRow.version)).where(DomainPackRow.domain == domain))
+    row = DomainPackRow(domain=domain, version=(standing or 0) + 1, pack=dict(pack), created_at=now)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def add_policy_pack(session: Session, pack: Mapping[str, Any], now: datetime) -> PolicyPackRow:
+    """Store the next version of this tenant's Policy Pack."""
+    raise_revision(session)
+    standing = session.scalar(select(func.max(PolicyPackRow.version)))
+    row = PolicyPackRow(
+        tenant_id=session.info["tenant_id"], version=(standing or 0) + 1, pack=dict(pack), created_at=now
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def _steps(session: Session, playbook_ids: Sequence[int] | None) -> dict[int, tuple[Step, ...]]:
+    query = select(PlaybookStepRow).order_by(PlaybookStepRow.playbook_id, PlaybookStepRow.step_order)
+    if playbook_ids is not None:
+        query = query.where(PlaybookStepRow.playbook_id.in_(playbook_ids))
+    found: dict[int, tuple[Step, ...]] = {}
+    for row in session.scalars(query):
+        step = Step(
+            step_id=row.step_id,
+            step_order=row.step_order,
+            name=row.name,
+            action_type=row.action_type,
+            params=row.params,
+            requires_approval=row.requires_approval,
+        )
+        found[row.playbook_id] = (*found.get(row.playbook_id, ()), step)
+    return found
+
+
+def _playbook(row: PlaybookRow, steps: tuple[Step, ...]) -> Playbook:
+    return Playbook(
+        playbook_id=row.playbook_id,
+        name=row.name,
+        version=row.version,
+        description=row.description,
+        conditions=row.conditions,
+        on_completion=row.on_completion,
+        status=row.status,
+        created_at=row.created_at,
+        steps=steps,
+    )
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdigit() else 0
+
+
+def _cursor_after(playbook: Playbook) -> str:
+    return encode("playbooks", format_time(playbook.created_at), str(playbook.playbook_id))

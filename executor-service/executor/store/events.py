@@ -1,0 +1,132 @@
+"""The event log in the database: appended to, read, never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, insert, select
+from sqlalchemy.orm import Session
+from uuid6 import uuid7
+
+from executor.execution import chain
+from executor.execution.draft import Emitted
+from executor.execution.model import Event, ExceptionRecord
+from executor.store.tables import ExceptionEventRow
+from sentinai.documents import check
+
+PROGRESS_EVENTS = ("PlaybookStarted", "PlaybookStepCompleted", "PlaybookStepSkipped", "PlaybookCompleted")
+
+
+class InvalidEvent(RuntimeError):
+    """An event was about to be written that breaks its schema: a fault of ours, never of the caller."""
+
+
+def append(
+    session: Session, record: ExceptionRecord, emitted: Sequence[Emitted], now: datetime
+) -> list[Event]:
+    """Write events to the end of an exception's log, chained to ``record.event_hash``."""
+    events = _chained(record, emitted, now)
+    places = [{"run": each.event.run, "step_order": each.event.step_order} for each in emitted]
+    rows = [_values(record, event) | place for event, place in zip(events, places, strict=True)]
+    session.execute(insert(ExceptionEventRow), rows)
+    return events
+
+
+def _chained(record: ExceptionRecord, emitted: Sequence[Emitted], now: datetime) -> list[Event]:
+    events: list[Event] = []
+    last = record.event_hash
+    for seq, each in enumerate(emitted, record.event_seq + 1):
+        _require_valid(each)
+        unsealed = Event(
+            event_id=str(uuid7()),
+            seq=seq,
+            event_type=each.event.event_type,
+            actor_type=each.actor.actor_type,
+            actor_id=each.actor.actor_id,
+            payload=each.event.payload,
+            created_at=now,
+            prev_hash=last,
+            hash="",
+        )
+        events.append(chain.seal(unsealed, record.tenant_id, record.exception_id))
+        last = events[-1].hash
+    return events
+
+
+def _require_valid(emitted: Emitted) -> None:
+    event = emitted.event
+    found = check(f"events/{event.event_type}", event.payload)
+    if found:
+        raise InvalidEvent(f"{event.event_type}: {[finding.to_json() for finding in found]}")
+
+
+def _values(record: ExceptionRecord, event: Event) -> dict[str, Any]:
+    return {
+        "tenant_id": record.tenant_id,
+        "exception_id": record.exception_id,
+        "seq": event.seq,
+        "event_id": event.event_id,
+        "event_type": event.event_type,
+        "actor_type": event.actor_type,
+        "actor_id": event.actor_id,
+        "payload": event.payload,
+        "created_at": event.created_at,
+        "prev_hash": event.prev_hash,
+        "hash": event.hash,
+    }
+
+
+def after(
+    session: Session, exception_id: str, seq: int, *, event_types: Sequence[str] = (), limit: int | None = None
+) -> list[Event]:
+    """The events of an exception that come after ``seq``, in order."""
+    query = _of(exception_id).where(ExceptionEventRow.seq > seq)
+    if event_types:
+        query = query.where(ExceptionEventRow.event_type.in_(event_types))
+    return [_event(row) for row in session.scalars(query.limit(limit))]
+
+
+def first(session: Session, exception_id: str) -> Event | None:
+    """The event that created an exception, if there is such an exception."""
+    row = session.scalars(_of(exception_id).limit(1)).one_or_none()
+    return None if row is None else _event(row)
+
+
+def of_run(session: Session, exception_id: str, run: int) -> list[Event]:
+    """The events that say where a run stands; read by index, whatever else the log holds."""
+    query = _of(exception_id).where(
+        ExceptionEventRow.run == run, ExceptionEventRow.event_type.in_(PROGRESS_EVENTS)
+    )
+    return [_event(row) for row in session.scalars(query)]
+
+
+def of_types(session: Session, event_types: Sequence[str]) -> Iterator[Event]:
+    """Every event of some types in the tenant, oldest first."""
+    query = (
+        select(ExceptionEventRow)
+        .where(ExceptionEventRow.event_type.in_(event_types))
+        .order_by(ExceptionEventRow.created_at)
+    )
+    for row in session.scalars(query.execution_options(yield_per=500)):
+        yield _event(row)
+
+
+def _of(exception_id: str) -> Select[tuple[ExceptionEventRow]]:
+    query = select(ExceptionEventRow).where(ExceptionEventRow.exception_id == exception_id)
+    return query.order_by(ExceptionEventRow.seq)
+
+
+def _event(row: ExceptionEventRow) -> Event:
+    return Event(
+        event_id=row.event_id,
+        seq=row.seq,
+        event_type=row.event_type,
+        actor_type=row.actor_type,
+        actor_id=row.actor_id,
+        payload=row.payload,
+        created_at=row.created_at,
+        prev_hash=row.prev_hash,
+        hash=row.hash,
+    )

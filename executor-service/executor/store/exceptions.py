@@ -1,0 +1,194 @@
+"""Exceptions in the database: one by id, pages of them, and those whose recommendation is due."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from executor.execution.model import ExceptionRecord
+from executor.store.cursor import decode, encode
+from executor.store.tables import FINISHING_EVENTS, ExceptionEventRow, ExceptionRow
+from sentinai.clock import format_time, parse_time
+from sentinai.problems import NotFound
+
+AT_RISK = timedelta(hours=1)
+"""An exception is at risk when its deadline is closer than this."""
+
+_FAR_FUTURE = parse_time("9999-12-31T00:00:00Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """What a list is narrowed to; None is no filter. ``sla`` is ``breached`` or ``at_risk``."""
+
+    status: Sequence[str] = ()
+    severity: Sequence[str] = ()
+    domain: str | None = None
+    exception_type: str | None = None
+    owner: str | None = None
+    playbook_id: int | None = None
+    sla: str | None = None
+    sort: str = "created_at"
+
+
+FILTER_NAMES = tuple(field.name for field in fields(Filters))
+_FIELDS = tuple(field.name for field in fields(ExceptionRecord))
+
+
+def get(session: Session, exception_id: str, *, lock: bool = False) -> ExceptionRecord:
+    """One exception; its row locked until the transaction ends, if asked (SQLite holds its one lock anyway).
+
+    Raises:
+        NotFound: this tenant has none of that id.
+    """
+    query = select(ExceptionRow).where(ExceptionRow.exception_id == exception_id)
+    row = session.scalars(query.with_for_update() if lock else query).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no exception {exception_id!r}.")
+    return _record(row)
+
+
+def add(session: Session, record: ExceptionRecord) -> None:
+    """Store a new exception.
+
+    Raises:
+        IntegrityError: one of that id exists.
+    """
+    session.execute(insert(ExceptionRow), [_values(record)])
+
+
+def save(session: Session, record: ExceptionRecord) -> None:
+    """Store the exception as it now stands."""
+    session.execute(
+        update(ExceptionRow).where(ExceptionRow.exception_id == record.exception_id).values(_values(record)),
+        execution_options={"synchronize_session": False},
+    )
+
+
+def due(session: Session, now: datetime, limit: int) -> list[str]:
+    """Ids of exceptions whose recommendation may no longer hold, longest due first."""
+    query = (
+        select(ExceptionRow.exception_id)
+        .where(ExceptionRow.valid_until <= now)
+        .order_by(ExceptionRow.valid_until, ExceptionRow.exception_id)
+        .limit(limit)
+    )
+    return list(session.scalars(query))
+
+
+def count_due(session: Session, now: datetime) -> int:
+    """How many exceptions wait for a new recommendation."""
+    query = select(func.count(ExceptionRow.exception_id)).where(ExceptionRow.valid_until <= now)
+    return session.scalar(query) or 0
+
+
+def end_of_log(session: Session, exception_id: str) -> int:
+    """The ``seq`` of the newest event of an exception.
+
+    Raises:
+        NotFound: this tenant has none of that id.
+    """
+    seq = session.scalar(select(ExceptionRow.event_seq).where(ExceptionRow.exception_id == exception_id))
+    if seq is None:
+        raise NotFound(f"There is no exception {exception_id!r}.")
+    return seq
+
+
+def page(
+    session: Session, filters: Filters, *, limit: int, cursor: str | None, now: datetime
+) -> tuple[list[ExceptionRecord], str | None]:
+    """A page of exceptions and the cursor of the next one, newest or most urgent first.
+
+    Raises:
+        InvalidCursor: the cursor is not one of ours, or of another sort order.
+    """
+    query = _filtered(select(ExceptionRow), filters, now)
+    query = _from_urgent(query, cursor) if filters.sort == "sla" else _from_newest(query, cursor)
+    rows = session.scalars(query.limit(limit + 1)).all()
+    records = [_record(row) for row in rows[:limit]]
+    return records, _cursor_after(records[-1], filters.sort) if len(rows) > limit else None
+
+
+def finished_steps(session: Session, records: Sequence[ExceptionRecord]) -> dict[str, int]:
+    """How many steps of its current run each of the exceptions has done or skipped."""
+    runs = {record.exception_id: record.playbook_run for record in records if record.current_playbook_id}
+    if not runs:
+        return {}
+    query = (
+        select(ExceptionEventRow.exception_id, func.count(ExceptionEventRow.seq))
+        .join(
+            ExceptionRow,
+            and_(
+                ExceptionRow.tenant_id == ExceptionEventRow.tenant_id,
+                ExceptionRow.exception_id == ExceptionEventRow.exception_id,
+                ExceptionRow.playbook_run == ExceptionEventRow.run,
+            ),
+        )
+        .where(
+            ExceptionEventRow.exception_id.in_(runs),
+            ExceptionEventRow.event_type.in_(FINISHING_EVENTS),
+        )
+        .group_by(ExceptionEventRow.exception_id)
+    )
+    return {exception_id: count for exception_id, count in session.execute(query)}
+
+
+def _record(row: ExceptionRow) -> ExceptionRecord:
+    return ExceptionRecord(**{name: getattr(row, name) for name in _FIELDS})
+
+
+def _values(record: ExceptionRecord) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in _FIELDS}
+
+
+def _filtered(query: Select[Any], filters: Filters, now: datetime) -> Select[Any]:
+    equal: dict[Any, Any] = {
+        ExceptionRow.domain: filters.domain,
+        ExceptionRow.exception_type: filters.exception_type,
+        ExceptionRow.owner_id: filters.owner,
+        ExceptionRow.current_playbook_id: filters.playbook_id,
+    }
+    query = query.where(*(column == value for column, value in equal.items() if value is not None))
+    if filters.status:
+        query = query.where(ExceptionRow.status.in_(filters.status))
+    if filters.severity:
+        query = query.where(ExceptionRow.severity.in_(filters.severity))
+    return query.where(_in_sla_state(filters.sla, now)) if filters.sla else query
+
+
+def _in_sla_state(state: str, now: datetime) -> ColumnElement[bool]:
+    unresolved = ExceptionRow.status != "resolved"
+    if state == "breached":
+        return and_(unresolved, ExceptionRow.sla_deadline < now)
+    return and_(unresolved, ExceptionRow.sla_deadline >= now, ExceptionRow.sla_deadline < now + AT_RISK)
+
+
+def _from_newest(query: Select[Any], cursor: str | None) -> Select[Any]:
+    if cursor:
+        created, last = decode(cursor, "created_at")
+        query = query.where(_after(ExceptionRow.created_at, created, last, descending=True))
+    return query.order_by(ExceptionRow.created_at.desc(), ExceptionRow.exception_id.desc())
+
+
+def _from_urgent(query: Select[Any], cursor: str | None) -> Select[Any]:
+    deadline = func.coalesce(ExceptionRow.sla_deadline, _FAR_FUTURE, type_=ExceptionRow.sla_deadline.type)
+    if cursor:
+        instant, last = decode(cursor, "sla")
+        query = query.where(_after(deadline, instant, last, descending=False))
+    return query.order_by(deadline, ExceptionRow.exception_id)
+
+
+def _after(column: Any, instant: datetime, last: str, *, descending: bool) -> ColumnElement[bool]:
+    beyond = column < instant if descending else column > instant
+    tie = ExceptionRow.exception_id < last if descending else ExceptionRow.exception_id > last
+    return or_(beyond, and_(column == instant, tie))
+
+
+def _cursor_after(record: ExceptionRecord, sort: str) -> str:
+    instant = record.created_at if sort == "created_at" else record.sla_deadline or _FAR_FUTURE
+    return encode(sort, format_time(instant), record.exception_id)

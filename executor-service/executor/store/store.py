@@ -1,0 +1,87 @@
+"""The store that execution works with: transactions of one tenant over the database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TypeVar
+
+from sqlalchemy.orm import Session
+
+from executor.execution.draft import Draft
+from executor.execution.model import Event, ExceptionRecord, Packs, Playbook
+from executor.store import catalogue, events, exceptions, outbox
+from sentinai.database import Database
+
+T = TypeVar("T")
+
+
+class SqlTransaction:
+    """One transaction of one tenant; see ``executor.execution.ports.Transaction``."""
+
+    def __init__(self, session: Session, tenant_id: str) -> None:
+        self.session = session
+        self.tenant_id = tenant_id
+
+    def exception(self, exception_id: str, *, lock: bool = False) -> ExceptionRecord:
+        """The exception as it stands; its row locked until the transaction ends, if asked."""
+        return exceptions.get(self.session, exception_id, lock=lock)
+
+    def playbook(self, playbook_id: int) -> Playbook:
+        """A playbook version of this tenant."""
+        return catalogue.get_playbook(self.session, playbook_id)
+
+    def packs(self, domain: str) -> Packs:
+        """The packs that count for an exception of ``domain``."""
+        return catalogue.packs(self.session, domain)
+
+    def run_events(self, exception_id: str, run: int) -> Sequence[Event]:
+        """The events that say where a run stands."""
+        return events.of_run(self.session, exception_id, run)
+
+    def created_event(self, exception_id: str) -> Event | None:
+        """The first event of an exception, if there is such an exception."""
+        return events.first(self.session, exception_id)
+
+    def last_event(self, record: ExceptionRecord) -> Event:
+        """The newest event of an exception that was just saved."""
+        return events.after(self.session, record.exception_id, record.event_seq - 1)[0]
+
+    def insert(self, draft: Draft) -> ExceptionRecord:
+        """Store a new exception with its first events."""
+        catalogue.require_tenant(self.session, self.tenant_id)
+        exceptions.add(self.session, draft.stored)
+        return self._write(draft, draft.record.row_version)
+
+    def save(self, draft: Draft) -> ExceptionRecord:
+        """Store what a call did: fields, events and outbox, together."""
+        if draft.is_empty:
+            return draft.record
+        return self._write(draft, draft.record.row_version + 1)
+
+    def _write(self, draft: Draft, row_version: int) -> ExceptionRecord:
+        record = replace(draft.record, row_version=row_version, updated_at=draft.now)
+        if draft.emitted:
+            last = events.append(self.session, draft.stored, draft.emitted, draft.now)[-1]
+            record = replace(record, event_seq=last.seq, event_hash=last.hash)
+        outbox.add(self.session, record, draft.messages, draft.now)
+        exceptions.save(self.session, record)
+        return record
+
+
+class SqlStore:
+    """Where exceptions live; see ``executor.execution.ports.Store``."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    @contextmanager
+    def read(self, tenant_id: str) -> Iterator[SqlTransaction]:
+        """A transaction that only reads."""
+        with self.database.read(tenant_id) as session:
+            yield SqlTransaction(session, tenant_id)
+
+    def write(self, tenant_id: str, work: Callable[[SqlTransaction], T]) -> T:
+        """Run ``work`` in one transaction; all of it commits or nothing is there. It may run more than once."""
+        return self.database.write(tenant_id, lambda session: work(SqlTransaction(session, tenant_id)))

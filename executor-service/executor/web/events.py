@@ -1,0 +1,91 @@
+"""``/api/exceptions/…/events``: the log, as it grows, and the proof that it is whole."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from executor.execution import chain
+from executor.execution.documents import event_document
+from executor.execution.model import Event
+from executor.services import Services
+from executor.store import events, exceptions
+from executor.store.cursor import decode_seq, encode_seq
+from executor.web.queries import EventsQuery
+from sentinai.web import Answer, Api, Call
+
+api: Api[Services] = Api("Events")
+_Call = Call[Services]
+_POLL_SECONDS = 0.2
+
+
+@api.operation(
+    "GET",
+    "/api/exceptions/{exception_id}/events",
+    answers={200: "event-page"},
+    role="viewer",
+    query=EventsQuery,
+    problems=(400,),
+)
+def list_events(call: _Call, exception_id: str) -> Answer:
+    """Read an exception's events in order; ``wait`` holds the answer until something newer comes."""
+    query = call.query
+    seq = decode_seq(query["cursor"]) if query.get("cursor") else query["after_seq"]
+    found = _read(call, exception_id, seq, query)
+    # Waiting holds a thread. When too many wait already, the answer comes at once and the caller asks again.
+    if not found and query["wait"] and call.services.waiting.acquire(blocking=False):
+        try:
+            found = _wait(call, exception_id, seq, query)
+        finally:
+            call.services.waiting.release()
+    page = found[: query["limit"]]
+    tenant_id = call.identity.tenant_id
+    return Answer(
+        {
+            "items": [event_document(event, tenant_id, exception_id) for event in page],
+            "next_cursor": encode_seq(page[-1].seq) if len(found) > len(page) else None,
+        }
+    )
+
+
+@api.operation(
+    "GET", "/api/exceptions/{exception_id}/events/verify", answers={200: "chain-check"}, role="viewer"
+)
+def verify_events(call: _Call, exception_id: str) -> Answer:
+    """Check an exception's hash chain from its first event to its last."""
+    with call.services.database.read(call.identity.tenant_id) as session:
+        record = exceptions.get(session, exception_id)
+        found = chain.verify(
+            events.after(session, exception_id, 0),
+            record.tenant_id,
+            exception_id,
+            expected_seq=record.event_seq,
+            expected_hash=record.event_hash,
+        )
+    return Answer(
+        {"valid": found.valid, "events": found.events, "first_broken_seq": found.first_broken_seq}
+    )
+
+
+def _read(call: _Call, exception_id: str, seq: int, query: Mapping[str, Any]) -> list[Event]:
+    with call.services.database.read(call.identity.tenant_id) as session:
+        exceptions.end_of_log(session, exception_id)
+        return events.after(
+            session, exception_id, seq, event_types=query.get("event_type", ()), limit=query["limit"] + 1
+        )
+
+
+def _wait(call: _Call, exception_id: str, seq: int, query: Mapping[str, Any]) -> list[Event]:
+    until = time.monotonic() + query["wait"]
+    end = seq
+    while (left := until - time.monotonic()) > 0:
+        time.sleep(min(_POLL_SECONDS, left))
+        with call.services.database.read(call.identity.tenant_id) as session:
+            newest = exceptions.end_of_log(session, exception_id)
+        if newest > end:
+            found = _read(call, exception_id, seq, query)
+            if found:
+                return found
+            end = newest
+    return []

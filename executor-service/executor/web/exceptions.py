@@ -1,0 +1,161 @@
+"""``/api/exceptions``: create, read, list, change, comment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from uuid6 import uuid7
+
+from executor.agents import pipeline
+from executor.execution import amend
+from executor.execution.documents import event_document, exception_document
+from executor.execution.model import ExceptionRecord, Playbook
+from executor.services import Services
+from executor.store import catalogue, exceptions
+from executor.web.actors import caller
+from executor.web.queries import ExceptionsQuery, paging
+from sentinai.problems import TenantMismatch, VersionConflict
+from sentinai.web import Answer, Api, Call
+
+api: Api[Services] = Api("Exceptions")
+_Call = Call[Services]
+
+
+@api.operation(
+    "POST",
+    "/api/exceptions",
+    answers={201: "exception", 200: "exception"},
+    role="operator",
+    body="exception-create",
+    problems=(409,),
+)
+def create_exception(call: _Call) -> Answer:
+    """Take in an exception: triage it, recommend a playbook, suggest the next step."""
+    services, body = call.services, call.body
+    if body.get("tenant_id", call.identity.tenant_id) != call.identity.tenant_id:
+        raise TenantMismatch("Leave tenant_id out, or send the token's own.")
+    taken = pipeline.take_in(
+        services.store,
+        services.matcher,
+        body,
+        tenant_id=call.identity.tenant_id,
+        exception_id=body.get("exception_id") or f"EX-{uuid7()}",
+        actor=caller(call.identity),
+        now=services.clock(),
+    )
+    answer = _one(services, taken.situation.record)
+    location = {"Location": f"/api/exceptions/{taken.situation.record.exception_id}"}
+    status, headers = (201, {**answer.headers, **location}) if taken.is_new else (200, answer.headers)
+    return Answer(answer.body, status, headers)
+
+
+@api.operation(
+    "GET", "/api/exceptions", answers={200: "exception-page"}, role="viewer", query=ExceptionsQuery,
+    problems=(400,),
+)
+def list_exceptions(call: _Call) -> Answer:
+    """List exceptions, newest or most urgent first."""
+    query = call.query
+    filters = exceptions.Filters(
+        **{name: query[name] for name in exceptions.FILTER_NAMES if query.get(name) is not None}
+    )
+    with call.services.database.read(call.identity.tenant_id) as session:
+        records, cursor = exceptions.page(session, filters, now=call.services.clock(), **paging(query))
+        playbooks = catalogue.get_playbooks(
+            session, (r.current_playbook_id for r in records if r.current_playbook_id)
+        )
+        done = exceptions.finished_steps(session, records)
+    items = [
+        _document(record, playbooks.get(record.current_playbook_id or 0), done.get(record.exception_id, 0))
+        for record in records
+    ]
+    return Answer({"items": items, "next_cursor": cursor})
+
+
+@api.operation("GET", "/api/exceptions/{exception_id}", answers={200: "exception"}, role="viewer")
+def get_exception(call: _Call, exception_id: str) -> Answer:
+    """Read one exception; its version is in the ETag."""
+    with call.services.database.read(call.identity.tenant_id) as session:
+        record = exceptions.get(session, exception_id)
+    return _one(call.services, record)
+
+
+@api.operation(
+    "PATCH",
+    "/api/exceptions/{exception_id}",
+    answers={200: "exception"},
+    role="operator",
+    body="exception-patch",
+    problems=(409,),
+    request_headers=("If-Match",),
+)
+def change_exception(call: _Call, exception_id: str) -> Answer:
+    """Change an exception's attributes; the recommendation follows."""
+    situation = amend.amend(
+        call.services.store,
+        call.services.matcher,
+        call.identity.tenant_id,
+        exception_id,
+        call.body,
+        expected_version=_expected_version(call.headers.get("If-Match")),
+        actor=caller(call.identity),
+        now=call.services.clock(),
+    )
+    return _one(call.services, situation.record)
+
+
+@api.operation(
+    "POST",
+    "/api/exceptions/{exception_id}/comments",
+    answers={201: "event"},
+    role="operator",
+    body="comment-request",
+)
+def add_comment(call: _Call, exception_id: str) -> Answer:
+    """Comment on an exception."""
+    event = amend.comment(
+        call.services.store,
+        call.identity.tenant_id,
+        exception_id,
+        call.body["text"],
+        caller(call.identity),
+        call.services.clock(),
+    )
+    return Answer(event_document(event, call.identity.tenant_id, exception_id), 201)
+
+
+def _one(services: Services, record: ExceptionRecord) -> Answer:
+    with services.database.read(record.tenant_id) as session:
+        playbook = (
+            catalogue.get_playbook(session, record.current_playbook_id)
+            if record.current_playbook_id
+            else None
+        )
+        done = exceptions.finished_steps(session, [record])
+    document = _document(record, playbook, done.get(record.exception_id, 0))
+    return Answer(document, headers={"ETag": f'"{record.row_version}"'})
+
+
+def _document(record: ExceptionRecord, playbook: Playbook | None, done: int) -> dict[str, Any]:
+    return {
+        **exception_document(record),
+        "playbook": playbook
+        and {
+            "playbook_id": playbook.playbook_id,
+            "name": playbook.name,
+            "version": playbook.version,
+            "progress": {"done": done, "total": len(playbook.steps)},
+        },
+    }
+
+
+def _expected_version(header: str | None) -> int | None:
+    """The version an If-Match header asks for; ``*`` and no header ask for none."""
+    if header is None or header.strip() == "*":
+        return None
+    tag = header.strip().removeprefix("W/").strip('"')
+    if tag.isascii() and tag.isdigit() and len(tag) < 19:
+        return int(tag)
+    raise VersionConflict(f"If-Match {header[:80]!r} is no version of the exception; use the ETag as it came.")
+
+
