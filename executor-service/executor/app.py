@@ -1,0 +1,52 @@
+"""The executor's WSGI application: ``executor.app:create_app()``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask import Flask
+
+import executor
+from executor.services import Services, assemble
+from executor.store import migrate
+from executor.web import analytics, catalogue, console, events, exceptions, playbook, tools
+from sentinai import settings as sentinai_settings
+from sentinai.clock import Clock, utc_now
+from sentinai.settings import Settings
+from sentinai.web.service import Service, create_app as create_service_app
+
+_DESCRIPTION = (
+    "Owns exceptions, their playbooks' step state, the actions and the append-only event log. "
+    "Asks the matcher which playbook fits."
+)
+
+
+def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Flask:
+    """The application by the given settings, or those of the environment.
+
+    Raises:
+        SettingsError: a setting is wrong, or there is no key to verify tokens with.
+    """
+    settings = settings or sentinai_settings.load()
+    services = assemble(settings, clock)
+    service = Service(
+        name="executor",
+        title="SentinAI executor",
+        description=_DESCRIPTION,
+        version=executor.__version__,
+        services=services,
+        apis=(exceptions.api, playbook.api, events.api, catalogue.api, analytics.api, tools.api),
+        readiness=lambda: _readiness(services),
+        session_identity=console.session_identity(settings),
+    )
+    app = create_service_app(service, settings)
+    app.register_blueprint(console.blueprint(services))
+    return app
+
+
+def _readiness(services: Services) -> Mapping[str, str]:
+    return {
+        "database": services.database.check(),
+        "migrations": migrate.state(services.database),
+        "matcher": services.matcher.is_ready(),
+    }

@@ -1,0 +1,72 @@
+"""Storing Domain Packs and Policy Packs: checked as a whole, then the next version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from executor.store import catalogue
+from sentinai import packs
+from sentinai.database import Database
+from sentinai.documents import require, summary
+from sentinai.problems import Finding, InvalidDocument, TenantMismatch
+from sentinai.tables import DomainPackRow, PolicyPackRow
+
+Check = Callable[[Mapping[str, Any]], tuple[Sequence[Finding], Sequence[Finding]]]
+
+
+def put_domain_pack(
+    database: Database, tenant_id: str, domain: str, pack: Mapping[str, Any], now: datetime
+) -> tuple[DomainPackRow, Sequence[Finding]]:
+    """Store the next version of a Domain Pack; an unchanged one makes none. Answers it and its warnings.
+
+    Raises:
+        InvalidDocument: with every finding, each at its pointer.
+    """
+    warnings = _checked("domain-pack", pack, packs.check_domain_pack)
+    if pack.get("domain_name", domain) != domain:
+        wrong = Finding(
+            "/domain_name", "mismatch", f"The path says {domain!r}.", "Make the two the same, or leave it out."
+        )
+        raise InvalidDocument("The pack names another domain than the path.", findings=[wrong])
+
+    def work(session: Session) -> DomainPackRow:
+        standing = catalogue.newest_domain_pack(session, domain)
+        if standing and standing.pack == pack:
+            return standing
+        return catalogue.add_domain_pack(session, domain, pack, now)
+
+    return database.write(tenant_id, work), warnings
+
+
+def put_policy_pack(
+    database: Database, tenant_id: str, pack: Mapping[str, Any], now: datetime
+) -> tuple[PolicyPackRow, Sequence[Finding]]:
+    """Store the next version of a tenant's Policy Pack; an unchanged one makes none.
+
+    Raises:
+        InvalidDocument: with every finding. TenantMismatch: it names another tenant.
+    """
+    if pack.get("tenant_id", tenant_id) != tenant_id:
+        raise TenantMismatch("Leave tenant_id out of the pack, or give the token's own.")
+    warnings = _checked("policy-pack", pack, packs.check_policy_pack)
+
+    def work(session: Session) -> PolicyPackRow:
+        catalogue.require_tenant(session, tenant_id)
+        standing = catalogue.newest_policy_pack(session)
+        if standing and standing.pack == pack:
+            return standing
+        return catalogue.add_policy_pack(session, pack, now)
+
+    return database.write(tenant_id, work), warnings
+
+
+def _checked(schema: str, pack: Mapping[str, Any], check: Check) -> Sequence[Finding]:
+    require(schema, pack)
+    errors, warnings = check(pack)
+    if errors:
+        raise InvalidDocument(f"The pack is not valid: {summary(list(errors))}", findings=errors)
+    return warnings

@@ -1,0 +1,183 @@
+"""Publishing a playbook: every finding at once, then the next version, or the one that stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from executor.actions.registry import ACTIONS
+from executor.execution.model import Packs, Playbook
+from executor.store import catalogue
+from sentinai.conditions import Conditions, lint, parse
+from sentinai.database import Database
+from sentinai.documents import check, check_schema, summary
+from sentinai.problems import Finding, InvalidDocument
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What came of a publication. ``playbook`` is None after a dry run."""
+
+    playbook: Playbook | None
+    next_version: int
+    is_new: bool
+    warnings: tuple[Finding, ...]
+
+
+def publish(
+    database: Database, tenant_id: str, document: Mapping[str, Any], now: datetime, *, dry_run: bool
+) -> Published:
+    """Check a ``playbook-publish`` document and store it as the next version of its name.
+
+    Content that is that of the newest version, if active, makes no new one.
+
+    Raises:
+        InvalidDocument: with every finding, each at its pointer.
+    """
+
+    def work(session: Session) -> Published:
+        catalogue.require_tenant(session, tenant_id)
+        catalogue.lock_catalogue(session)
+        warnings = check_playbook(document, packs_for(session, document), catalogue.active_playbooks(session))
+        newest = catalogue.newest_version(session, document["name"])
+        if newest and newest.status == "active" and _content(newest) == _asked(document):
+            return Published(newest, newest.version, is_new=False, warnings=warnings)
+        version = newest.version + 1 if newest else 1
+        if dry_run:
+            return Published(None, version, is_new=True, warnings=warnings)
+        playbook = catalogue.add_playbook(session, document, version, now)
+        return Published(playbook, version, is_new=True, warnings=warnings)
+
+    return database.write(tenant_id, work)
+
+
+def check_playbook(
+    document: Mapping[str, Any], packs: Packs, others: Iterable[Playbook] = ()
+) -> tuple[Finding, ...]:
+    """The warnings about a playbook document.
+
+    Raises:
+        InvalidDocument: it may not be published; with every finding, each at its pointer.
+    """
+    errors = check("playbook-publish", document)
+    if errors:
+        raise _invalid(errors)
+    conditions = _conditions(document["conditions"], errors)
+    warnings: list[Finding] = []
+    for index, step in enumerate(document["steps"]):
+        found, doubtful = _check_step(step, index, packs)
+        errors += found
+        warnings += doubtful
+    if errors or conditions is None:
+        raise _invalid(errors)
+    peers = [_peer(each) for each in others if each.name != document["name"]]
+    found_by_lint = lint.lint(
+        conditions,
+        document=document["conditions"],
+        domain_pack=packs.domain or None,
+        policy_pack=packs.policy or None,
+        others=[peer for peer in peers if peer is not None],
+    )
+    return (*(finding.under("/conditions") for finding in found_by_lint), *warnings)
+
+
+def packs_for(session: Session, document: Mapping[str, Any]) -> Packs:
+    """The packs that a playbook is checked against: of the one domain it names, if it names one."""
+    policy = catalogue.newest_policy_pack(session)
+    domain = _domain_of(document) or (policy.pack.get("domain_name") if policy else None)
+    return catalogue.packs(session, domain or "")
+
+
+def _domain_of(document: Mapping[str, Any]) -> str | None:
+    conditions = document.get("conditions")
+    if not isinstance(conditions, Mapping):
+        return None
+    match = conditions.get("match", conditions)
+    domain = match.get("domain") if isinstance(match, Mapping) else None
+    return domain if isinstance(domain, str) else None
+
+
+def _conditions(document: Any, errors: list[Finding]) -> Conditions | None:
+    try:
+        return parse(document)
+    except InvalidDocument as problem:
+        errors += [finding.under("/conditions") for finding in problem.findings]
+        return None
+
+
+def _check_step(
+    step: Mapping[str, Any], index: int, packs: Packs
+) -> tuple[list[Finding], list[Finding]]:
+    at = f"/steps/{index}"
+    errors: list[Finding] = []
+    if step.get("step_order", index + 1) != index + 1:
+        errors.append(
+            Finding(f"{at}/step_order", "out_of_order", f"This is step {index + 1}.", "Leave step_order out.")
+        )
+    action = ACTIONS[step["action_type"]]
+    params = step.get("params", {})
+    of_schema = check_schema(action.params_schema, params)
+    errors += [finding.under(f"{at}/params") for finding in of_schema]
+    if of_schema:
+        return errors, []
+    found, doubtful = action.check(params, packs)
+    errors += [finding.under(f"{at}/params") for finding in found]
+    return errors, [finding.under(f"{at}/params") for finding in doubtful]
+
+
+def _invalid(errors: Sequence[Finding]) -> InvalidDocument:
+    return InvalidDocument(f"The playbook is not valid: {summary(list(errors))}", findings=errors)
+
+
+def _peer(playbook: Playbook) -> lint.Peer | None:
+    try:
+        conditions = parse(playbook.conditions)
+    except InvalidDocument:
+        return None
+    return lint.Peer(
+        playbook_id=playbook.playbook_id,
+        name=playbook.name,
+        version=playbook.version,
+        conditions=conditions,
+        created_at=playbook.created_at,
+    )
+
+
+def _content(playbook: Playbook) -> dict[str, Any]:
+    steps = [
+        {
+            "name": step.name,
+            "action_type": step.action_type,
+            "params": step.params,
+            "requires_approval": step.requires_approval,
+        }
+        for step in playbook.steps
+    ]
+    return {
+        "description": playbook.description,
+        "conditions": playbook.conditions,
+        "on_completion": playbook.on_completion,
+        "steps": steps,
+    }
+
+
+def _asked(document: Mapping[str, Any]) -> dict[str, Any]:
+    steps = [
+        {
+            "name": step["name"],
+            "action_type": step["action_type"],
+            "params": step.get("params", {}),
+            "requires_approval": step.get("requires_approval", False),
+        }
+        for step in document["steps"]
+    ]
+    return {
+        "description": document.get("description"),
+        "conditions": document["conditions"],
+        "on_completion": document.get("on_completion"),
+        "steps": steps,
+    }

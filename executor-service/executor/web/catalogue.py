@@ -1,0 +1,160 @@
+"""``/api/playbooks``, ``/api/policy-pack`` and ``/api/domain-packs``: the catalogue and its packs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from executor.authoring import packs as pack_authoring
+from executor.authoring import playbooks as playbook_authoring
+from executor.execution.documents import playbook_document
+from executor.services import Services
+from executor.store import catalogue
+from executor.web.queries import PlaybooksQuery, PublishQuery, paging
+from sentinai.clock import format_time
+from sentinai.conditions import clauses, parse
+from sentinai.problems import Finding, InvalidDocument, NotFound
+from sentinai.tables import DomainPackRow, PolicyPackRow
+from sentinai.web import Answer, Api, Call
+
+api: Api[Services] = Api("Catalogue")
+_Call = Call[Services]
+
+
+@api.operation(
+    "POST",
+    "/api/playbooks",
+    answers={201: "playbook", 200: "publish-answer"},
+    role="author",
+    body="playbook-publish",
+    query=PublishQuery,
+)
+def publish_playbook(call: _Call) -> Answer:
+    """Publish a playbook as the next version of its name; unchanged content makes none."""
+    published = playbook_authoring.publish(
+        call.services.database,
+        call.identity.tenant_id,
+        call.body,
+        call.services.clock(),
+        dry_run=call.query["dry_run"],
+    )
+    warnings = _json(published.warnings)
+    if published.playbook is None or call.query["dry_run"]:
+        checked = {"valid": True, "name": call.body["name"], "version": published.next_version}
+        return Answer({**checked, "unchanged": not published.is_new, "warnings": warnings})
+    document = {**playbook_document(published.playbook), "warnings": warnings}
+    return Answer(document, 201 if published.is_new else 200)
+
+
+@api.operation(
+    "GET",
+    "/api/playbooks",
+    answers={200: "playbook-page"},
+    role="viewer",
+    query=PlaybooksQuery,
+    problems=(400,),
+)
+def list_playbooks(call: _Call) -> Answer:
+    """List playbook versions, newest first."""
+    query = call.query
+    with call.services.database.read(call.identity.tenant_id) as session:
+        playbooks, cursor = catalogue.page(
+            session, status=query.get("status"), name=query.get("name"), **paging(query)
+        )
+    return Answer({"items": [playbook_document(each) for each in playbooks], "next_cursor": cursor})
+
+
+@api.operation("GET", "/api/playbooks/{playbook_id}", answers={200: "playbook"}, role="viewer")
+def get_playbook(call: _Call, playbook_id: int) -> Answer:
+    """Read one playbook version, its conditions also in words."""
+    with call.services.database.read(call.identity.tenant_id) as session:
+        playbook = catalogue.get_playbook(session, playbook_id)
+    return Answer({**playbook_document(playbook), "in_words": _in_words(playbook.conditions)})
+
+
+@api.operation("POST", "/api/playbooks/{playbook_id}/retire", answers={200: "playbook"}, role="author")
+def retire_playbook(call: _Call, playbook_id: int) -> Answer:
+    """Take a playbook version out of matching; exceptions that are on it stay there."""
+
+    def work(session: Any) -> dict[str, Any]:
+        if catalogue.get_playbook(session, playbook_id).status == "active":
+            catalogue.retire(session, playbook_id)
+        return playbook_document(catalogue.get_playbook(session, playbook_id))
+
+    return Answer(call.services.database.write(call.identity.tenant_id, work))
+
+
+@api.operation("GET", "/api/policy-pack", answers={200: "stored-policy-pack"}, role="viewer")
+def get_policy_pack(call: _Call) -> Answer:
+    """Read the Policy Pack that counts; version 0 and empty where none was stored."""
+    tenant_id = call.identity.tenant_id
+    with call.services.database.read(tenant_id) as session:
+        row = catalogue.newest_policy_pack(session)
+    if row is None:
+        return Answer({"tenant_id": tenant_id, "version": 0, "pack": {}, "created_at": None})
+    return Answer(_policy_pack(row))
+
+
+@api.operation(
+    "PUT", "/api/policy-pack", answers={200: "stored-policy-pack"}, role="author", body="policy-pack"
+)
+def put_policy_pack(call: _Call) -> Answer:
+    """Store the next version of the Policy Pack; an unchanged one makes none."""
+    row, warnings = pack_authoring.put_policy_pack(
+        call.services.database, call.identity.tenant_id, call.body, call.services.clock()
+    )
+    return Answer({**_policy_pack(row), "warnings": _json(warnings)})
+
+
+@api.operation("GET", "/api/domain-packs/{domain}", answers={200: "stored-domain-pack"}, role="viewer")
+def get_domain_pack(call: _Call, domain: str) -> Answer:
+    """Read the Domain Pack of a domain."""
+    with call.services.database.read(call.identity.tenant_id) as session:
+        row = catalogue.newest_domain_pack(session, domain)
+    if row is None:
+        raise NotFound(f"There is no Domain Pack {domain!r}.")
+    return Answer(_domain_pack(row))
+
+
+@api.operation(
+    "PUT",
+    "/api/domain-packs/{domain}",
+    answers={200: "stored-domain-pack"},
+    role="admin",
+    body="domain-pack",
+)
+def put_domain_pack(call: _Call, domain: str) -> Answer:
+    """Store the next version of a Domain Pack, for every tenant."""
+    row, warnings = pack_authoring.put_domain_pack(
+        call.services.database, call.identity.tenant_id, domain, call.body, call.services.clock()
+    )
+    return Answer({**_domain_pack(row), "warnings": _json(warnings)})
+
+
+def _json(findings: Sequence[Finding]) -> list[dict[str, str]]:
+    return [finding.to_json() for finding in findings]
+
+
+def _in_words(conditions: Any) -> list[str]:
+    try:
+        return [clauses.describe(clause.logic) for clause in parse(conditions).clauses]
+    except InvalidDocument:
+        return []
+
+
+def _policy_pack(row: PolicyPackRow) -> dict[str, Any]:
+    return {
+        "tenant_id": row.tenant_id,
+        "version": row.version,
+        "pack": row.pack,
+        "created_at": format_time(row.created_at),
+    }
+
+
+def _domain_pack(row: DomainPackRow) -> dict[str, Any]:
+    return {
+        "domain": row.domain,
+        "version": row.version,
+        "pack": row.pack,
+        "created_at": format_time(row.created_at),
+    }
