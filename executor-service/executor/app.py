@@ -12,8 +12,11 @@ from executor.store import migrate
 from executor.web import analytics, catalogue, console, events, exceptions, playbook, tools
 from sentinai import settings as sentinai_settings
 from sentinai.clock import Clock, utc_now
+from sentinai.identity import TokenVerifier
 from sentinai.settings import Settings
-from sentinai.web.service import Service, create_app as create_service_app
+from sentinai.web import service as web
+from sentinai.web.service import Service
+from sentinai.web.session import session_identity
 
 _DESCRIPTION = (
     "Owns exceptions, their playbooks' step state, the actions and the append-only event log. "
@@ -37,9 +40,9 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Flas
         services=services,
         apis=(exceptions.api, playbook.api, events.api, catalogue.api, analytics.api, tools.api),
         readiness=lambda: _readiness(services),
-        session_identity=console.session_identity(settings),
+        session_identity=session_identity(TokenVerifier(settings)),
     )
-    app = create_service_app(service, settings)
+    app = web.create_app(service, settings)
     app.register_blueprint(console.blueprint(services))
     return app
 

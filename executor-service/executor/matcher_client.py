@@ -39,7 +39,7 @@ class MatcherClient:
             MatcherUnavailable: no answer in time, or one that is not what was asked for.
         """
         body = {"exception": _asked(exception), "as_of": format_time(as_of), "limit": RANKED}
-        answer = self._post(tenant_id, "/api/match", strict_json.dumps(body).encode())
+        answer: Mapping[str, Any] = self._post(tenant_id, "/api/match", strict_json.dumps(body).encode())
         found = check("match-response", answer)
         if found or answer["exception_id"] != exception["exception_id"]:
             raise MatcherUnavailable(
@@ -142,6 +142,4 @@ def _content(answer: requests.Response) -> Any:
             return strict_json.loads(answer.content)
         except MalformedJson as error:
             trouble = error.detail
-    raise MatcherUnavailable(
-        f"The matcher's answer cannot be used ({trouble}).", retry_after=_RETRY_AFTER_SECONDS
-    )
+    raise MatcherUnavailable(f"The matcher's answer cannot be used ({trouble}).", retry_after=_RETRY_AFTER_SECONDS)

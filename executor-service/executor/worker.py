@@ -109,9 +109,7 @@ def _deliver(services: Services, tenant_id: str, message: outbox.Delivery) -> No
     delivery.record(services.store, tenant_id, message, receipt, ACTOR, services.clock())
 
 
-def _postpone_or_give_up(
-    services: Services, tenant_id: str, message: outbox.Delivery, why: str
-) -> None:
+def _postpone_or_give_up(services: Services, tenant_id: str, message: outbox.Delivery, why: str) -> None:
     now = services.clock()
     if message.attempts >= services.settings.outbox_attempts:
         receipt = delivery.Receipt("failed", why)
@@ -128,4 +126,3 @@ def _postpone_or_give_up(
 def _backoff(attempts: int) -> timedelta:
     """Doubling from one second, to five minutes."""
     return timedelta(seconds=min(300, 2 ** (attempts - 1)))
-

@@ -149,8 +149,13 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _bind(session: Session, tenant_id: str, *, writes: bool) -> None:
     session.info["tenant_id"] = tenant_id
-    connection = session.connection(execution_options={_WRITES: writes})
-    if connection.dialect.name == "postgresql":
+    on_postgresql = session.get_bind().dialect.name == "postgresql"
+    options: dict[str, Any] = {_WRITES: writes}
+    if on_postgresql and not writes:
+        # What is read together belongs together, as it does on SQLite.
+        options["isolation_level"] = "REPEATABLE READ"
+    connection = session.connection(execution_options=options)
+    if on_postgresql:
         connection.execute(
             text("SELECT set_config('sentinai.tenant_id', :tenant_id, true)"), {"tenant_id": tenant_id}
         )
@@ -190,7 +195,7 @@ def _check_inserted(state: ORMExecuteState, tenant_id: str) -> None:
     mapper = state.bind_mapper
     if mapper is None or not issubclass(mapper.class_, TenantOwned):
         return
-    given = state.parameters
+    given: Any = state.parameters
     rows = given if isinstance(given, list) else [given]
     if any(not row or row.get("tenant_id") != tenant_id for row in rows):
         raise FenceError("a row of another tenant was about to be inserted")
@@ -212,9 +217,7 @@ def _translate_faults() -> Iterator[None]:
         raise DatabaseUnavailable(f"The database did not serve: {_reason(error)}.", retry_after=1) from error
     except DBAPIError as error:
         if error.connection_invalidated or sqlstate(error) in (*_RETRIED_STATES, _UNDEFINED_TABLE):
-            raise DatabaseUnavailable(
-                f"The database did not serve: {_reason(error)}.", retry_after=1
-            ) from error
+            raise DatabaseUnavailable(f"The database did not serve: {_reason(error)}.", retry_after=1) from error
         raise
 
 

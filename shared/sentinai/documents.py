@@ -163,9 +163,7 @@ def _closest_branch(error: ValidationError) -> list[Finding]:
     branches: dict[Any, list[ValidationError]] = {}
     for inner in error.context or ():
         branches.setdefault(inner.schema_path[0], []).append(inner)
-    typed = [
-        found for found in branches.values() if not any(e.validator == "type" and not e.path for e in found)
-    ]
+    typed = [found for found in branches.values() if not any(e.validator == "type" and not e.path for e in found)]
     best = min(typed or branches.values(), key=len)
     return [finding for inner in best for finding in _explain(inner)]
 

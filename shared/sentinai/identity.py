@@ -7,6 +7,7 @@ required. PyJWT does the cryptography.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ _INCLUDES = {
 }
 ROLES = tuple(_INCLUDES)
 LEAST_KEY_BYTES = 32
+_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}\Z")
+_SUBJECT = re.compile(r"[\x20-\x7e]{1,128}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class Identity:
     actor_type: str
     may_act_for: frozenset[str] = frozenset()
     token_id: str | None = None
+    purpose: str | None = None
     expires_at: float = 0.0
 
     def has(self, role: str) -> bool:
@@ -76,13 +80,17 @@ class TokenVerifier:
         self._keys = _verification_keys(settings)
         self._decode = lru_cache(maxsize=4096)(self._decode_uncached)
 
-    def verify(self, token: str, now: float | None = None) -> Identity:
+    def verify(self, token: str, now: float | None = None, purpose: str | None = None) -> Identity:
         """The identity that a compact JWT stands for. ``now`` is in seconds since the epoch.
+
+        A token made for one ``purpose``, such as a sign-in link, is good for nothing else.
 
         Raises:
             ExpiredToken: its time is over. InvalidToken: anything else is wrong with it.
         """
         identity = self._decode(token)
+        if identity.purpose != purpose:
+            raise InvalidToken("The token was made for another purpose.")
         if identity.expires_at <= (time.time() if now is None else now):
             raise ExpiredToken("The token has expired; get a new one.")
         return identity
@@ -166,10 +174,10 @@ def _verification_keys(settings: Settings) -> Mapping[str | None, Any]:
 def _identity(claims: Mapping[str, Any]) -> Identity:
     tenant, roles = claims.get("tenant_id"), claims.get("roles", [])
     actor_type, acts_for = claims.get("actor_type"), claims.get("may_act_for", [])
-    if not isinstance(claims["sub"], str) or not claims["sub"]:
-        raise InvalidToken("The token's sub must be a non-empty string.")
-    if not isinstance(tenant, str) or not tenant:
-        raise InvalidToken("The token lacks the claim tenant_id.")
+    if not isinstance(claims["sub"], str) or not _SUBJECT.match(claims["sub"]):
+        raise InvalidToken("The token's sub must be 1 to 128 printable characters.")
+    if not isinstance(tenant, str) or not _IDENTIFIER.match(tenant):
+        raise InvalidToken("The token's tenant_id must be an identifier.")
     if not _are_words(roles) or not _are_words(acts_for):
         raise InvalidToken("The token's roles and may_act_for must be lists of strings.")
     if actor_type not in ACTOR_TYPES:
@@ -181,6 +189,7 @@ def _identity(claims: Mapping[str, Any]) -> Identity:
         actor_type=str(actor_type),
         may_act_for=frozenset(acts_for) & set(ACTOR_TYPES),
         token_id=claims.get("jti"),
+        purpose=claims.get("purpose"),
         expires_at=float(claims["exp"]),
     )
 

@@ -37,9 +37,7 @@ class Settings:
     jwt_algorithm: str = _setting(
         "HS256", "The one algorithm that tokens may be signed with", choices=("HS256", "RS256", "ES256")
     )
-    jwt_key_file: str = _setting(
-        "", "File of the shared key (HS256) or the private key (PEM) that signs tokens"
-    )
+    jwt_key_file: str = _setting("", "File of the shared key (HS256) or the private key (PEM) that signs tokens")
     jwt_public_key_file: str = _setting("", "File of the public key: PEM, or a JWKS (RS256, ES256)")
     jwt_audience: str = _setting("sentinai", "The `aud` that a token must have")
     jwt_issuer: str = _setting("sentinai", "The `iss` that a token must have")

@@ -27,9 +27,7 @@ CANDIDATES = Histogram(
     "sentinai_match_candidates", "Playbooks considered per match", buckets=(1, 10, 100, 1e3, 1e4, 1e5)
 )
 EVALUATION_ERRORS = Counter("sentinai_evaluation_errors_total", "Conditions that raised while evaluated")
-CATALOGUE_LOADS = Counter(
-    "sentinai_catalogue_requests_total", "Catalogue look-ups by cache outcome", ["cache"]
-)
+CATALOGUE_LOADS = Counter("sentinai_catalogue_requests_total", "Catalogue look-ups by cache outcome", ["cache"])
 MATCHER_CALLS = Counter("sentinai_matcher_calls_total", "Calls of the executor to the matcher", ["outcome"])
 OUTCOMES = Counter("sentinai_step_outcomes_total", "Step calls by outcome", ["mode", "outcome"])
 OUTBOX_DEPTH = Gauge("sentinai_outbox_pending", "Outbox entries waiting", multiprocess_mode="mostrecent")

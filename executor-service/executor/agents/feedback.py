@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from executor.execution.draft import Draft
@@ -71,7 +72,7 @@ def _now(draft: Draft) -> list[_Done]:
 
 def _steps(done: Sequence[_Done]) -> list[dict[str, Any]]:
     steps = []
-    for (_, before, _), (event_type, at, payload) in zip(done, done[1:], strict=False):
+    for (_, before, _), (event_type, at, payload) in pairwise(done):
         steps.append(
             {
                 "step_order": payload["step_order"],

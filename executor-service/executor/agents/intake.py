@@ -27,9 +27,7 @@ _CREATED = (
 )
 
 
-def normalise(
-    document: Mapping[str, Any], *, tenant_id: str, exception_id: str, now: datetime
-) -> ExceptionRecord:
+def normalise(document: Mapping[str, Any], *, tenant_id: str, exception_id: str, now: datetime) -> ExceptionRecord:
     """The exception that an ``exception-create`` document describes; a severity left out stays open."""
     owner = document.get("owner")
     severity = document.get("severity")

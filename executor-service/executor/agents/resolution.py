@@ -25,7 +25,7 @@ def suggest(situation: Situation, now: datetime) -> NewEvent | None:
     return NewEvent(
         "ResolutionSuggested",
         {
-            **(named(playbook, record.playbook_run) or {}),
+            **named(playbook, record.playbook_run),
             "step_id": step.step_id,
             "step_order": step.step_order,
             "step_name": step.name,

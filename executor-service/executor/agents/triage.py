@@ -30,9 +30,7 @@ class Proposal:
 
 def propose(record: ExceptionRecord, of: Packs, now: datetime) -> Proposal:
     """The severity and type that the packs' rules give an exception."""
-    seen = context.build(
-        exception_document(record), domain_pack=of.domain, policy_pack=of.policy, as_of=now
-    )
+    seen = context.build(exception_document(record), domain_pack=of.domain, policy_pack=of.policy, as_of=now)
     basis: list[str] = []
     severity = _severity(record, of, seen, basis)
     listed = _as_listed(record.exception_type, packs.exception_types(of.domain))
@@ -62,9 +60,7 @@ def completed(record: ExceptionRecord, proposal: Proposal, playbook_hint: str | 
     )
 
 
-def _severity(
-    record: ExceptionRecord, of: Packs, seen: Mapping[str, Any], basis: list[str]
-) -> str | None:
+def _severity(record: ExceptionRecord, of: Packs, seen: Mapping[str, Any], basis: list[str]) -> str | None:
     sources = (
         ("severity override", of.policy.get("severity_overrides", ())),
         ("severity rule", of.domain.get("severity_rules", ())),

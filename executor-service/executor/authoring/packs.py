@@ -29,7 +29,10 @@ def put_domain_pack(
     warnings = _checked("domain-pack", pack, packs.check_domain_pack)
     if pack.get("domain_name", domain) != domain:
         wrong = Finding(
-            "/domain_name", "mismatch", f"The path says {domain!r}.", "Make the two the same, or leave it out."
+            "/domain_name",
+            "mismatch",
+            f"The path says {domain!r}.",
+            "Make the two the same, or leave it out.",
         )
         raise InvalidDocument("The pack names another domain than the path.", findings=[wrong])
 

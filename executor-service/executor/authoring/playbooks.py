@@ -109,9 +109,7 @@ def _conditions(document: Any, errors: list[Finding]) -> Conditions | None:
         return None
 
 
-def _check_step(
-    step: Mapping[str, Any], index: int, packs: Packs
-) -> tuple[list[Finding], list[Finding]]:
+def _check_step(step: Mapping[str, Any], index: int, packs: Packs) -> tuple[list[Finding], list[Finding]]:
     at = f"/steps/{index}"
     errors: list[Finding] = []
     if step.get("step_order", index + 1) != index + 1:

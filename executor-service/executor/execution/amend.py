@@ -55,9 +55,7 @@ def amend(
     raise VersionConflict("The exception keeps changing; try again in a moment.", retry_after=1)
 
 
-def comment(
-    store: Store, tenant_id: str, exception_id: str, text: str, actor: Actor, now: datetime
-) -> Event:
+def comment(store: Store, tenant_id: str, exception_id: str, text: str, actor: Actor, now: datetime) -> Event:
     """Add a comment; answers its event.
 
     Raises:
@@ -66,9 +64,7 @@ def comment(
 
     def work(tx: Transaction) -> Event:
         draft = Draft(tx.exception(exception_id, lock=True), actor, now)
-        draft.emit(
-            NewEvent("CommentAdded", {"text": text, "cause": "comment", **actor.called_by_member()})
-        )
+        draft.emit(NewEvent("CommentAdded", {"text": text, "cause": "comment", **actor.called_by_member()}))
         return tx.last_event(tx.save(draft))
 
     return store.write(tenant_id, work)
@@ -97,14 +93,10 @@ def _updated(record: ExceptionRecord, wanted: Mapping[str, Any], actor: Actor) -
     if not changes:
         return None
     previous = {name: standing[name] for name in changes}
-    return NewEvent(
-        "ExceptionUpdated", {"changes": changes, "previous": previous, **actor.called_by_member()}
-    )
+    return NewEvent("ExceptionUpdated", {"changes": changes, "previous": previous, **actor.called_by_member()})
 
 
-def _ask(
-    matcher: Matcher, amended: ExceptionRecord, now: datetime
-) -> Mapping[str, Any] | MatcherUnavailable:
+def _ask(matcher: Matcher, amended: ExceptionRecord, now: datetime) -> Mapping[str, Any] | MatcherUnavailable:
     try:
         return matcher.match(amended.tenant_id, exception_document(amended), now)
     except MatcherUnavailable as away:

@@ -78,10 +78,8 @@ def event_document(event: Event, tenant_id: str, exception_id: str) -> dict[str,
     }
 
 
-def named(playbook: Playbook | None, run: int) -> dict[str, Any] | None:
-    """The members by which an event names a playbook and the run; None without a playbook."""
-    if playbook is None:
-        return None
+def named(playbook: Playbook, run: int) -> dict[str, Any]:
+    """The members by which an event names a playbook and the run."""
     return {
         "playbook_id": playbook.playbook_id,
         "playbook_name": playbook.name,

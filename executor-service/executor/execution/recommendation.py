@@ -171,7 +171,8 @@ def _change_playbook(
     draft: Draft, situation: Situation, choice: Choice, answer: Mapping[str, Any], trigger: str
 ) -> None:
     run = draft.record.playbook_run + (1 if choice.playbook else 0)
-    new = named(choice.playbook, run)
+    new = named(choice.playbook, run) if choice.playbook else None
+    before = situation.playbook
     if choice.playbook or choice.rejected:
         draft.emit(policy.evaluated(choice.playbook, choice.verdict, choice.rejected), policy.AGENT)
     draft.emit(
@@ -182,7 +183,7 @@ def _change_playbook(
                 "playbook_name": new["playbook_name"] if new else None,
                 "playbook_version": new["playbook_version"] if new else None,
                 "run": run,
-                "previous": named(situation.playbook, draft.record.playbook_run),
+                "previous": named(before, draft.record.playbook_run) if before else None,
                 "new": new,
                 "reasoning": _reasoning(choice, answer),
                 "trigger": trigger,
@@ -223,9 +224,7 @@ def _remember(draft: Draft, choice: Choice, answer: Mapping[str, Any]) -> None:
             "policy_tags": answer["policy_tags"],
             "as_of": answer["as_of"],
             "catalogue_revision": answer["catalogue_revision"],
-            "blocked": {
-                str(playbook.playbook_id): list(verdict.reasons) for playbook, verdict in choice.rejected
-            },
+            "blocked": {str(playbook.playbook_id): list(verdict.reasons) for playbook, verdict in choice.rejected},
         },
         _valid_until(draft, answer),
     )

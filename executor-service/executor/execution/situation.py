@@ -32,9 +32,7 @@ class Situation:
     @property
     def finished_steps(self) -> dict[int, Event]:
         """The finishing event of each step of this run that is done or skipped."""
-        return {
-            event.payload["step_order"]: event for event in self.run_events if event.event_type in FINISHING
-        }
+        return {event.payload["step_order"]: event for event in self.run_events if event.event_type in FINISHING}
 
     @property
     def has_completed_step(self) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from executor.actions.registry import ACTIONS
+from executor.actions.registry import ACTIONS, plan_step
 from executor.execution import completion, risk
 from executor.execution.documents import named
 from executor.execution.draft import Draft
@@ -139,9 +139,7 @@ def _require_permission(situation: Situation, step: Step, call: StepCall) -> Non
         policy_pack=situation.packs.policy,
     )
     if found.requires_human:
-        raise HumanRequired(
-            f"Step {step.step_order}, {step.name!r}, needs a person: {'; '.join(found.reasons)}."
-        )
+        raise HumanRequired(f"Step {step.step_order}, {step.name!r}, needs a person: {'; '.join(found.reasons)}.")
 
 
 def _carry_out(situation: Situation, step: Step, call: StepCall, now: datetime, tool_mode: str) -> Draft:
@@ -151,7 +149,7 @@ def _carry_out(situation: Situation, step: Step, call: StepCall, now: datetime, 
         draft.emit(_started(situation, playbook, call.actor))
     result = None
     if call.mode == "execute":
-        plan = ACTIONS[step.action_type].plan(step_context(situation, step, call.actor, now, tool_mode))
+        plan = plan_step(step_context(situation, step, call.actor, now, tool_mode))
         for event in plan.events:
             draft.emit(event)
         draft.send(*plan.outbox)

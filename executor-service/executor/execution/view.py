@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from executor.actions.registry import ACTIONS
+from executor.actions.registry import ACTIONS, plan_step
 from executor.execution import risk
 from executor.execution.model import Actor, Playbook, Step
 from executor.execution.situation import Situation, step_context
@@ -121,17 +121,13 @@ def _step(
         "mode": state.mode,
         "notes": state.notes,
         "result": state.result,
-        "preview": action.preview(step_context(situation, step, viewer, now, tool_mode))
-        if open_still
-        else None,
+        "preview": action.preview(step_context(situation, step, viewer, now, tool_mode)) if open_still else None,
     }
 
 
-def _blocked_reason(
-    situation: Situation, step: Step, viewer: Actor, now: datetime, tool_mode: str
-) -> str | None:
+def _blocked_reason(situation: Situation, step: Step, viewer: Actor, now: datetime, tool_mode: str) -> str | None:
     try:
-        ACTIONS[step.action_type].plan(step_context(situation, step, viewer, now, tool_mode))
+        plan_step(step_context(situation, step, viewer, now, tool_mode))
     except Problem as problem:
         return problem.detail
     return None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import median, quantiles
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -56,8 +58,7 @@ def by_playbook(session: Session) -> dict[int, Figures]:
     return dict(found)
 
 
-def _count(figures: Figures, event_type: str, payload: dict[str, object] | object) -> None:
-    assert isinstance(payload, dict)
+def _count(figures: Figures, event_type: str, payload: Mapping[str, Any]) -> None:
     match event_type:
         case "PlaybookRecalculated":
             figures.recommended += 1

@@ -65,9 +65,7 @@ def get_playbooks(session: Session, playbook_ids: Iterable[int]) -> dict[int, Pl
 
 def newest_version(session: Session, name: str) -> Playbook | None:
     """The newest version of a name, active or retired, locked against a second publisher."""
-    query = (
-        select(PlaybookRow).where(PlaybookRow.name == name).order_by(PlaybookRow.version.desc()).limit(1)
-    )
+    query = select(PlaybookRow).where(PlaybookRow.name == name).order_by(PlaybookRow.version.desc()).limit(1)
     row = session.scalars(query).one_or_none()
     return None if row is None else _playbook(row, _steps(session, [row.playbook_id])[row.playbook_id])
 
@@ -171,9 +169,7 @@ def newest_domain_pack(session: Session, domain: str) -> DomainPackRow | None:
 
 def newest_policy_pack(session: Session) -> PolicyPackRow | None:
     """The version of this tenant's Policy Pack that counts."""
-    return session.scalars(
-        select(PolicyPackRow).order_by(PolicyPackRow.version.desc()).limit(1)
-    ).one_or_none()
+    return session.scalars(select(PolicyPackRow).order_by(PolicyPackRow.version.desc()).limit(1)).one_or_none()
 
 
 def add_domain_pack(session: Session, domain: str, pack: Mapping[str, Any], now: datetime) -> DomainPackRow:

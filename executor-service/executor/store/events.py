@@ -23,9 +23,7 @@ class InvalidEvent(RuntimeError):
     """An event was about to be written that breaks its schema: a fault of ours, never of the caller."""
 
 
-def append(
-    session: Session, record: ExceptionRecord, emitted: Sequence[Emitted], now: datetime
-) -> list[Event]:
+def append(session: Session, record: ExceptionRecord, emitted: Sequence[Emitted], now: datetime) -> list[Event]:
     """Write events to the end of an exception's log, chained to ``record.event_hash``."""
     events = _chained(record, emitted, now)
     places = [{"run": each.event.run, "step_order": each.event.step_order} for each in emitted]
@@ -79,7 +77,12 @@ def _values(record: ExceptionRecord, event: Event) -> dict[str, Any]:
 
 
 def after(
-    session: Session, exception_id: str, seq: int, *, event_types: Sequence[str] = (), limit: int | None = None
+    session: Session,
+    exception_id: str,
+    seq: int,
+    *,
+    event_types: Sequence[str] = (),
+    limit: int | None = None,
 ) -> list[Event]:
     """The events of an exception that come after ``seq``, in order."""
     query = _of(exception_id).where(ExceptionEventRow.seq > seq)
@@ -113,7 +116,7 @@ def of_types(session: Session, event_types: Sequence[str]) -> Iterator[Event]:
         yield _event(row)
 
 
-def _of(exception_id: str) -> Select[tuple[ExceptionEventRow]]:
+def _of(exception_id: str) -> Select[ExceptionEventRow]:
     query = select(ExceptionEventRow).where(ExceptionEventRow.exception_id == exception_id)
     return query.order_by(ExceptionEventRow.seq)
 

@@ -87,6 +87,17 @@ def count_due(session: Session, now: datetime) -> int:
     return session.scalar(query) or 0
 
 
+def count(session: Session) -> int:
+    """How many exceptions the tenant has."""
+    return session.scalar(select(func.count(ExceptionRow.exception_id))) or 0
+
+
+def ids_after(session: Session, last: str, limit: int) -> list[str]:
+    """The ids that follow ``last``, in order: for going through all of them in batches."""
+    query = select(ExceptionRow.exception_id).where(ExceptionRow.exception_id > last)
+    return list(session.scalars(query.order_by(ExceptionRow.exception_id).limit(limit)))
+
+
 def end_of_log(session: Session, exception_id: str) -> int:
     """The ``seq`` of the newest event of an exception.
 
@@ -135,7 +146,7 @@ def finished_steps(session: Session, records: Sequence[ExceptionRecord]) -> dict
         )
         .group_by(ExceptionEventRow.exception_id)
     )
-    return {exception_id: count for exception_id, count in session.execute(query)}
+    return {row[0]: row[1] for row in session.execute(query)}
 
 
 def _record(row: ExceptionRow) -> ExceptionRecord:

@@ -73,7 +73,11 @@ def claim(session: Session, now: datetime, *, lease: timedelta, limit: int) -> l
 def settle(session: Session, outbox_id: str, *, status: str, now: datetime, error: str | None = None) -> bool:
     """Close a message as ``delivered`` or ``failed``; False when another worker already did."""
     return _change(
-        session, outbox_id, status=status, last_error=error, delivered_at=now if status == "delivered" else None
+        session,
+        outbox_id,
+        status=status,
+        last_error=error,
+        delivered_at=now if status == "delivered" else None,
     )
 
 
@@ -85,14 +89,12 @@ def postpone(session: Session, outbox_id: str, *, until: datetime, error: str) -
 def counts(session: Session) -> dict[str, int]:
     """How many messages are pending, delivered and failed."""
     query = select(OutboxRow.status, func.count(OutboxRow.outbox_id)).group_by(OutboxRow.status)
-    return {status: count for status, count in session.execute(query)}
+    return {row[0]: row[1] for row in session.execute(query)}
 
 
 def _change(session: Session, outbox_id: str, **values: Any) -> bool:
     result = session.execute(
-        update(OutboxRow)
-        .where(OutboxRow.outbox_id == outbox_id, OutboxRow.status == "pending")
-        .values(**values),
+        update(OutboxRow).where(OutboxRow.outbox_id == outbox_id, OutboxRow.status == "pending").values(**values),
         execution_options={"synchronize_session": False},
     )
     return bool(result.rowcount)  # type: ignore[attr-defined]

@@ -87,9 +87,7 @@ class ExceptionEventRow(TenantOwned, Base):
 
     __tablename__ = "exception_event"
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["tenant_id", "exception_id"], ["exception.tenant_id", "exception.exception_id"]
-        ),
+        ForeignKeyConstraint(["tenant_id", "exception_id"], ["exception.tenant_id", "exception.exception_id"]),
         UniqueConstraint("event_id"),
         Index(
             "uq_exception_event_finished_step",
@@ -124,9 +122,7 @@ class OutboxRow(TenantOwned, Base):
 
     __tablename__ = "outbox"
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["tenant_id", "exception_id"], ["exception.tenant_id", "exception.exception_id"]
-        ),
+        ForeignKeyConstraint(["tenant_id", "exception_id"], ["exception.tenant_id", "exception.exception_id"]),
         CheckConstraint("status IN ('pending', 'delivered', 'failed')", name="status"),
         UniqueConstraint("tenant_id", "idempotency_key"),
         Index("ix_outbox_due", "tenant_id", "status", "next_attempt_at"),

@@ -95,9 +95,7 @@ def get_policy_pack(call: _Call) -> Answer:
     return Answer(_policy_pack(row))
 
 
-@api.operation(
-    "PUT", "/api/policy-pack", answers={200: "stored-policy-pack"}, role="author", body="policy-pack"
-)
+@api.operation("PUT", "/api/policy-pack", answers={200: "stored-policy-pack"}, role="author", body="policy-pack")
 def put_policy_pack(call: _Call) -> Answer:
     """Store the next version of the Policy Pack; an unchanged one makes none."""
     row, warnings = pack_authoring.put_policy_pack(

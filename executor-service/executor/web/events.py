@@ -49,9 +49,7 @@ def list_events(call: _Call, exception_id: str) -> Answer:
     )
 
 
-@api.operation(
-    "GET", "/api/exceptions/{exception_id}/events/verify", answers={200: "chain-check"}, role="viewer"
-)
+@api.operation("GET", "/api/exceptions/{exception_id}/events/verify", answers={200: "chain-check"}, role="viewer")
 def verify_events(call: _Call, exception_id: str) -> Answer:
     """Check an exception's hash chain from its first event to its last."""
     with call.services.database.read(call.identity.tenant_id) as session:
@@ -63,9 +61,7 @@ def verify_events(call: _Call, exception_id: str) -> Answer:
             expected_seq=record.event_seq,
             expected_hash=record.event_hash,
         )
-    return Answer(
-        {"valid": found.valid, "events": found.events, "first_broken_seq": found.first_broken_seq}
-    )
+    return Answer({"valid": found.valid, "events": found.events, "first_broken_seq": found.first_broken_seq})
 
 
 def _read(call: _Call, exception_id: str, seq: int, query: Mapping[str, Any]) -> list[Event]:

@@ -50,7 +50,11 @@ def create_exception(call: _Call) -> Answer:
 
 
 @api.operation(
-    "GET", "/api/exceptions", answers={200: "exception-page"}, role="viewer", query=ExceptionsQuery,
+    "GET",
+    "/api/exceptions",
+    answers={200: "exception-page"},
+    role="viewer",
+    query=ExceptionsQuery,
     problems=(400,),
 )
 def list_exceptions(call: _Call) -> Answer:
@@ -127,9 +131,7 @@ def add_comment(call: _Call, exception_id: str) -> Answer:
 def _one(services: Services, record: ExceptionRecord) -> Answer:
     with services.database.read(record.tenant_id) as session:
         playbook = (
-            catalogue.get_playbook(session, record.current_playbook_id)
-            if record.current_playbook_id
-            else None
+            catalogue.get_playbook(session, record.current_playbook_id) if record.current_playbook_id else None
         )
         done = exceptions.finished_steps(session, [record])
     document = _document(record, playbook, done.get(record.exception_id, 0))
@@ -157,5 +159,3 @@ def _expected_version(header: str | None) -> int | None:
     if tag.isascii() and tag.isdigit() and len(tag) < 19:
         return int(tag)
     raise VersionConflict(f"If-Match {header[:80]!r} is no version of the exception; use the ETag as it came.")
-
-

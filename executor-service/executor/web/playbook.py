@@ -119,7 +119,5 @@ def _finish(call: _Call, exception_id: str, step_order: int, mode: str, notes: s
 def _state(call: _Call, situation: Situation) -> Answer:
     services = call.services
     return Answer(
-        view.playbook_state(
-            situation, caller(call.identity), services.clock(), services.settings.tool_mode
-        )
+        view.playbook_state(situation, caller(call.identity), services.clock(), services.settings.tool_mode)
     )

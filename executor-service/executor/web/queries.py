@@ -13,16 +13,12 @@ _SAFE_TEXT = validate.Regexp(r"[^\x00\ud800-\udfff]*\Z", error="NUL and lone sur
 
 def text(description: str, most: int = 256) -> fields.String:
     """A parameter that is text."""
-    return fields.String(
-        validate=[validate.Length(max=most), _SAFE_TEXT], metadata={"description": description}
-    )
+    return fields.String(validate=[validate.Length(max=most), _SAFE_TEXT], metadata={"description": description})
 
 
-def several(choices: tuple[str, ...], description: str) -> fields.List:
+def several(choices: tuple[str, ...], description: str) -> fields.List[str | None]:
     """A parameter that may stand several times, each one of some words."""
-    return fields.List(
-        fields.String(validate=validate.OneOf(choices)), metadata={"description": description}
-    )
+    return fields.List(fields.String(validate=validate.OneOf(choices)), metadata={"description": description})
 
 
 class Query(Schema):
@@ -92,18 +88,14 @@ class EventsQuery(Query):
 class PlaybooksQuery(Page):
     """Narrows the list of playbooks."""
 
-    status = fields.String(
-        validate=validate.OneOf(("active", "retired")), metadata={"description": "Only these"}
-    )
+    status = fields.String(validate=validate.OneOf(("active", "retired")), metadata={"description": "Only these"})
     name = text("Only versions of this name")
 
 
 class PublishQuery(Query):
     """How to publish."""
 
-    dry_run = fields.Boolean(
-        load_default=False, metadata={"description": "Only validate; nothing is stored"}
-    )
+    dry_run = fields.Boolean(load_default=False, metadata={"description": "Only validate; nothing is stored"})
 
 
 def paging(query: dict[str, Any] | Any) -> dict[str, Any]:

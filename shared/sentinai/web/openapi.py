@@ -111,9 +111,7 @@ def _problems(operation: Operation) -> dict[str, Any]:
     if "{" in operation.path:
         statuses.add(404)
     content = {"application/problem+json": {"schema": _schema_reference("problem")}}
-    return {
-        str(status): {"description": _PROBLEMS[status], "content": content} for status in sorted(statuses)
-    }
+    return {str(status): {"description": _PROBLEMS[status], "content": content} for status in sorted(statuses)}
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
@@ -150,9 +148,7 @@ def _field_schema(field: fields.Field[Any]) -> dict[str, Any]:
     if isinstance(field, fields.List):
         return {"type": "array", "items": _field_schema(field.inner)}
     kinds = ((fields.Integer, "integer"), (fields.Number, "number"), (fields.Boolean, "boolean"))
-    described: dict[str, Any] = {
-        "type": next((name for kind, name in kinds if isinstance(field, kind)), "string")
-    }
+    described: dict[str, Any] = {"type": next((name for kind, name in kinds if isinstance(field, kind)), "string")}
     for check in field.validators:
         described.update(_constraint(check))
     if isinstance(field.load_default, (int, float, str, bool)):

@@ -1,4 +1,4 @@
-"""What every service shows without a token: health, readiness, metrics, the OpenAPI document, and a page for it."""
+"""What every service shows without a token: health, readiness, metrics, its OpenAPI document and a page of it."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def _view(
             identity.require(operation.role)
         body = _read_body(operation, limit)
         query = _read_query(operation)
-        call = Call(service.services, identity, body, query, request.headers)
+        call = Call(service.services, identity, body, query, dict(request.headers.items()))
         return _json_response(operation.handler(call, **path))
 
     return view
@@ -143,18 +143,20 @@ def _read_query(operation: Operation) -> Mapping[str, Any]:
         return {}
     schema = operation.query()
     lists = {name for name, field in schema.fields.items() if field.__class__.__name__ == "List"}
-    given = {
-        name: request.args.getlist(name) if name in lists else request.args[name] for name in request.args
-    }
+    given = {name: request.args.getlist(name) if name in lists else request.args[name] for name in request.args}
     try:
         loaded: Mapping[str, Any] = schema.load(given)
     except ValidationError as error:
         found = [
             Finding(f"/{name}", "invalid_parameter", _first_text(texts), _parameter_hint(name, schema.fields))
-            for name, texts in sorted(error.normalized_messages().items())
+            for name, texts in sorted(_messages(error).items())
         ]
         raise InvalidDocument(f"Query: {found[0].message} (at {found[0].pointer})", findings=found) from error
     return loaded
+
+
+def _messages(error: ValidationError) -> Mapping[str, Any]:
+    return error.messages if isinstance(error.messages, dict) else {"_": error.messages}
 
 
 def _first_text(messages: Any) -> str:

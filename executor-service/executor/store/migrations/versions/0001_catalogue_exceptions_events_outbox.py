@@ -114,9 +114,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["tenant_id"], ["tenant.tenant_id"], name=op.f("fk_exception_tenant")),
         sa.PrimaryKeyConstraint("tenant_id", "exception_id", name=op.f("pk_exception")),
     )
-    op.create_index(
-        "ix_exception_created", "exception", ["tenant_id", "created_at", "exception_id"], unique=False
-    )
+    op.create_index("ix_exception_created", "exception", ["tenant_id", "created_at", "exception_id"], unique=False)
     op.create_index(
         "ix_exception_deadline", "exception", ["tenant_id", "sla_deadline", "exception_id"], unique=False
     )

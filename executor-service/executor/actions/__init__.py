@@ -1,0 +1,1 @@
+"""What a step can do: one module an action type; the registry finds them."""

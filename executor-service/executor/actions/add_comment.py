@@ -1,0 +1,52 @@
+"""``add_comment``: appends a comment to the exception."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from executor.actions import rendering
+from executor.actions.registry import Plan, StepContext, step_members
+from executor.execution.model import NewEvent, Packs
+from sentinai import templates
+from sentinai.problems import Finding
+
+
+class AddComment:
+    """Renders ``text_template`` (or ``text``, the same) and appends ``CommentAdded``."""
+
+    action_type = "add_comment"
+    effect = "changes_exception"
+    params_schema: Mapping[str, Any] = {
+        "type": "object",
+        "properties": {
+            "text_template": {"type": "string", "minLength": 1, "maxLength": 4096},
+            "text": {"type": "string", "minLength": 1, "maxLength": 4096},
+            "mandatory": {"type": "boolean"},
+        },
+        "oneOf": [{"required": ["text_template"]}, {"required": ["text"]}],
+        "additionalProperties": False,
+    }
+
+    def check(self, params: Mapping[str, Any], packs: Packs) -> tuple[Sequence[Finding], Sequence[Finding]]:
+        """Errors and warnings about the params."""
+        name = _member(params)
+        return rendering.check_document(params[name], f"/{name}"), []
+
+    def plan(self, context: StepContext) -> Plan:
+        """What doing the step now comes to."""
+        text = self.preview(context)["text"]
+        payload = {"text": text, "cause": "step", **step_members(context)}
+        return Plan(events=(NewEvent("CommentAdded", payload),), result={"text": text})
+
+    def preview(self, context: StepContext) -> dict[str, Any]:
+        """The comment as it would be written."""
+        params = context.step.params
+        return {"text": templates.render_text(params[_member(params)], rendering.values(context))}
+
+
+def _member(params: Mapping[str, Any]) -> str:
+    return "text_template" if "text_template" in params else "text"
+
+
+ACTION = AddComment()

@@ -1,0 +1,68 @@
+"""``assign_owner``: gives the exception to a queue or a user."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from executor.actions.registry import Plan, StepContext, step_members
+from executor.execution.model import NewEvent, Packs
+from sentinai import packs as of_packs
+from sentinai.problems import Finding, OwnerNotAllowed
+
+_OWNER = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}$"}
+
+
+class AssignOwner:
+    """Emits ``OwnerAssigned``; within the Policy Pack's ``assignable``, where it says who may own."""
+
+    action_type = "assign_owner"
+    effect = "changes_exception"
+    params_schema: Mapping[str, Any] = {
+        "type": "object",
+        "properties": {"queue": _OWNER, "user_id": _OWNER, "mandatory": {"type": "boolean"}},
+        "oneOf": [{"required": ["queue"]}, {"required": ["user_id"]}],
+        "additionalProperties": False,
+    }
+
+    def check(self, params: Mapping[str, Any], packs: Packs) -> tuple[Sequence[Finding], Sequence[Finding]]:
+        """Errors and warnings about the params."""
+        kind, owner = _owner(params)
+        allowed = of_packs.assignable(packs.policy, kind)
+        if allowed is None or owner in allowed:
+            return [], []
+        return [], [Finding(f"/{_MEMBER[kind]}", "owner_not_allowed", _refusal(kind, owner, allowed))]
+
+    def plan(self, context: StepContext) -> Plan:
+        """What doing the step now comes to."""
+        kind, owner = _owner(context.step.params)
+        allowed = of_packs.assignable(context.packs.policy, kind)
+        if allowed is not None and owner not in allowed:
+            raise OwnerNotAllowed(_refusal(kind, owner, allowed))
+        result = {"owner_kind": kind, "owner_id": owner}
+        before = context.record
+        if (before.owner_kind, before.owner_id) == (kind, owner):
+            return Plan(events=(), result={**result, "changed": False})
+        previous = before.owner_id and {"owner_kind": before.owner_kind, "owner_id": before.owner_id}
+        payload = {**result, "previous": previous or None, **step_members(context)}
+        return Plan(events=(NewEvent("OwnerAssigned", payload),), result={**result, "changed": True})
+
+    def preview(self, context: StepContext) -> dict[str, Any]:
+        """The owner before and after."""
+        kind, owner = _owner(context.step.params)
+        return {"owner_kind": kind, "owner_id": owner, "previous": context.record.owner_id}
+
+
+_MEMBER = {"queue": "queue", "user": "user_id"}
+
+
+def _owner(params: Mapping[str, Any]) -> tuple[str, str]:
+    return ("queue", params["queue"]) if "queue" in params else ("user", params["user_id"])
+
+
+def _refusal(kind: str, owner: str, allowed: Sequence[str]) -> str:
+    listed = ", ".join(allowed) or "none"
+    return f"The Policy Pack does not let the {kind} {owner!r} own exceptions; it lists {listed}."
+
+
+ACTION = AssignOwner()

@@ -1,0 +1,130 @@
+"""``call_tool``: calls a tool of the Domain Pack that the Policy Pack approves; recorded only, or to a stub."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from executor.actions import rendering
+from executor.actions.outgoing import idempotency_key, message
+from executor.actions.registry import Plan, StepContext, step_members
+from executor.execution.model import NewEvent, Packs
+from sentinai import packs as of_packs
+from sentinai import templates
+from sentinai.documents import check_schema, summary
+from sentinai.problems import Finding, InvalidDocument, ToolNotAllowed
+
+
+class CallTool:
+    """Emits ``ToolCallRequested``; and in ``log_only`` mode at once what it would have done."""
+
+    action_type = "call_tool"
+    effect = "external"
+    params_schema: Mapping[str, Any] = {
+        "type": "object",
+        "properties": {
+            "tool_id": {"type": "string", "minLength": 1, "maxLength": 128},
+            "payload_template": {"type": "object"},
+            "payload": {"type": "object"},
+            "placeholders": {"type": "object", "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_-]*$"}},
+            "mandatory": {"type": "boolean"},
+        },
+        "required": ["tool_id"],
+        "not": {"required": ["payload_template", "payload"]},
+        "additionalProperties": False,
+    }
+
+    def check(self, params: Mapping[str, Any], packs: Packs) -> tuple[Sequence[Finding], Sequence[Finding]]:
+        """Errors and warnings about the params."""
+        names = tuple(params.get("placeholders", {}))
+        member = _member(params)
+        errors = rendering.check_document(params.get(member), f"/{member}", names)
+        errors += rendering.check_document(params.get("placeholders"), "/placeholders")
+        return errors, list(_doubts(params["tool_id"], packs))
+
+    def plan(self, context: StepContext) -> Plan:
+        """What doing the step now comes to."""
+        params = context.step.params
+        tool_id = params["tool_id"]
+        tool = _require_tool(tool_id, context.packs)
+        payload = templates.render_payload(params.get(_member(params), {}), rendering.with_placeholders(context))
+        found = check_schema(of_packs.tool_parameters(tool), payload)
+        if found:
+            raise InvalidDocument(
+                f"The payload for {tool_id} does not fit its parameters: {summary(found)}", findings=found
+            )
+        return _plan(context, tool_id, payload)
+
+    def preview(self, context: StepContext) -> dict[str, Any]:
+        """The call as it would be made."""
+        params = context.step.params
+        values = rendering.with_placeholders(context)
+        payload = templates.preview_payload(params.get(_member(params), {}), values)
+        return {"tool_id": params["tool_id"], "payload": payload, "mode": context.tool_mode}
+
+
+def _plan(context: StepContext, tool_id: str, payload: Any) -> Plan:
+    key, mode = idempotency_key(context), context.tool_mode
+    outgoing = () if mode == "log_only" else (message(context, "tool_call", _call(tool_id, payload)),)
+    requested = {
+        "outbox_id": outgoing[0].outbox_id if outgoing else None,
+        **_call(tool_id, payload),
+        "mode": mode,
+        "idempotency_key": key,
+        **step_members(context),
+    }
+    events = [NewEvent("ToolCallRequested", requested)]
+    if mode == "log_only":
+        recorded = {
+            "tool_id": tool_id,
+            "mode": mode,
+            "outcome": "logged",
+            "detail": f"Log only: would call {tool_id} with the payload of the request; nothing was called.",
+            "idempotency_key": key,
+            **step_members(context),
+        }
+        events.append(NewEvent("ToolCallRecorded", recorded))
+    result = {"tool_id": tool_id, "mode": mode, "payload": payload, "idempotency_key": key}
+    return Plan(events=tuple(events), outbox=outgoing, result=result)
+
+
+def _call(tool_id: str, payload: Any) -> dict[str, Any]:
+    return {"tool_id": tool_id, "payload": payload}
+
+
+def _member(params: Mapping[str, Any]) -> str:
+    return "payload_template" if "payload_template" in params else "payload"
+
+
+def _require_tool(tool_id: str, packs: Packs) -> Mapping[str, Any]:
+    blocked = packs.policy.get("blocked_actions", ())
+    if tool_id in blocked or "call_tool" in blocked:
+        raise ToolNotAllowed(f"The Policy Pack blocks {tool_id if tool_id in blocked else 'call_tool'}.")
+    if tool_id not in packs.policy.get("approved_tools", ()):
+        raise ToolNotAllowed(f"The Policy Pack does not approve the tool {tool_id!r}.")
+    tool = of_packs.tools(packs.domain).get(tool_id)
+    if tool is None:
+        raise ToolNotAllowed(f"The Domain Pack does not define the tool {tool_id!r}.")
+    found: Mapping[str, Any] = tool
+    return found
+
+
+def _doubts(tool_id: str, packs: Packs) -> Iterator[Finding]:
+    if packs.domain and tool_id not in of_packs.tools(packs.domain):
+        known = ", ".join(of_packs.tools(packs.domain)) or "none"
+        yield Finding(
+            "/tool_id",
+            "unknown_tool",
+            f"The Domain Pack does not define the tool {tool_id!r}.",
+            f"It defines: {known}.",
+        )
+    elif packs.policy and tool_id not in packs.policy.get("approved_tools", ()):
+        yield Finding(
+            "/tool_id",
+            "tool_not_approved",
+            f"The Policy Pack does not approve the tool {tool_id!r}; the playbook will not be assigned.",
+            "Have it added to approved_tools.",
+        )
+
+
+ACTION = CallTool()

@@ -1,0 +1,102 @@
+"""``notify``: renders a notification and puts it into the outbox; the worker hands it to its channel's sink."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from executor.actions import rendering
+from executor.actions.outgoing import message
+from executor.actions.registry import Plan, StepContext, step_members
+from executor.execution.model import NewEvent, Packs
+from sentinai import packs as of_packs
+from sentinai import templates
+from sentinai.problems import Finding, TemplateUnresolved
+
+_TEXT = {"type": "string", "minLength": 1, "maxLength": 4096}
+
+
+class Notify:
+    """Emits ``NotificationRequested``; the text is a template of the Domain Pack or stands in the params."""
+
+    action_type = "notify"
+    effect = "read_only"
+    params_schema: Mapping[str, Any] = {
+        "type": "object",
+        "properties": {
+            "channel": {"enum": ["log", "email", "slack", "sms", "webhook"]},
+            "template_id": {"type": "string", "minLength": 1, "maxLength": 128},
+            "subject": _TEXT,
+            "message": _TEXT,
+            "placeholders": {"type": "object", "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_-]*$"}},
+            "group": {"type": "string", "minLength": 1, "maxLength": 256},
+            "mandatory": {"type": "boolean"},
+        },
+        "required": ["channel"],
+        "oneOf": [{"required": ["template_id"]}, {"required": ["message"]}],
+        "additionalProperties": False,
+    }
+
+    def check(self, params: Mapping[str, Any], packs: Packs) -> tuple[Sequence[Finding], Sequence[Finding]]:
+        """Errors and warnings about the params."""
+        names = tuple(params.get("placeholders", {}))
+        errors = [
+            finding
+            for member in ("subject", "message")
+            for finding in rendering.check_document(params.get(member), f"/{member}", names)
+        ]
+        errors += rendering.check_document(params.get("placeholders"), "/placeholders")
+        return errors, list(_doubts(params, packs, names))
+
+    def plan(self, context: StepContext) -> Plan:
+        """What doing the step now comes to."""
+        template_id = context.step.params.get("template_id")
+        if template_id and template_id not in of_packs.notification_templates(context.packs.domain):
+            raise TemplateUnresolved(f"The Domain Pack has no notification template {template_id!r}.")
+        content = self.preview(context)
+        outgoing = message(context, "notification", content)
+        payload = {
+            "outbox_id": outgoing.outbox_id,
+            **{name: content[name] for name in ("channel", "group", "template_id", "subject", "message")},
+            **step_members(context),
+        }
+        return Plan(
+            events=(NewEvent("NotificationRequested", payload),),
+            outbox=(outgoing,),
+            result={"outbox_id": outgoing.outbox_id, "channel": content["channel"]},
+        )
+
+    def preview(self, context: StepContext) -> dict[str, Any]:
+        """The notification as it would be sent."""
+        params = context.step.params
+        values = rendering.with_placeholders(context)
+        known = of_packs.notification_templates(context.packs.domain)
+        text = known.get(params["template_id"], {}) if "template_id" in params else params
+        return {
+            "channel": params["channel"],
+            "group": params.get("group"),
+            "template_id": params.get("template_id"),
+            "subject": templates.render_text(text["subject"], values) if text.get("subject") else None,
+            "message": templates.render_text(text.get("message", ""), values),
+        }
+
+
+def _doubts(params: Mapping[str, Any], packs: Packs, names: tuple[str, ...]) -> Iterator[Finding]:
+    template_id = params.get("template_id")
+    if template_id is None or not packs.domain:
+        return
+    known = of_packs.notification_templates(packs.domain)
+    if template_id not in known:
+        yield Finding(
+            "/template_id",
+            "unknown_template",
+            f"The Domain Pack has no notification template {template_id!r}.",
+            f"It has: {', '.join(known) or 'none'}.",
+        )
+        return
+    for member in ("subject", "message"):
+        for finding in templates.check(known[template_id].get(member, ""), names=names):
+            yield Finding("/template_id", finding.code, f"Template {template_id!r}: {finding.message}")
+
+
+ACTION = Notify()

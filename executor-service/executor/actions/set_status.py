@@ -1,0 +1,56 @@
+"""``set_status``: changes the exception's status along the allowed transitions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from executor.actions.registry import Plan, StepContext, step_members
+from executor.execution import transitions
+from executor.execution.model import NewEvent, Packs
+from sentinai.problems import Finding
+
+
+class SetStatus:
+    """Emits ``StatusChanged``; an exception that has the status already stays as it is."""
+
+    action_type = "set_status"
+    effect = "changes_exception"
+    params_schema: Mapping[str, Any] = {
+        "type": "object",
+        "properties": {
+            "status": {"enum": ["open", "analyzing", "pending_review", "escalated", "resolved"]},
+            "mandatory": {"type": "boolean"},
+        },
+        "required": ["status"],
+        "additionalProperties": False,
+    }
+
+    def check(self, params: Mapping[str, Any], packs: Packs) -> tuple[Sequence[Finding], Sequence[Finding]]:
+        """Errors and warnings about the params."""
+        if params["status"] != "open":
+            return [], []
+        found = Finding("/status", "unreachable_status", "No status is followed by open.", "Choose another.")
+        return [found], []
+
+    def plan(self, context: StepContext) -> Plan:
+        """What doing the step now comes to."""
+        current, target = context.record.status, context.step.params["status"]
+        if current == target:
+            return Plan(events=(), result={"status": target, "changed": False})
+        transitions.check(
+            current,
+            target,
+            actor_type=context.actor.actor_type,
+            has_completed_step=context.has_completed_step,
+            policy_pack=context.packs.policy,
+        )
+        payload = {"from": current, "to": target, "cause": "step", **step_members(context)}
+        return Plan(events=(NewEvent("StatusChanged", payload),), result={"status": target, "changed": True})
+
+    def preview(self, context: StepContext) -> dict[str, Any]:
+        """The status before and after."""
+        return {"from": context.record.status, "to": context.step.params["status"]}
+
+
+ACTION = SetStatus()

@@ -1,0 +1,176 @@
+"""The ``executor`` command, for operators: prepare the database, load data, mint tokens, work, verify."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+
+from executor import loading, verification, worker
+from executor.console_links import sign_in_link
+from executor.services import Services, assemble
+from executor.store import migrate
+from executor.store.tenants import tenant_ids
+from sentinai import settings as sentinai_settings
+from sentinai.identity import ACTOR_TYPES, ROLES, mint_token
+from sentinai.problems import Problem
+from sentinai.settings import Settings, SettingsError
+from sentinai.telemetry import configure_logging
+
+_terminal = Console(stderr=True)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def main() -> None:
+    """Look after SentinAI's executor.
+
+    Every command reads its settings from SENTINAI_* variables; the documentation lists them.
+    """
+
+
+@main.command(name="migrate")
+@click.option("--to", "revision", default="head", show_default=True, help="The revision to end at.")
+@click.option("--down", is_flag=True, help="Migrate down to the revision; 'base' removes everything.")
+def migrate_command(revision: str, down: bool) -> None:
+    """Bring the database to the schema this version expects.
+
+    Safe to repeat, and from several machines at once.
+    """
+    with _refusals():
+        services = _services()
+        if down:
+            migrate.downgrade(services.database, revision)
+        else:
+            migrate.upgrade(services.database, revision)
+        _terminal.print(f"database: {migrate.state(services.database)}")
+
+
+@main.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--if-empty", is_flag=True, help="Do nothing when the database has tenants already.")
+def seed(folder: Path, if_empty: bool) -> None:
+    r"""Load tenants with packs, playbooks and exceptions from FOLDER.
+
+    FOLDER has a folder for each tenant with tenant.json, domain-pack.json, policy-pack.json, playbooks/*.json
+    and exceptions.json. The matcher must be running: every exception is recommended a playbook as it comes in.
+
+    \b
+    Example:
+      executor seed deploy/demo --if-empty
+    """
+    with _refusals():
+        services = _services()
+        if if_empty and tenant_ids(services.database):
+            _terminal.print("The database has data already; nothing was loaded.")
+            return
+        with Progress(console=_terminal, transient=True) as progress:
+            counts = loading.load(services, folder, progress)
+        _terminal.print(f"Loaded {counts}.")
+
+
+@main.command()
+@click.option("--tenant", required=True, help="The tenant the token is for.")
+@click.option("--subject", default="operator", show_default=True, help="Who holds it.")
+@click.option("--role", "roles", multiple=True, type=click.Choice(ROLES), help="Repeatable. [default: operator]")
+@click.option("--actor-type", default="human", show_default=True, type=click.Choice(ACTOR_TYPES))
+@click.option("--may-act-for", multiple=True, type=click.Choice(ACTOR_TYPES), help="For a UI backend.")
+@click.option("--hours", default=8.0, show_default=True, help="How long it is good for.")
+@click.option("--console", is_flag=True, help="Print a single-use link that signs in to the console instead.")
+def token(
+    tenant: str,
+    subject: str,
+    roles: tuple[str, ...],
+    actor_type: str,
+    may_act_for: tuple[str, ...],
+    hours: float,
+    console: bool,
+) -> None:
+    r"""Mint a token with the local signing key, and print it.
+
+    \b
+    Examples:
+      executor token --tenant finance --subject alex
+      executor token --tenant finance --subject ui-backend --actor-type system --may-act-for human
+      executor token --tenant finance --subject alex --console
+    """
+    with _refusals():
+        settings = sentinai_settings.load()
+        held = roles or ("operator", "author") if console else roles or ("operator",)
+        if console:
+            click.echo(sign_in_link(settings, tenant=tenant, subject=subject, roles=held))
+            return
+        click.echo(
+            mint_token(
+                settings,
+                subject=subject,
+                tenant_id=tenant,
+                roles=held,
+                actor_type=actor_type,
+                may_act_for=may_act_for,
+                lifetime_seconds=hours * 3600,
+            )
+        )
+
+
+@main.command(name="worker")
+@click.option("--once", is_flag=True, help="Look once for due work, then stop.")
+def worker_command(once: bool) -> None:
+    """Give due exceptions new recommendations and deliver the outbox, until stopped.
+
+    Any number of workers may run on one database.
+    """
+    with _refusals():
+        services = _services()
+        if not once:
+            worker.run(services)
+            return
+        while worker.work_once(services):
+            pass
+
+
+@main.command()
+@click.option("--tenant", help="Only this tenant.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def verify(tenant: str | None, as_json: bool) -> None:
+    """Prove that the log is whole and that every exception is what its log says.
+
+    Checks each exception's hash chain, and that folding its events gives exactly its fields. Exits with 1
+    when anything is wrong.
+    """
+    with _refusals():
+        services = _services()
+        with Progress(console=_terminal, transient=True, disable=not _terminal.is_terminal) as progress:
+            report = verification.verify(services.database, [tenant] if tenant else None, progress)
+        if as_json:
+            click.echo(json.dumps(report.to_json(), indent=2))
+        else:
+            report.print(Console(file=sys.stdout))
+        sys.exit(0 if report.valid else 1)
+
+
+def _services() -> Services:
+    settings: Settings = sentinai_settings.load()
+    configure_logging("executor", settings.log_level)
+    for name in sentinai_settings.unknown_variables():
+        _terminal.print(f"[yellow]{name} is no setting of this program; is it misspelt?[/yellow]")
+    return assemble(settings)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Tell what is wrong in one line, and exit with 2."""
+    try:
+        yield
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from error
+    except Problem as problem:
+        _terminal.print(f"[red]{problem.title}:[/red] {problem.detail}", highlight=False)
+        for finding in problem.findings:
+            _terminal.print(f"  {finding.pointer or '/'}: {finding.message} {finding.hint or ''}", highlight=False)
+        sys.exit(2)

@@ -1,0 +1,92 @@
+"""The hash chain over an exception's events: sealing them, and finding where a log was tampered with.
+
+An event's hash is SHA-256 over the previous hash, in hexadecimal, followed by the event in canonical JSON
+(RFC 8785) with the tenant and exception it belongs to. Integers beyond a double's precision, which that
+RFC leaves out, stand as text in all their digits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import rfc8785
+
+from executor.execution.model import Event
+from sentinai.clock import format_time
+
+GENESIS = "0" * 64
+"""What stands for the previous hash of the first event."""
+
+_EXACT = 2**53
+
+
+@dataclass(frozen=True, slots=True)
+class ChainCheck:
+    """What a check of one log found. ``first_broken_seq`` is where the log stops being as it was written."""
+
+    valid: bool
+    events: int
+    first_broken_seq: int | None
+
+
+def seal(event: Event, tenant_id: str, exception_id: str) -> Event:
+    """The event with its hash; ``prev_hash`` must be set."""
+    return replace(event, hash=hash_event(event, tenant_id, exception_id))
+
+
+def hash_event(event: Event, tenant_id: str, exception_id: str) -> str:
+    """The hash that an event must have, in hexadecimal."""
+    content = {
+        "tenant_id": tenant_id,
+        "exception_id": exception_id,
+        "event_id": event.event_id,
+        "seq": event.seq,
+        "event_type": event.event_type,
+        "actor_type": event.actor_type,
+        "actor_id": event.actor_id,
+        "payload": event.payload,
+        "created_at": format_time(event.created_at),
+    }
+    return hashlib.sha256(event.prev_hash.encode() + canonical(content)).hexdigest()
+
+
+def canonical(document: Any) -> bytes:
+    """The document in canonical JSON."""
+    try:
+        return rfc8785.dumps(document)
+    except rfc8785.IntegerDomainError:
+        return rfc8785.dumps(["tagged", _tagged(document)])
+
+
+def verify(
+    events: Sequence[Event], tenant_id: str, exception_id: str, *, expected_seq: int, expected_hash: str
+) -> ChainCheck:
+    """Check a whole log, in order, up to the end that the exception itself remembers.
+
+    A changed or inserted event breaks the chain at its own ``seq``, a dropped one where it is missing.
+    """
+    last = GENESIS
+    for position, event in enumerate(events, 1):
+        whole = event.seq == position and event.prev_hash == last
+        if not whole or event.hash != hash_event(event, tenant_id, exception_id):
+            return ChainCheck(False, len(events), position)
+        last = event.hash
+    if (len(events), last) != (expected_seq, expected_hash):
+        return ChainCheck(False, len(events), min(len(events), expected_seq) + 1)
+    return ChainCheck(True, len(events), None)
+
+
+def _tagged(value: Any) -> Any:
+    """The value with strings and large integers told apart by a first letter: none can pass for another."""
+    if isinstance(value, dict):
+        return {key: _tagged(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_tagged(item) for item in value]
+    if isinstance(value, str):
+        return f"s{value}"
+    if isinstance(value, int) and abs(value) >= _EXACT:
+        return f"i{value}"
+    return value

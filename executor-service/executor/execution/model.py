@@ -1,0 +1,128 @@
+"""The values that execution works with; plain, frozen, without behaviour of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExceptionRecord:
+    """An exception as it stands.
+
+    ``current_step`` is 1-based, None when the playbook is finished or none is assigned. ``playbook_run`` counts
+    assignments. ``recommendation`` and ``valid_until`` keep the matcher's last answer; with ``row_version``
+    and ``updated_at`` they are no part of the log. ``event_seq`` and ``event_hash`` are the end of the log.
+    """
+
+    tenant_id: str
+    exception_id: str
+    domain: str
+    exception_type: str
+    severity: str | None
+    status: str
+    source_system: str | None
+    entity: str | None
+    amount: int | float | None
+    owner_kind: str | None
+    owner_id: str | None
+    sla_deadline: datetime | None
+    normalized_context: Mapping[str, Any]
+    current_playbook_id: int | None
+    current_step: int | None
+    playbook_run: int
+    recommendation: Mapping[str, Any] | None
+    valid_until: datetime | None
+    row_version: int
+    created_at: datetime
+    updated_at: datetime
+    resolved_at: datetime | None
+    event_seq: int
+    event_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of a playbook version."""
+
+    step_id: int
+    step_order: int
+    name: str
+    action_type: str
+    params: Mapping[str, Any]
+    requires_approval: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Playbook:
+    """A published version of a playbook, with its steps in order."""
+
+    playbook_id: int
+    name: str
+    version: int
+    description: str | None
+    conditions: Mapping[str, Any]
+    on_completion: Mapping[str, Any] | None
+    status: str
+    created_at: datetime
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: ``human``, ``agent`` or ``system``, by id; and the service that called on its behalf, if any."""
+
+    actor_type: str
+    actor_id: str
+    called_by: str | None = None
+
+    def called_by_member(self) -> dict[str, str]:
+        """The member by which an event tells the calling service; empty when there is none."""
+        return {} if self.called_by is None else {"called_by": self.called_by}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packs:
+    """The packs that count for an exception; empty, with version None, where there are none."""
+
+    domain: Mapping[str, Any]
+    policy: Mapping[str, Any]
+    domain_version: int | None = None
+    policy_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """Something that is about to be written to the log. ``run`` and ``step_order`` are where it belongs."""
+
+    event_type: str
+    payload: Mapping[str, Any]
+    run: int | None = None
+    step_order: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """An entry of an exception's log. ``hash`` covers ``prev_hash`` and all the rest."""
+
+    event_id: str
+    seq: int
+    event_type: str
+    actor_type: str
+    actor_id: str
+    payload: Mapping[str, Any]
+    created_at: datetime
+    prev_hash: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxMessage:
+    """Something to be delivered at least once: a ``notification`` or a ``tool_call``."""
+
+    outbox_id: str
+    kind: str
+    payload: Mapping[str, Any]
+    idempotency_key: str

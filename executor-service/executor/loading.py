@@ -1,0 +1,153 @@
+"""Loading a folder of tenants: packs, playbooks, exceptions, and some work done on them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.progress import Progress
+
+from executor.agents import pipeline
+from executor.authoring import packs, playbooks
+from executor.execution import amend, steps
+from executor.execution.model import Actor
+from executor.services import Services
+from executor.store import catalogue
+from sentinai import strict_json
+from sentinai.clock import format_time
+from sentinai.documents import require
+from sentinai.problems import InvalidDocument, Problem
+
+LOADER = Actor("system", "loader", None)
+_RELATIVE = re.compile(r"(?P<sign>[+-])P(?:(?P<days>\d+)D)?(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?)?\Z")
+_TIMES = ("sla_deadline", "created_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What was loaded."""
+
+    tenants: int = 0
+    playbooks: int = 0
+    exceptions: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.tenants} tenants, {self.playbooks} playbooks and {self.exceptions} exceptions"
+
+
+def load(services: Services, folder: Path, progress: Progress) -> Counts:
+    """Load every tenant below ``folder``; loading again changes nothing that stands.
+
+    Raises:
+        InvalidDocument: a document is wrong; the message names its file.
+    """
+    counts = Counts()
+    for tenant_folder in sorted(path.parent for path in folder.glob("*/tenant.json")):
+        tenant = _read(tenant_folder / "tenant.json")
+        tenant_id = tenant["tenant_id"]
+        _load_packs(services, tenant_folder, tenant)
+        published = _load_playbooks(services, tenant_folder, tenant_id)
+        entries = _read(tenant_folder / "exceptions.json")
+        task = progress.add_task(f"Loading {tenant['name']}", total=len(entries))
+        for index, entry in enumerate(entries):
+            with _naming(tenant_folder / "exceptions.json", f"/{index}"):
+                _load_exception(services, tenant_id, entry)
+            progress.advance(task)
+        counts = replace(
+            counts,
+            tenants=counts.tenants + 1,
+            playbooks=counts.playbooks + published,
+            exceptions=counts.exceptions + len(entries),
+        )
+    return counts
+
+
+def _load_packs(services: Services, folder: Path, tenant: Mapping[str, Any]) -> None:
+    tenant_id, now = tenant["tenant_id"], services.clock()
+    services.database.write(tenant_id, lambda session: catalogue.add_tenant(session, tenant_id, tenant["name"]))
+    domain_pack = _read(folder / "domain-pack.json")
+    with _naming(folder / "domain-pack.json"):
+        packs.put_domain_pack(services.database, tenant_id, domain_pack["domain_name"], domain_pack, now)
+    with _naming(folder / "policy-pack.json"):
+        packs.put_policy_pack(services.database, tenant_id, _read(folder / "policy-pack.json"), now)
+
+
+def _load_playbooks(services: Services, folder: Path, tenant_id: str) -> int:
+    paths = sorted((folder / "playbooks").glob("*.json"))
+    for path in paths:
+        with _naming(path):
+            playbooks.publish(services.database, tenant_id, _read(path), services.clock(), dry_run=False)
+    return len(paths)
+
+
+def _load_exception(services: Services, tenant_id: str, entry: Mapping[str, Any]) -> None:
+    now = services.clock()
+    document = _with_times(entry["exception"], now)
+    require("exception-create", document)
+    taken = pipeline.take_in(
+        services.store,
+        services.matcher,
+        document,
+        tenant_id=tenant_id,
+        exception_id=document["exception_id"],
+        actor=LOADER,
+        now=now,
+    )
+    if taken.is_new:
+        for work in entry.get("work", ()):
+            _do(services, tenant_id, document["exception_id"], work)
+
+
+def _do(services: Services, tenant_id: str, exception_id: str, work: Mapping[str, Any]) -> None:
+    now = services.clock()
+    actor = Actor(work.get("actor_type", "human"), work.get("actor_id", "operator"), LOADER.actor_id)
+    if work["do"] == "comment":
+        amend.comment(services.store, tenant_id, exception_id, work["text"], actor, now)
+        return
+    if work["do"] == "start":
+        steps.start(services.store, tenant_id, exception_id, actor, now)
+        return
+    modes = {"complete": "execute", "attest": "attest", "skip": "skip"}
+    call = steps.StepCall(
+        exception_id=exception_id,
+        step_order=work["step"],
+        actor=actor,
+        mode=modes[work["do"]],
+        notes=work.get("reason") or work.get("notes"),
+    )
+    steps.finish(services.store, tenant_id, call, now, services.settings.tool_mode)
+
+
+def _with_times(document: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """The document with relative times (``+PT45M``: from now) as instants."""
+    times = {name: _instant(document[name], now) for name in _TIMES if document.get(name)}
+    return {**document, **times}
+
+
+def _instant(text: str, now: datetime) -> str:
+    found = _RELATIVE.match(text)
+    if not found:
+        return text
+    parts = {name: int(found[name] or 0) for name in ("days", "hours", "minutes")}
+    distance = timedelta(**parts)
+    return format_time(now + distance if found["sign"] == "+" else now - distance)
+
+
+def _read(path: Path) -> Any:
+    with _naming(path):
+        return strict_json.loads(path.read_bytes())
+
+
+@contextmanager
+def _naming(path: Path, pointer: str = "") -> Iterator[None]:
+    """Name the file, and the place in it, in whatever is wrong inside."""
+    try:
+        yield
+    except Problem as problem:
+        where = f"{path} at {pointer}" if pointer else str(path)
+        raise InvalidDocument(f"{where}: {problem.detail}", findings=problem.findings) from problem

@@ -1,0 +1,120 @@
+"""The proof over a whole database: every chain is whole, and every exception is the fold of its events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+from sqlalchemy.orm import Session
+
+from executor.execution import chain, state
+from executor.store import events, exceptions
+from executor.store.tenants import tenant_ids
+from sentinai.database import Database
+
+_BATCH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with one exception."""
+
+    tenant_id: str
+    exception_id: str
+    first_broken_seq: int | None
+    differing_fields: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The fault for programs."""
+        return {
+            "tenant_id": self.tenant_id,
+            "exception_id": self.exception_id,
+            "first_broken_seq": self.first_broken_seq,
+            "differing_fields": list(self.differing_fields),
+        }
+
+
+@dataclass(slots=True)
+class Report:
+    """What a verification found."""
+
+    tenants: int = 0
+    exceptions: int = 0
+    events: int = 0
+    faults: list[Fault] = field(default_factory=list)
+
+    @property
+    def valid(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.faults
+
+    def to_json(self) -> dict[str, Any]:
+        """The report for programs."""
+        return {
+            "valid": self.valid,
+            "tenants": self.tenants,
+            "exceptions": self.exceptions,
+            "events": self.events,
+            "faults": [fault.to_json() for fault in self.faults],
+        }
+
+    def print(self, console: Console) -> None:
+        """The report for people."""
+        counted = f"{self.tenants} tenants, {self.exceptions} exceptions, {self.events} events"
+        if self.valid:
+            console.print(f"[green]✓ Verified[/green]: {counted}. Every chain is whole; fields match the log.")
+            return
+        console.print(f"[red]✗ {len(self.faults)} exceptions are not as their log says[/red] ({counted}).")
+        table = Table("tenant", "exception", "chain broken at seq", "fields that differ")
+        for fault in self.faults:
+            broken = str(fault.first_broken_seq or "—")
+            table.add_row(fault.tenant_id, fault.exception_id, broken, ", ".join(fault.differing_fields) or "—")
+        console.print(table)
+
+
+def verify(database: Database, tenants: Sequence[str] | None, progress: Progress) -> Report:
+    """Check every exception of the given tenants, or of all."""
+    report = Report()
+    for tenant_id in tenants if tenants is not None else tenant_ids(database):
+        report.tenants += 1
+        with database.read(tenant_id) as session:
+            total = exceptions.count(session)
+        task = progress.add_task(f"Verifying {tenant_id}", total=total)
+        for batch in _batches(database, tenant_id):
+            with database.read(tenant_id) as session:
+                for exception_id in batch:
+                    _check(session, exception_id, report)
+            progress.advance(task, len(batch))
+    return report
+
+
+def _batches(database: Database, tenant_id: str) -> Iterator[list[str]]:
+    last = ""
+    while True:
+        with database.read(tenant_id) as session:
+            batch = exceptions.ids_after(session, last, _BATCH)
+        if not batch:
+            return
+        yield batch
+        last = batch[-1]
+
+
+def _check(session: Session, exception_id: str, report: Report) -> None:
+    record = exceptions.get(session, exception_id)
+    log = events.after(session, exception_id, 0)
+    found = chain.verify(
+        log,
+        record.tenant_id,
+        exception_id,
+        expected_seq=record.event_seq,
+        expected_hash=record.event_hash,
+    )
+    differing = tuple(state.difference(record, log)) if found.valid else ()
+    report.exceptions += 1
+    report.events += found.events
+    if not found.valid or differing:
+        report.faults.append(Fault(record.tenant_id, exception_id, found.first_broken_seq, differing))

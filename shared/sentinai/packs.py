@@ -1,0 +1,126 @@
+"""Reading Domain Packs and Policy Packs, in the shapes they come in, and checking what their schemas cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sentinai import templates
+from sentinai.conditions import check_logic, parse
+from sentinai.documents import check_schema
+from sentinai.problems import Finding, InvalidDocument
+
+Pack = Mapping[str, Any]
+Checked = tuple[Sequence[Finding], Sequence[Finding]]
+"""Errors and warnings."""
+
+CONDITION_KEYS = frozenset({"match", "logic", "priority"})
+
+
+def exception_types(domain_pack: Pack) -> list[str]:
+    """The exception types that a Domain Pack lists."""
+    return list(domain_pack.get("exception_types", ()))
+
+
+def tools(domain_pack: Pack) -> Mapping[str, Any]:
+    """The tools that a Domain Pack defines, by id."""
+    found = domain_pack.get("tools", {})
+    return found if isinstance(found, Mapping) else {}
+
+
+def tool_parameters(tool: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON Schema of a tool's payload; one that only names its parameters is brought into that shape."""
+    given = tool.get("parameters", {})
+    if ("type" in given and isinstance(given["type"], (str, list))) or "properties" in given or "$ref" in given:
+        return dict(given)
+    if not given:
+        return {"type": "object"}
+    return {
+        "type": "object",
+        "properties": {
+            name: {key: value for key, value in about.items() if key != "required"}
+            for name, about in given.items()
+            if isinstance(about, Mapping)
+        },
+        "required": [
+            name for name, about in given.items() if isinstance(about, Mapping) and about.get("required")
+        ],
+        "additionalProperties": False,
+    }
+
+
+def notification_templates(domain_pack: Pack) -> Mapping[str, Any]:
+    """The notification templates that a Domain Pack defines, by id."""
+    found = domain_pack.get("notification_templates", {})
+    return found if isinstance(found, Mapping) else {}
+
+
+def assignable(policy_pack: Pack, owner_kind: str) -> Sequence[str] | None:
+    """The queues or users that may own exceptions; None where the Policy Pack does not say."""
+    listed = policy_pack.get("assignable")
+    if not isinstance(listed, Mapping):
+        return None
+    found: Sequence[str] = listed.get("queues" if owner_kind == "queue" else "users", ())
+    return found
+
+
+def check_domain_pack(pack: Pack) -> Checked:
+    """What is wrong with, and doubtful in, a Domain Pack that its schema accepts."""
+    errors: list[Finding] = []
+    for index, rule in enumerate(pack.get("severity_rules", ())):
+        errors += _check_when(rule, f"/severity_rules/{index}")
+    for tool_id, tool in tools(pack).items():
+        schema_errors = check_schema(tool_parameters(tool), {})
+        errors += [
+            finding.under(f"/tools/{tool_id}/parameters")
+            for finding in schema_errors
+            if finding.code == "invalid_schema"
+        ]
+    for template_id, template in notification_templates(pack).items():
+        errors += _check_template(template, f"/notification_templates/{template_id}")
+    return errors, []
+
+
+def check_policy_pack(pack: Pack) -> Checked:
+    """What is wrong with, and doubtful in, a Policy Pack that its schema accepts."""
+    errors: list[Finding] = []
+    for name in ("tag_rules", "severity_overrides"):
+        for index, rule in enumerate(pack.get(name, ())):
+            errors += _check_when(rule, f"/{name}/{index}")
+    return errors, list(_doubts(pack))
+
+
+def _check_when(rule: Pack, pointer: str) -> list[Finding]:
+    """A rule's ``when`` is a conditions document or a bare JSON-Logic rule."""
+    when = rule.get("when")
+    if when is None:
+        return []
+    if isinstance(when, Mapping) and CONDITION_KEYS & when.keys():
+        try:
+            parse(when)
+        except InvalidDocument as problem:
+            return [finding.under(f"{pointer}/when") for finding in problem.findings]
+        return []
+    return [finding.under(pointer) for finding in check_logic(when, "/when")]
+
+
+def _check_template(template: Pack, pointer: str) -> list[Finding]:
+    """Only the syntax: which further names there are is known where a step uses the template."""
+    return [
+        finding.under(f"{pointer}/{part}")
+        for part in ("subject", "message")
+        for finding in templates.check(template.get(part, ""))
+        if finding.code == "template_syntax"
+    ]
+
+
+def _doubts(pack: Pack) -> Iterator[Finding]:
+    blocked = set(pack.get("blocked_actions", ()))
+    for index, tool_id in enumerate(pack.get("approved_tools", ())):
+        if tool_id in blocked:
+            yield Finding(
+                f"/approved_tools/{index}",
+                "approved_and_blocked",
+                f"{tool_id!r} is approved and blocked; it stays blocked.",
+                "Take it out of one of the two lists.",
+            )
