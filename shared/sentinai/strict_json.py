@@ -14,6 +14,9 @@ from typing import Any, NoReturn
 from sentinai.problems import MalformedJson
 
 MAX_DEPTH = 64
+_MOST_DIGITS = 308
+_PYTHON_DIGITS = 4000
+_BEYOND_DOUBLE = 2**1024
 _STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
@@ -80,6 +83,12 @@ def _finite(text: str) -> float:
     return number
 
 
+def _whole(text: str) -> int:
+    if len(text) > _MOST_DIGITS and abs(int(text[:_PYTHON_DIGITS])) >= _BEYOND_DOUBLE:
+        raise MalformedJson(f"The number {text[:40]}… is beyond the range of a double.")
+    return int(text)
+
+
 def _check_strings(document: Any) -> None:
     pending = [document]
     while pending:
@@ -102,5 +111,7 @@ def _check_string(text: str) -> None:
         raise MalformedJson("A string has half a surrogate pair, which is no character.") from error
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique_keys, parse_constant=_no_constant, parse_float=_finite)
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique_keys, parse_constant=_no_constant, parse_float=_finite, parse_int=_whole
+)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -1,0 +1,13 @@
+"""The condition language: when a playbook applies.
+
+A conditions document becomes one JSON-Logic rule (``document``), which is held against an allow-list and
+limits (``guard``), evaluated by json-logic-qubit (``evaluate``), told in words (``clauses``) and checked for
+what its author may not have meant (``lint``).
+"""
+
+from sentinai.conditions.document import Clause, Conditions, normalise, parse
+from sentinai.conditions.evaluate import EvaluationError
+from sentinai.conditions.guard import check_logic
+from sentinai.conditions.rules import holds_for
+
+__all__ = ["Clause", "Conditions", "EvaluationError", "check_logic", "holds_for", "normalise", "parse"]

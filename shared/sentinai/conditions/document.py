@@ -1,0 +1,177 @@
+"""A conditions document, read: its clauses, its priority, and what its author should be told.
+
+Everything becomes one JSON-Logic rule, an ``and`` of clauses. That normal form is what is evaluated,
+indexed, explained and shown; normalising it again changes nothing.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sentinai import strict_json
+from sentinai.conditions.guard import check_logic
+from sentinai.conditions.predicates import is_predicate, to_clauses
+from sentinai.documents import summary
+from sentinai.problems import Finding, InvalidDocument
+
+MAX_DOCUMENT_BYTES = 65_536
+MAX_PRIORITY = 1_000_000
+_SHORT = 1500
+_KEYS = ("match", "logic", "priority")
+CATCH_ALL: Any = True
+"""The clause of a document that asks for nothing: an ``and`` of no clauses would be false in the library."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One condition of several that must all hold: JSON-Logic, and where in the document it came from."""
+
+    logic: Any
+    pointer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """A conditions document in its normal form."""
+
+    clauses: tuple[Clause, ...]
+    priority: int
+    warnings: tuple[Finding, ...] = ()
+
+    @property
+    def rule(self) -> dict[str, list[Any]]:
+        """The one rule that decides."""
+        return {"and": [clause.logic for clause in self.clauses]}
+
+
+def parse(document: Any) -> Conditions:
+    """Read a conditions document.
+
+    Raises:
+        InvalidDocument: with everything that is wrong, each at its JSON pointer.
+    """
+    findings: list[Finding] = []
+    conditions = _read(document, findings)
+    if findings or conditions is None:
+        raise InvalidDocument(f"The conditions are not valid: {summary(findings)}", findings=findings)
+    return conditions
+
+
+def normalise(document: Any) -> dict[str, Any]:
+    """The document in its normal form, itself a conditions document.
+
+    Raises:
+        InvalidDocument: as ``parse``.
+    """
+    conditions = parse(document)
+    return {"logic": conditions.rule, "priority": conditions.priority}
+
+
+def _read(document: Any, findings: list[Finding]) -> Conditions | None:
+    if not isinstance(document, dict):
+        findings.append(Finding("", "wrong_type", "Conditions are an object.", 'Such as {"match": {…}}.'))
+        return None
+    warnings: list[Finding] = []
+    match, at = _match_of(document, findings, warnings)
+    clauses = [Clause(logic, pointer) for logic, pointer in to_clauses(match, at, findings)]
+    if "logic" in document:
+        clauses += _logic(document["logic"], findings)
+    elif match is _NOTHING and not findings:
+        findings.append(
+            Finding("", "empty_conditions", "There is no condition.", 'A catch-all is written {"match": {}}.')
+        )
+    priority = _priority(document, findings)
+    _check_size(document, clauses, findings)
+    # An index and a list of reasons want clauses that say something; a rule needs at least one.
+    kept = tuple(clauses) or (Clause(CATCH_ALL, "/match"),)
+    return Conditions(kept, priority, tuple(warnings))
+
+
+_NOTHING: Mapping[str, Any] = {}
+
+
+def _match_of(
+    document: Mapping[str, Any], findings: list[Finding], warnings: list[Finding]
+) -> tuple[Mapping[str, Any], str]:
+    """The predicates and where they stand: in ``match``, or at the root, as in older packs."""
+    strangers = [key for key in document if key not in _KEYS]
+    if "match" not in document:
+        known = {key: document[key] for key in strangers if is_predicate(key)}
+        findings += [_unknown(key) for key in strangers if key not in known]
+        if known:
+            names = ", ".join(known)
+            hint = "Put them into match."
+            warnings.append(Finding("", "root_predicates", f"Predicates stand at the root: {names}.", hint))
+        return known or _NOTHING, ""
+    findings += [
+        Finding(f"/{key}", "root_predicates", f"{key!r} stands beside match.", "Put it into match.")
+        if is_predicate(key)
+        else _unknown(key)
+        for key in strangers
+    ]
+    match = document["match"]
+    if isinstance(match, dict):
+        return match, "/match"
+    findings.append(Finding("/match", "wrong_type", "match is an object of predicates."))
+    return _NOTHING, "/match"
+
+
+def _unknown(key: str) -> Finding:
+    near = difflib.get_close_matches(key, _KEYS, n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else "Known here: match, logic, priority."
+    return Finding(f"/{key}", "unknown_field", f"{key!r} is not known here.", hint)
+
+
+def _logic(rule: Any, findings: list[Finding]) -> list[Clause]:
+    wrong = check_logic(rule, "/logic")
+    if wrong:
+        findings += wrong
+        return []
+    if not isinstance(rule, (dict, bool)):
+        findings.append(
+            Finding("/logic", "wrong_type", "logic is one JSON-Logic rule.", 'Such as {"==": [{"var": "…"}, 1]}.')
+        )
+        return []
+    return _flat(rule, "/logic")
+
+
+def _flat(rule: Any, pointer: str) -> list[Clause]:
+    """The rule as clauses: an ``and`` says the same as its parts."""
+    if not (isinstance(rule, dict) and "and" in rule):
+        return [Clause(rule, pointer)]
+    parts = rule["and"] if isinstance(rule["and"], list) else [rule["and"]]
+    if not parts:
+        return [Clause(False, pointer)]
+    found = [clause for index, part in enumerate(parts) for clause in _flat(part, f"{pointer}/and/{index}")]
+    said = [clause for clause in found if clause.logic is not CATCH_ALL]
+    return said or found[:1]
+
+
+def _priority(document: Mapping[str, Any], findings: list[Finding]) -> int:
+    priority = document.get("priority", 0)
+    whole = isinstance(priority, int) and not isinstance(priority, bool)
+    if isinstance(priority, float) and priority.is_integer():
+        priority, whole = int(priority), True
+    if not whole or abs(priority) > MAX_PRIORITY:
+        message = f"priority is an integer from -{MAX_PRIORITY:,} to {MAX_PRIORITY:,}."
+        findings.append(Finding("/priority", "wrong_type", message))
+        return 0
+    return int(priority)
+
+
+def _check_size(document: Any, clauses: list[Clause], findings: list[Finding]) -> None:
+    # Short documents, nearly all, are seen to be short without being written out.
+    if len(repr(document)) < _SHORT or findings:
+        return
+    if len(strict_json.dumps(document).encode("utf-8", "surrogatepass")) > MAX_DOCUMENT_BYTES:
+        findings.append(
+            Finding("", "document_too_large", f"The document is larger than {MAX_DOCUMENT_BYTES:,} bytes.")
+        )
+    # Its normal form must be a document too.
+    findings += [
+        Finding("", finding.code, f"In its normal form: {finding.message}", finding.hint)
+        for finding in check_logic({"and": [clause.logic for clause in clauses]})
+    ]

@@ -1,0 +1,200 @@
+"""Running a guarded rule with json-logic-qubit: contained errors, bounded cost.
+
+Three of the library's operators can grow what they return beyond what went in; they run with a bound here.
+Their meaning is the library's. ``glob`` is the one operator that is ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import json_logic
+from json_logic import jsonLogic
+
+from sentinai.conditions.guard import arguments
+from sentinai.conditions.vocabulary import ITERATORS
+
+MAX_ITEMS = 10_000
+"""How many items an iterator may visit."""
+MAX_STEPS = 100_000
+"""How many nodes all iterators of a rule may evaluate together."""
+MAX_TEXT = 65_536
+MAX_MERGED = 100_000
+_LARGEST = 2**1024
+
+T = TypeVar("T")
+
+
+class EvaluationError(Exception):
+    """A rule could not be evaluated with this data; the playbook does not match. The message says why."""
+
+
+class Evaluator:
+    """A guarded rule, ready to be evaluated many times."""
+
+    __slots__ = ("_iterators", "rule")
+
+    def __init__(self, rule: Any) -> None:
+        self.rule = rule
+        self._iterators = [(source, _size(body)) for source, body in _iterators(rule)]
+
+    def apply(self, data: Any) -> Any:
+        """What the rule evaluates to.
+
+        Raises:
+            EvaluationError: the library raised, or the evaluation would cost too much.
+        """
+        if self._iterators:
+            self._check_cost(data)
+        return _contained(lambda: jsonLogic(self.rule, data))
+
+    def holds(self, data: Any) -> bool:
+        """Whether the rule's value is a true one, as the library's ``and`` sees it.
+
+        Raises:
+            EvaluationError: as ``apply``.
+        """
+        return bool(self.apply(data))
+
+    def _check_cost(self, data: Any) -> None:
+        steps = 0
+        for source, body_size in self._iterators:
+            items = _contained(lambda source=source: jsonLogic(source, data))  # type: ignore[misc]
+            count = len(items) if isinstance(items, list) else 0
+            if count > MAX_ITEMS:
+                raise EvaluationError(f"An iterator would visit {count} items; at most {MAX_ITEMS} are allowed.")
+            steps += count * body_size
+        if steps > MAX_STEPS:
+            raise EvaluationError(f"The iterators would take {steps} steps; at most {MAX_STEPS} are allowed.")
+
+
+def apply(rule: Any, data: Any) -> Any:
+    """What a guarded rule evaluates to, once.
+
+    Raises:
+        EvaluationError: the library raised, or the evaluation would cost too much.
+    """
+    return Evaluator(rule).apply(data)
+
+
+def holds(rule: Any, data: Any) -> bool:
+    """Whether a guarded rule's value is a true one, once.
+
+    Raises:
+        EvaluationError: as ``apply``.
+    """
+    return Evaluator(rule).holds(data)
+
+
+def _contained(run: Callable[[], T]) -> T:
+    try:
+        return run()
+    except EvaluationError:
+        raise
+    except RecursionError as error:
+        raise EvaluationError("The data is nested too deeply.") from error
+    except MemoryError as error:
+        raise EvaluationError("The evaluation takes too much memory.") from error
+    except Exception as error:
+        raise EvaluationError(f"{type(error).__name__}: {str(error)[:200]}") from error
+
+
+def _iterators(rule: Any) -> list[tuple[Any, Any]]:
+    """The list and the body of every iterator in a rule; the guard sees to it that they do not nest."""
+    if isinstance(rule, list):
+        return [found for item in rule for found in _iterators(item)]
+    if not isinstance(rule, dict) or len(rule) != 1:
+        return []
+    operator, values = arguments(rule)
+    if operator in ITERATORS and len(values) > 1:
+        return [(values[0], values[1])]
+    return [found for value in values for found in _iterators(value)]
+
+
+def _size(rule: Any) -> int:
+    if isinstance(rule, list):
+        return 1 + sum(_size(item) for item in rule)
+    if isinstance(rule, dict):
+        return 1 + sum(_size(value) for value in rule.values())
+    return 1
+
+
+def glob(value: Any, pattern: Any) -> bool:
+    """Whether a text fits a pattern: ``*`` is any text, ``?`` any character, all else itself, in any case.
+
+    False for what is no text. Linear in the text for each star: nothing backtracks.
+    """
+    if not isinstance(value, str) or not isinstance(pattern, str):
+        return False
+    text, wanted = value.lower(), pattern.lower()
+    if "*" not in wanted and "?" not in wanted:
+        return text == wanted
+    return _fits(text, _segments(wanted))
+
+
+@lru_cache(maxsize=8192)
+def _segments(pattern: str) -> tuple[re.Pattern[str], ...]:
+    """The parts between stars, as fixed-length expressions."""
+    return tuple(
+        re.compile("".join("." if character == "?" else re.escape(character) for character in part), re.DOTALL)
+        for part in pattern.split("*")
+    )
+
+
+def _fits(text: str, segments: tuple[re.Pattern[str], ...]) -> bool:
+    """Greedy from the left for every segment but the last, which must end the text."""
+    first, *rest = segments
+    found = first.match(text)
+    if found is None:
+        return False
+    if not rest:
+        return found.end() == len(text)
+    position = found.end()
+    for segment in rest[:-1]:
+        found = segment.search(text, position)
+        if found is None:
+            return False
+        position = found.end()
+    return _ends_with(text, rest[-1], position)
+
+
+def _ends_with(text: str, segment: re.Pattern[str], position: int) -> bool:
+    length = _length(segment)
+    return len(text) - length >= position and segment.match(text, len(text) - length) is not None
+
+
+def _length(segment: re.Pattern[str]) -> int:
+    """How many characters a fixed-length expression takes."""
+    return len(re.sub(r"\\(.)", r"\1", segment.pattern, flags=re.DOTALL))
+
+
+def _bounded_cat(*parts: Any) -> str:
+    text: str = _library["cat"](*parts)
+    if len(text) > MAX_TEXT:
+        raise EvaluationError(f"cat makes a text of {len(text)} characters; at most {MAX_TEXT} are allowed.")
+    return text
+
+
+def _bounded_merge(*parts: Any) -> list[Any]:
+    merged: list[Any] = _library["merge"](*parts)
+    if len(merged) > MAX_MERGED:
+        raise EvaluationError(f"merge makes a list of {len(merged)} items; at most {MAX_MERGED} are allowed.")
+    return merged
+
+
+def _bounded_product(*factors: Any) -> Any:
+    product: Any = 1
+    for factor in factors:
+        product = _library["*"](product, factor)
+        if isinstance(product, int) and abs(product) >= _LARGEST:
+            raise EvaluationError("A product is beyond the range of a double.")
+    return product
+
+
+_library = {name: json_logic.operations[name] for name in ("cat", "merge", "*")}
+_OURS = {"glob": glob, "cat": _bounded_cat, "merge": _bounded_merge, "*": _bounded_product}
+for _name, _operation in _OURS.items():
+    json_logic.add_operation(_name, _operation)

@@ -1,0 +1,230 @@
+"""``match``: predicates into JSON-Logic clauses, one or more each.
+
+A positive predicate is false for what is absent or null, a negative one true; so the clauses compare
+strictly, where json-logic-qubit's ``==`` would take null for the text "None".
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sentinai.conditions import vocabulary as words
+from sentinai.conditions.guard import MAX_LIST, MAX_STRING_BYTES, escape
+from sentinai.problems import Finding
+
+_CONTEXT_PATH = re.compile(r"[^.]+(\.[^.]+)*\Z")
+_SLA_WINDOW = "minutes_remaining"
+
+
+@dataclass(frozen=True, slots=True)
+class Predicate:
+    """A key of ``match``, taken apart: the path, the kind of its values, and the suffix."""
+
+    key: str
+    path: str
+    kind: str
+    suffix: str
+
+
+def to_clauses(match: Mapping[str, Any], pointer: str, findings: list[Finding]) -> list[tuple[Any, str]]:
+    """The clauses of a ``match`` object, each with the pointer it came from; what is wrong goes to ``findings``."""
+    clauses: list[tuple[Any, str]] = []
+    for key, value in match.items():
+        at = f"{pointer}/{escape(key)}"
+        if key == "sla_window":
+            clauses += _sla_window(value, at, findings)
+            continue
+        predicate = _predicate(key)
+        if predicate is None:
+            findings.append(_unknown(key, at))
+        elif _is_valid(predicate, value, at, findings):
+            clauses += [(clause, at) for clause in _clauses(predicate, value)]
+    return clauses
+
+
+def is_predicate(key: str) -> bool:
+    """Whether ``match`` knows a key."""
+    return key == "sla_window" or _predicate(key) is not None
+
+
+@lru_cache(maxsize=4096)
+def _predicate(key: str) -> Predicate | None:
+    if key == "exception_types":
+        return Predicate(key, words.FIELDS["exception_type"].path, words.TYPE, "in")
+    if key.startswith(words.CONTEXT_PREFIX):
+        return _context_predicate(key)
+    for suffix in ("", *words.ALL_SUFFIXES):
+        name = key.removesuffix(f"_{suffix}") if suffix else key
+        field = words.FIELDS.get(name)
+        if field and (not suffix or name != key) and suffix in words.SUFFIXES[field.kind]:
+            return Predicate(key, field.path, field.kind, suffix)
+    return None
+
+
+def _context_predicate(key: str) -> Predicate | None:
+    path = key.removeprefix(words.CONTEXT_PREFIX)
+    suffix = ""
+    for known in words.ALL_SUFFIXES:
+        if path.endswith(f"_{known}") and known in words.SUFFIXES[words.ANY]:
+            path, suffix = path.removesuffix(f"_{known}"), known
+            break
+    if not _CONTEXT_PATH.match(path):
+        return None
+    return Predicate(key, words.CONTEXT_PATH + path, words.ANY, suffix)
+
+
+def _unknown(key: str, pointer: str) -> Finding:
+    near = difflib.get_close_matches(key, words.predicates(), n=3)
+    hint = f"Nearest known: {', '.join(near)}." if near else "For anything else use context.<path>, or logic."
+    return Finding(pointer, "unknown_predicate", f"{key!r} is no predicate of match.", hint)
+
+
+def _sla_window(window: Any, pointer: str, findings: list[Finding]) -> list[tuple[Any, str]]:
+    if not isinstance(window, dict) or not window:
+        findings.append(
+            Finding(pointer, "wrong_type", "sla_window is an object.", 'Such as {"minutes_remaining_lt": 60}.')
+        )
+        return []
+    clauses: list[tuple[Any, str]] = []
+    for key, value in window.items():
+        at = f"{pointer}/{escape(key)}"
+        predicate = _predicate(f"sla_{key}") if key.startswith(_SLA_WINDOW) else None
+        if predicate is None:
+            known = ", ".join(f"{_SLA_WINDOW}_{suffix}" for suffix in words.COMPARISONS)
+            findings.append(
+                Finding(at, "unknown_predicate", f"{key!r} is not known in sla_window.", f"Known: {known}.")
+            )
+        elif _is_valid(predicate, value, at, findings):
+            clauses += [(clause, at) for clause in _clauses(predicate, value)]
+    return clauses
+
+
+def _is_valid(predicate: Predicate, value: Any, pointer: str, findings: list[Finding]) -> bool:
+    before = len(findings)
+    if predicate.suffix in words.COMPARISONS:
+        kind = words.SEVERITY if predicate.kind == words.SEVERITY else words.NUMBER
+        _check_value(kind, value, pointer, findings)
+    elif isinstance(value, list):
+        _check_list(predicate, value, pointer, findings)
+    elif predicate.suffix in ("in", "not_in", "any", "none"):
+        findings.append(
+            Finding(pointer, "wrong_type", f"{predicate.key} takes a list.", f"Write [{_shown(value)}].")
+        )
+    else:
+        _check_value(predicate.kind, value, pointer, findings)
+    return len(findings) == before
+
+
+def _check_list(predicate: Predicate, values: list[Any], pointer: str, findings: list[Finding]) -> None:
+    if len(values) > MAX_LIST:
+        findings.append(Finding(pointer, "list_too_long", f"A list has more than {MAX_LIST} items."))
+        return
+    if not values and predicate.suffix in ("", "in") and predicate.kind != words.TAGS:
+        findings.append(
+            Finding(pointer, "empty_list", f"{predicate.key}: [] never holds.", "List a value, or take it out.")
+        )
+    for index, value in enumerate(values):
+        _check_value(predicate.kind, value, f"{pointer}/{index}", findings)
+
+
+def _check_value(kind: str, value: Any, pointer: str, findings: list[Finding]) -> None:
+    if value is None:
+        findings.append(
+            Finding(
+                pointer,
+                "wrong_type",
+                "A predicate does not compare with null.",
+                'For what is absent use logic: {"!": {"var": "…"}}.',
+            )
+        )
+    elif kind == words.SEVERITY and not (isinstance(value, str) and value.lower() in words.SEVERITIES):
+        known = ", ".join(words.SEVERITIES)
+        findings.append(
+            Finding(pointer, "unknown_severity", f"{_shown(value)} is no severity.", f"Known: {known}.")
+        )
+    elif not _fits(kind, value):
+        findings.append(Finding(pointer, "wrong_type", f"Expected {_expected(kind)}, got {_shown(value)}."))
+    elif isinstance(value, str) and len(value.encode("utf-8", "surrogatepass")) > MAX_STRING_BYTES:
+        findings.append(Finding(pointer, "string_too_long", f"A string is longer than {MAX_STRING_BYTES} bytes."))
+
+
+def _fits(kind: str, value: Any) -> bool:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 2**1024
+    if kind == words.NUMBER:
+        return is_number
+    if kind == words.BOOLEAN:
+        return isinstance(value, bool)
+    if kind == words.ANY:
+        return is_number or isinstance(value, (str, bool))
+    return isinstance(value, str)
+
+
+def _expected(kind: str) -> str:
+    names = {words.NUMBER: "a number", words.BOOLEAN: "true or false", words.ANY: "a text, number or boolean"}
+    return names.get(kind, "a text")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, (dict, list)):
+        return "an object" if isinstance(value, dict) else "a list"
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    return repr(value)[:60]
+
+
+def _clauses(predicate: Predicate, value: Any) -> list[Any]:
+    if predicate.kind == words.TAGS:
+        return _tags(predicate.suffix, value if isinstance(value, list) else [value])
+    if predicate.suffix in words.COMPARISONS:
+        return [_comparison(predicate, value)]
+    values = value if isinstance(value, list) else [value]
+    if predicate.kind == words.SEVERITY:
+        values = [each.lower() for each in values]
+    positive = _one_of(predicate, values)
+    if predicate.suffix not in ("not", "not_in"):
+        return [positive]
+    return [] if not values else [_negated(positive)]
+
+
+def _comparison(predicate: Predicate, value: Any) -> Any:
+    operator = words.COMPARISONS[predicate.suffix]
+    if predicate.kind == words.SEVERITY:
+        rank = words.SEVERITIES.index(value.lower()) + 1
+        return {operator: [{"var": "exception.severity_rank"}, rank]}
+    return {operator: [{"var": predicate.path}, value]}
+
+
+def _one_of(predicate: Predicate, values: list[Any]) -> Any:
+    read = {"var": predicate.path}
+    if predicate.kind == words.TYPE:
+        return _any_of([{"glob": [read, value]} for value in values])
+    if len(values) > 1 and (_all_are(values, words.TEXT) or _all_are(values, words.NUMBER)):
+        return {"in": [read, values]}
+    return _any_of([{"===": [read, value]} for value in values])
+
+
+def _all_are(values: list[Any], kind: str) -> bool:
+    return all(_fits(kind, value) for value in values)
+
+
+def _any_of(alternatives: list[Any]) -> Any:
+    return alternatives[0] if len(alternatives) == 1 else {"or": alternatives}
+
+
+def _negated(clause: Any) -> Any:
+    ((operator, arguments),) = clause.items()
+    return {"!==": arguments} if operator == "===" else {"!": [clause]}
+
+
+def _tags(suffix: str, tags: list[str]) -> list[Any]:
+    has = [{"in": [tag, {"var": "policy.tags"}]} for tag in tags]
+    if not suffix:
+        return list(has)
+    if suffix == "none":
+        return [{"!": [_any_of(has)]}] if has else []
+    return [_any_of(has)] if has else []

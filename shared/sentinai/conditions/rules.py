@@ -1,0 +1,40 @@
+"""Rules that packs carry: a conditions document, or a bare JSON-Logic rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sentinai.conditions import evaluate
+from sentinai.conditions.document import parse
+from sentinai.conditions.guard import check_logic
+from sentinai.problems import InvalidDocument
+
+_DOCUMENT_KEYS = frozenset({"match", "logic", "priority"})
+
+
+def is_document(rule: Any) -> bool:
+    """Whether a pack's rule is a conditions document, rather than bare JSON-Logic."""
+    return isinstance(rule, Mapping) and bool(_DOCUMENT_KEYS & rule.keys())
+
+
+def logic_of(rule: Any) -> Any:
+    """The JSON-Logic of a pack's rule.
+
+    Raises:
+        InvalidDocument: the guard refuses it.
+    """
+    if is_document(rule):
+        return parse(rule).rule
+    wrong = check_logic(rule)
+    if wrong:
+        raise InvalidDocument(f"The rule is not valid: {wrong[0].message}", findings=wrong)
+    return rule
+
+
+def holds_for(rule: Any, context: Mapping[str, Any]) -> bool:
+    """Whether a pack's rule holds; one that the guard refuses, or that raises, does not."""
+    try:
+        return evaluate.holds(logic_of(rule), context)
+    except (InvalidDocument, evaluate.EvaluationError):
+        return False
