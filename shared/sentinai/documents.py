@@ -54,7 +54,10 @@ def schemas() -> Mapping[str, dict[str, Any]]:
 
 
 def check(name: str, document: Any) -> list[Finding]:
-    """What is wrong with ``document`` by the schema ``name``; an empty list when nothing is."""
+    """What is wrong with ``document`` by the schema ``name``; an empty list when nothing is.
+
+    A part of a schema is named with its pointer: ``match-request#/$defs/exception``.
+    """
     fast = _fast(name)
     if fast.is_valid(document):
         return []
@@ -70,7 +73,7 @@ def require(name: str, document: Any) -> None:
     """
     found = check(name, document)
     if found:
-        title = schemas()[name]["title"]
+        title = _schema(name)["title"]
         raise InvalidDocument(f"{title}: {summary(found)}", findings=found)
 
 
@@ -101,15 +104,22 @@ def _registry() -> Registry[Any]:
 
 
 @cache
+def _schema(name: str) -> Mapping[str, Any]:
+    if "#" not in name:
+        return schemas()[name]
+    return {"title": name.rpartition("/")[2].capitalize(), "$ref": URN + name}
+
+
+@cache
 def _slow(name: str) -> Validator:
-    return Draft202012Validator(schemas()[name], registry=_registry(), format_checker=_FORMATS)
+    return Draft202012Validator(_schema(name), registry=_registry(), format_checker=_FORMATS)
 
 
 @cache
 def _fast(name: str) -> Any:
     registry = jsonschema_rs.Registry([(URN + other, body) for other, body in schemas().items()])
     return jsonschema_rs.validator_for(
-        schemas()[name], registry=registry, validate_formats=True, formats={"date-time": _fast_time}
+        _schema(name), registry=registry, validate_formats=True, formats={"date-time": _fast_time}
     )
 
 

@@ -162,7 +162,9 @@ class _Walk:
             return
         given = values if isinstance(values, list) else [values]
         for index, value in enumerate(given):
-            self.visit(value, f"{pointer}/{index}", depth + 1, operator if index == 1 else f"{operator}’s list")
+            self.visit(
+                value, f"{pointer}/{index}", depth + 1, operator if index == 1 else f"the list of {operator}"
+            )
         if operator == "reduce" and len(given) > 1:
             reads = sum(1 for name in variables(given[1]) if str(name).split(".")[0] == "accumulator")
             if reads > 1:

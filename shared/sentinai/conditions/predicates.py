@@ -32,7 +32,7 @@ class Predicate:
 
 
 def to_clauses(match: Mapping[str, Any], pointer: str, findings: list[Finding]) -> list[tuple[Any, str]]:
-    """The clauses of a ``match`` object, each with the pointer it came from; what is wrong goes to ``findings``."""
+    """The clauses of a ``match`` object, each with its pointer; what is wrong goes to ``findings``."""
     clauses: list[tuple[Any, str]] = []
     for key, value in match.items():
         at = f"{pointer}/{escape(key)}"

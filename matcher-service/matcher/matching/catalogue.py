@@ -1,0 +1,117 @@
+"""A tenant's playbooks, compiled: ranked, indexed, and what the index cannot answer set apart.
+
+Positions are ranks: the playbook at position 0 is the best. A bitmap of positions, read in order, is a
+ranking.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyroaring import BitMap
+
+from matcher.matching import expiry, groups
+from matcher.matching.groups import Group
+from matcher.matching.model import Playbook
+from sentinai.conditions import Conditions
+from sentinai.conditions.evaluate import Evaluator
+from sentinai.conditions.shapes import shape_of
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Compiled playbooks, best ranked first.
+
+    ``timed`` and ``lasting`` are the groups that time moves and those that it does not. ``residuals`` has the
+    clauses of each position that no group answers; ``marks`` the SLA minutes at which a position may change.
+    """
+
+    playbooks: Sequence[Playbook]
+    everyone: BitMap
+    lasting: tuple[Group, ...]
+    timed: tuple[Group, ...]
+    paths: Mapping[str, tuple[str, ...]]
+    residuals: Mapping[int, tuple[Evaluator, ...]]
+    with_residuals: BitMap
+    marks: Mapping[int, expiry.Marks]
+    with_marks: BitMap
+    distinct_marks: tuple[expiry.Marks, ...]
+
+
+@dataclass(slots=True)
+class _Building:
+    groups: dict[tuple[str, str, bool, int], Group] = field(default_factory=dict)
+    evaluators: dict[str, Evaluator] = field(default_factory=dict)
+    residuals: dict[int, tuple[Evaluator, ...]] = field(default_factory=dict)
+    marks: dict[int, expiry.Marks] = field(default_factory=dict)
+    shared_marks: dict[expiry.Marks, expiry.Marks] = field(default_factory=dict)
+
+
+def compile_catalogue(playbooks: Iterable[Playbook]) -> Catalogue:
+    """Compile the active playbooks of a tenant; of each name only the newest version given counts."""
+    ranked = sorted(_newest(playbooks), key=lambda playbook: playbook.rank_key)
+    building = _Building()
+    for position, playbook in enumerate(ranked):
+        _enter(building, position, playbook.conditions)
+    everyone = BitMap(range(len(ranked)))
+    for group in building.groups.values():
+        group.close(everyone)
+    found = building.groups.values()
+    return Catalogue(
+        playbooks=ranked,
+        everyone=everyone,
+        lasting=tuple(group for group in found if group.path not in expiry.TIMED_PATHS),
+        timed=tuple(group for group in found if group.path in expiry.TIMED_PATHS),
+        paths={group.path: tuple(group.path.split(".")) for group in found},
+        residuals=building.residuals,
+        with_residuals=BitMap(building.residuals),
+        marks=building.marks,
+        with_marks=BitMap(building.marks),
+        distinct_marks=tuple(building.shared_marks),
+    )
+
+
+def _newest(playbooks: Iterable[Playbook]) -> Iterable[Playbook]:
+    newest: dict[str, Playbook] = {}
+    for playbook in playbooks:
+        standing = newest.get(playbook.name)
+        if standing is None or playbook.version > standing.version:
+            newest[playbook.name] = playbook
+    return newest.values()
+
+
+def _enter(building: _Building, position: int, conditions: Conditions) -> None:
+    slots: dict[tuple[str, str, bool], int] = {}
+    residuals: list[Evaluator] = []
+    marks: list[expiry.Marks] = []
+    for clause in conditions.clauses:
+        if clause.logic is True:
+            continue
+        shape = shape_of(clause.logic)
+        if shape is None:
+            residuals.append(_evaluator(building, clause.logic))
+        else:
+            key = (groups.family(shape), shape.path, shape.negated)
+            slot = slots[key] = slots.get(key, -1) + 1
+            group = building.groups.get((*key, slot))
+            if group is None:
+                group = building.groups[(*key, slot)] = groups.new_group(*key)
+            group.add(position, shape)
+        marks.append(expiry.marks_of(clause.logic))
+    if residuals:
+        building.residuals[position] = tuple(residuals)
+    joined = expiry.joined(marks)
+    if joined:
+        # Many playbooks share the same few marks.
+        building.marks[position] = building.shared_marks.setdefault(joined, joined)
+
+
+def _evaluator(building: _Building, logic: Any) -> Evaluator:
+    key = json.dumps(logic, sort_keys=True)
+    evaluator = building.evaluators.get(key)
+    if evaluator is None:
+        evaluator = building.evaluators[key] = Evaluator(logic)
+    return evaluator

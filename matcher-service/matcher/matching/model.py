@@ -1,0 +1,106 @@
+"""The values that matching takes and gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sentinai.clock import format_optional_time
+from sentinai.conditions import Conditions
+from sentinai.conditions.clauses import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Playbook:
+    """What matching knows of a playbook version: how it ranks, and when it applies."""
+
+    playbook_id: int
+    name: str
+    version: int
+    created_at: datetime
+    conditions: Conditions
+
+    @property
+    def rank_key(self) -> tuple[int, float, int]:
+        """Orders playbooks, best first: by priority, then newest, then highest id."""
+        return (-self.conditions.priority, -self.created_at.timestamp(), -self.playbook_id)
+
+    def to_json(self) -> dict[str, Any]:
+        """The members that name a playbook in answers."""
+        return {
+            "playbook_id": self.playbook_id,
+            "name": self.name,
+            "version": self.version,
+            "priority": self.conditions.priority,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A playbook that matches, and why."""
+
+    playbook: Playbook
+    rank: int
+    reasons: tuple[Reason, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry as it stands in answers."""
+        reasons = [reason.to_json() for reason in self.reasons]
+        return {**self.playbook.to_json(), "rank": self.rank, "reasons": reasons}
+
+
+@dataclass(frozen=True, slots=True)
+class NearMiss:
+    """A playbook that fails in exactly one clause."""
+
+    playbook: Playbook
+    failed: Reason
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry as it stands in answers."""
+        return {**self.playbook.to_json(), "failed": self.failed.to_json()}
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseError:
+    """A clause that raised; its playbook does not match."""
+
+    playbook_id: int
+    clause: Any
+    message: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The error as it stands in answers."""
+        return {"playbook_id": self.playbook_id, "clause": self.clause, "message": self.message}
+
+
+@dataclass(frozen=True, slots=True)
+class MatchResult:
+    """The answer. ``matched`` counts all that match, ``candidates`` all that were considered."""
+
+    ranked: tuple[Ranked, ...]
+    near_misses: tuple[NearMiss, ...]
+    reasoning: str
+    valid_until: datetime | None
+    candidates: int
+    matched: int
+    errors: tuple[ClauseError, ...]
+
+    @property
+    def selected(self) -> Playbook | None:
+        """The best ranked playbook."""
+        return self.ranked[0].playbook if self.ranked else None
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer's own members, by the schema ``match-response``."""
+        return {
+            "selected": self.selected.to_json() if self.selected else None,
+            "ranked": [entry.to_json() for entry in self.ranked],
+            "near_misses": [entry.to_json() for entry in self.near_misses],
+            "reasoning": self.reasoning,
+            "valid_until": format_optional_time(self.valid_until),
+            "candidates": self.candidates,
+            "matched": self.matched,
+            "errors": [error.to_json() for error in self.errors],
+        }
