@@ -104,7 +104,7 @@ def _registry() -> Registry[Any]:
 
 
 @cache
-def _schema(name: str) -> Mapping[str, Any]:
+def _schema(name: str) -> dict[str, Any]:
     if "#" not in name:
         return schemas()[name]
     return {"title": name.rpartition("/")[2].capitalize(), "$ref": URN + name}

@@ -55,7 +55,7 @@ def configure_logging(service: str, level: str) -> None:
 
 def logger(name: str) -> Any:
     """A structured logger; events are short snake_case names, the rest goes into fields."""
-    return structlog.get_logger(logger=name)
+    return structlog.get_logger(component=name)
 
 
 def metrics_page() -> bytes:

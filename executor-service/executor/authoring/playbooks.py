@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from executor.actions.registry import ACTIONS
 from executor.execution.model import Packs, Playbook
 from executor.store import catalogue
-from sentinai.conditions import Conditions, lint, parse
+from sentinai.conditions import Conditions, parse
+from sentinai.conditions.lint import Peer, lint
 from sentinai.database import Database
 from sentinai.documents import check, check_schema, summary
 from sentinai.problems import Finding, InvalidDocument
@@ -75,7 +76,7 @@ def check_playbook(
     if errors or conditions is None:
         raise _invalid(errors)
     peers = [_peer(each) for each in others if each.name != document["name"]]
-    found_by_lint = lint.lint(
+    found_by_lint = lint(
         conditions,
         document=document["conditions"],
         domain_pack=packs.domain or None,
@@ -131,12 +132,12 @@ def _invalid(errors: Sequence[Finding]) -> InvalidDocument:
     return InvalidDocument(f"The playbook is not valid: {summary(list(errors))}", findings=errors)
 
 
-def _peer(playbook: Playbook) -> lint.Peer | None:
+def _peer(playbook: Playbook) -> Peer | None:
     try:
         conditions = parse(playbook.conditions)
     except InvalidDocument:
         return None
-    return lint.Peer(
+    return Peer(
         playbook_id=playbook.playbook_id,
         name=playbook.name,
         version=playbook.version,

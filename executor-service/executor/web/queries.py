@@ -16,7 +16,7 @@ def text(description: str, most: int = 256) -> fields.String:
     return fields.String(validate=[validate.Length(max=most), _SAFE_TEXT], metadata={"description": description})
 
 
-def several(choices: tuple[str, ...], description: str) -> fields.List[str | None]:
+def several(choices: tuple[str, ...], description: str) -> fields.List[Any]:
     """A parameter that may stand several times, each one of some words."""
     return fields.List(fields.String(validate=validate.OneOf(choices)), metadata={"description": description})
 
