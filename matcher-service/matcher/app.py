@@ -1,0 +1,48 @@
+"""The matcher's WSGI application: ``matcher.app:create_app()``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask import Flask
+
+import matcher
+from matcher.services import Services, assemble
+from matcher.web import conditions, match
+from sentinai import settings as sentinai_settings
+from sentinai.clock import Clock, utc_now
+from sentinai.identity import TokenVerifier
+from sentinai.settings import Settings
+from sentinai.web import service as web
+from sentinai.web.service import Service
+from sentinai.web.session import session_identity
+
+_DESCRIPTION = (
+    "Answers which playbook fits an exception, and why. Keeps no state: it reads the catalogue, and the same "
+    "question gets the same answer on every replica."
+)
+
+
+def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Flask:
+    """The application by the given settings, or those of the environment.
+
+    Raises:
+        SettingsError: a setting is wrong, or there is no key to verify tokens with.
+    """
+    settings = settings or sentinai_settings.load()
+    services = assemble(settings, clock)
+    service = Service(
+        name="matcher",
+        title="SentinAI matcher",
+        description=_DESCRIPTION,
+        version=matcher.__version__,
+        services=services,
+        apis=(match.api, conditions.api),
+        readiness=lambda: _readiness(services),
+        session_identity=session_identity(TokenVerifier(settings)),
+    )
+    return web.create_app(service, settings)
+
+
+def _readiness(services: Services) -> Mapping[str, str]:
+    return {"database": services.database.check(), "catalogue": services.catalogues.check()}

@@ -1,0 +1,93 @@
+"""Checking files of conditions and playbooks, each against the packs and against the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from matcher.authoring.files import Document, FileFinding, UnusableFile, read_document
+from matcher.authoring.review import review
+from matcher.matching import Playbook
+from sentinai.conditions import parse
+from sentinai.documents import check
+from sentinai.problems import Finding, InvalidDocument
+
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+Pack = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybookFile:
+    """A playbook as its author wrote it, and as matching sees it. Later files count as published later."""
+
+    document: Document
+    playbook: Playbook
+
+
+def is_playbook(value: Any) -> bool:
+    """Whether a document is a whole playbook, rather than only its conditions."""
+    return isinstance(value, Mapping) and "conditions" in value
+
+
+def check_files(
+    paths: Sequence[Path],
+    *,
+    domain_pack: Pack | None,
+    policy_pack: Pack | None,
+    progress: Callable[[Path], None],
+) -> list[FileFinding]:
+    """Everything that is wrong or doubtful in the files, in their order. ``progress`` hears of each one done."""
+    findings: list[FileFinding] = []
+    documents: list[Document] = []
+    for path in paths:
+        try:
+            documents.append(read_document(path))
+        except UnusableFile as unusable:
+            findings += unusable.findings
+    peers = playbook_files(documents)
+    for document in documents:
+        others = [each.playbook for each in peers if each.document is not document]
+        findings += check_document(document, domain_pack, policy_pack, others)
+        progress(document.path)
+    return findings
+
+
+def check_document(
+    document: Document, domain_pack: Pack | None, policy_pack: Pack | None, others: Iterable[Playbook]
+) -> list[FileFinding]:
+    """What is wrong or doubtful in one file. A playbook of the same name is another version, so no peer."""
+    prefix, conditions, steps, errors = "", document.value, (), list[Finding]()
+    if is_playbook(document.value):
+        errors = check("playbook-publish", document.value)
+        prefix, conditions = "/conditions", document.value["conditions"]
+        steps = () if errors else document.value["steps"]
+        others = [each for each in others if each.name != document.value.get("name")]
+    found = review(conditions, domain_pack=domain_pack, policy_pack=policy_pack, steps=steps, others=list(others))
+    under = {finding.under(prefix) for finding in found.errors}
+    errors = [finding for finding in errors if finding not in under]
+    return [
+        *(document.located(finding, "error") for finding in errors),
+        *(document.located(finding.under(prefix), "error") for finding in found.errors),
+        *(document.located(finding.under(prefix), "warning") for finding in found.warnings),
+    ]
+
+
+def playbook_files(documents: Iterable[Document]) -> list[PlaybookFile]:
+    """The documents that are playbooks with valid conditions, numbered and dated in their order."""
+    found: list[PlaybookFile] = []
+    versions: dict[str, int] = {}
+    for number, document in enumerate(documents, 1):
+        if not is_playbook(document.value):
+            continue
+        name = str(document.value.get("name", document.path.stem))
+        try:
+            conditions = parse(document.value["conditions"])
+        except InvalidDocument:
+            continue
+        versions[name] = versions.get(name, 0) + 1
+        created = _EPOCH + timedelta(seconds=number)
+        found.append(PlaybookFile(document, Playbook(number, name, versions[name], created, conditions)))
+    return found

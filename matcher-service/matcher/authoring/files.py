@@ -1,0 +1,132 @@
+"""Document files of authors: read strictly, with the place of everything in them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from matcher.authoring.places import Place, Places
+from sentinai import strict_json
+from sentinai.documents import check
+from sentinai.problems import Finding, MalformedJson
+
+_START = Place(1, 1)
+_AT_KEYS = ("unknown_field", "unknown_predicate", "root_predicates", "operator_not_allowed")
+
+
+@dataclass(frozen=True, slots=True)
+class FileFinding:
+    """A finding, its severity (``error`` or ``warning``), and where in which file."""
+
+    path: Path
+    place: Place
+    severity: str
+    finding: Finding
+
+    def to_json(self) -> dict[str, Any]:
+        """The finding for programs."""
+        where = {"file": str(self.path), "line": self.place.line, "column": self.place.column}
+        return {**where, "severity": self.severity, **self.finding.to_json()}
+
+
+class UnusableFile(Exception):
+    """A file that cannot be read as what it should be; carries the findings."""
+
+    def __init__(self, findings: Iterable[FileFinding]) -> None:
+        self.findings = tuple(findings)
+        first = self.findings[0]
+        message = f"{first.path}:{first.place.line}:{first.place.column}: {first.finding.message}"
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A JSON file: its value, and where everything in it stands."""
+
+    path: Path
+    value: Any
+    places: Places
+
+    def located(self, finding: Finding, severity: str) -> FileFinding:
+        """A finding about this document, with its line and column."""
+        at_key = finding.code in _AT_KEYS
+        place = self.places.of_key(finding.pointer) if at_key else self.places.of_value(finding.pointer)
+        return FileFinding(self.path, place, severity, finding)
+
+
+def read_document(path: Path) -> Document:
+    """Read a JSON file.
+
+    Raises:
+        UnusableFile: it is no file, or not JSON as this product accepts it.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UnusableFile([_unusable(path, _START, f"It cannot be read: {error.strerror}.")]) from error
+    try:
+        value = strict_json.loads(content)
+    except MalformedJson as problem:
+        cause = problem.__cause__
+        place = Place(cause.lineno, cause.colno) if isinstance(cause, json.JSONDecodeError) else _START
+        raise UnusableFile([_unusable(path, place, problem.detail)]) from problem
+    return Document(path, value, Places(content.decode("utf-8")))
+
+
+def read_pack(path: Path | None, schema: str) -> Mapping[str, Any] | None:
+    """Read a Domain Pack or a Policy Pack, by its schema; None for no path.
+
+    Raises:
+        UnusableFile: it is no such pack.
+    """
+    if path is None:
+        return None
+    document = read_document(path)
+    found = check(schema, document.value)
+    if found:
+        raise UnusableFile([document.located(finding, "error") for finding in found])
+    pack: Mapping[str, Any] = document.value
+    return pack
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML or JSON file into plain values; times stay texts.
+
+    Raises:
+        UnusableFile: it is neither.
+    """
+    try:
+        return yaml.load(path.read_text("utf-8"), Loader=_PlainLoader)  # noqa: S506 - a safe loader, below
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnusableFile([_unusable(path, _START, f"It cannot be read: {error}.")]) from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = Place(mark.line + 1, mark.column + 1) if mark else _START
+        raise UnusableFile([_unusable(path, place, f"It is no YAML: {error.problem}.")]) from error
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Safe YAML, with times left as they are written: they may be relative ones, and JSON has none."""
+
+
+_PlainLoader.yaml_implicit_resolvers = {
+    first: [(tag, expression) for tag, expression in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def json_files(paths: Iterable[Path]) -> list[Path]:
+    """The files themselves, and the ``*.json`` files in those that are folders, by name."""
+    found: list[Path] = []
+    for path in paths:
+        found += sorted(path.glob("*.json")) if path.is_dir() else [path]
+    return found
+
+
+def _unusable(path: Path, place: Place, message: str) -> FileFinding:
+    return FileFinding(path, place, "error", Finding("", "unusable_file", message))

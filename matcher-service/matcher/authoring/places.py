@@ -1,0 +1,99 @@
+"""Where in a JSON text each value stands: JSON pointers into lines and columns, for messages in an editor."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass
+from json.decoder import scanstring  # type: ignore[attr-defined]
+
+from sentinai.conditions.guard import escape
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+_SCALAR = re.compile(r"[^\s,\]}]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line and a column of a text, both counted from 1."""
+
+    line: int
+    column: int
+
+
+class Places:
+    """The places of one JSON text, which must be well-formed."""
+
+    def __init__(self, text: str) -> None:
+        self._line_starts = [0, *(match.end() for match in re.finditer("\n", text))]
+        scan = _Scan(text)
+        scan.value(0, "")
+        self._values: Mapping[str, int] = scan.values
+        self._keys: Mapping[str, int] = scan.keys
+
+    def of_value(self, pointer: str) -> Place:
+        """Where the value at a pointer begins; for one that is missing, what should hold it."""
+        return self._nearest(pointer, self._values)
+
+    def of_key(self, pointer: str) -> Place:
+        """Where the key of an object's member begins; for a list's item, the item."""
+        return self._nearest(pointer, {**self._values, **self._keys})
+
+    def _nearest(self, pointer: str, offsets: Mapping[str, int]) -> Place:
+        while pointer and pointer not in offsets:
+            pointer = pointer.rpartition("/")[0]
+        offset = offsets[pointer]
+        line = bisect_right(self._line_starts, offset)
+        return Place(line, offset - self._line_starts[line - 1] + 1)
+
+
+class _Scan:
+    """One pass over a text: where every value and every key begins, by pointer."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self.values: dict[str, int] = {}
+        self.keys: dict[str, int] = {}
+
+    def value(self, offset: int, pointer: str) -> int:
+        """Take in the value at or after ``offset``; answers where it ends."""
+        offset = self._skip(offset)
+        self.values[pointer] = offset
+        opening = self._text[offset]
+        if opening == "{":
+            return self._object(offset + 1, pointer)
+        if opening == "[":
+            return self._list(offset + 1, pointer)
+        if opening == '"':
+            return self._string(offset)[1]
+        found = _SCALAR.match(self._text, offset)
+        return found.end() if found else offset + 1
+
+    def _object(self, offset: int, pointer: str) -> int:
+        while self._text[offset := self._skip(offset)] != "}":
+            if self._text[offset] == ",":
+                offset = self._skip(offset + 1)
+            start = offset
+            key, offset = self._string(offset)
+            member = f"{pointer}/{escape(key)}"
+            self.keys[member] = start
+            offset = self.value(self._skip(offset) + 1, member)
+        return offset + 1
+
+    def _list(self, offset: int, pointer: str) -> int:
+        index = 0
+        while self._text[offset := self._skip(offset)] != "]":
+            if self._text[offset] == ",":
+                offset += 1
+            offset = self.value(offset, f"{pointer}/{index}")
+            index += 1
+        return offset + 1
+
+    def _string(self, offset: int) -> tuple[str, int]:
+        text, end = scanstring(self._text, offset + 1)
+        return text, end
+
+    def _skip(self, offset: int) -> int:
+        found = _SPACE.match(self._text, offset)
+        return found.end() if found else offset

@@ -1,0 +1,89 @@
+"""What an author is told of a conditions document: errors, warnings, its normal form, and its words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from matcher.matching import Playbook
+from sentinai.conditions import Clause, Conditions, clauses, lint, parse
+from sentinai.conditions.guard import variables
+from sentinai.conditions.shapes import shape_of
+from sentinai.problems import Finding, InvalidDocument
+
+Pack = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """The findings about a document, and what it was read as; ``conditions`` is None for one with errors."""
+
+    errors: tuple[Finding, ...]
+    warnings: tuple[Finding, ...]
+    conditions: Conditions | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The review as ``validate`` answers it."""
+        read = self.conditions
+        return {
+            "valid": not self.errors,
+            "errors": [finding.to_json() for finding in self.errors],
+            "warnings": [finding.to_json() for finding in self.warnings],
+            "normalized": read.rule if read else None,
+            "clauses": [_clause(clause) for clause in read.clauses] if read else [],
+            "variables": _variables(read) if read else [],
+        }
+
+
+def review(
+    document: Any,
+    *,
+    domain_pack: Pack | None = None,
+    policy_pack: Pack | None = None,
+    others: Iterable[Playbook] = (),
+    steps: Sequence[Mapping[str, Any]] = (),
+) -> Review:
+    """Read a conditions document, hold it against the packs and its peers; pointers are into ``document``.
+
+    Without a pack there are no warnings about what a pack lists.
+    """
+    try:
+        conditions = parse(document)
+    except InvalidDocument as problem:
+        return Review(problem.findings, (), None)
+    found = lint.lint(
+        conditions,
+        document=document,
+        domain_pack=domain_pack,
+        policy_pack=policy_pack,
+        steps=steps,
+        others=[_peer(each) for each in others],
+    )
+    return Review((), tuple(found), conditions)
+
+
+def domain_named(document: Any) -> str | None:
+    """The one domain that conditions ask for, if they ask for one."""
+    match = document.get("match", document) if isinstance(document, Mapping) else None
+    domain = match.get("domain") if isinstance(match, Mapping) else None
+    return domain if isinstance(domain, str) else None
+
+
+def _peer(playbook: Playbook) -> lint.Peer:
+    return lint.Peer(
+        playbook_id=playbook.playbook_id,
+        name=playbook.name,
+        version=playbook.version,
+        conditions=playbook.conditions,
+        created_at=playbook.created_at,
+    )
+
+
+def _clause(clause: Clause) -> dict[str, Any]:
+    indexed = shape_of(clause.logic) is not None
+    return {"text": clauses.describe(clause.logic), "logic": clause.logic, "indexed": indexed}
+
+
+def _variables(conditions: Conditions) -> list[str]:
+    return sorted({str(name) for name in variables(conditions.rule) if name not in ("", None)})

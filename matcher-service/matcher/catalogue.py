@@ -1,0 +1,126 @@
+"""A tenant's catalogue as the matcher sees it: compiled, and kept by its revision.
+
+The revision is read on every request, so a published playbook counts from the very next match; only when it
+changed is the rest read again, and of that only what is new.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import text
+
+from matcher.matching import Catalogue, compile_catalogue
+from matcher.reading import Stored, StoredPack, Unreadable, read
+from sentinai.database import Database
+from sentinai.problems import DatabaseUnavailable
+from sentinai.telemetry import CATALOGUE_LOADS, logger
+
+_log = logger("catalogue")
+_STRIPES = 64
+_REVISION = text("SELECT catalogue_revision FROM tenant WHERE tenant_id = :tenant_id")
+
+
+@dataclass(frozen=True, slots=True)
+class TenantCatalogue:
+    """Everything that a tenant's exceptions are matched against, at one revision."""
+
+    stored: Stored
+    compiled: Catalogue
+
+    @property
+    def revision(self) -> int:
+        """What the catalogue's every change raises."""
+        return self.stored.revision
+
+    @property
+    def unreadable(self) -> tuple[Unreadable, ...]:
+        """Stored playbooks that are left out."""
+        return self.stored.unreadable
+
+    @property
+    def domain_packs(self) -> Mapping[str, StoredPack]:
+        """The newest Domain Pack of each domain."""
+        return self.stored.domain_packs
+
+    @property
+    def policy_pack(self) -> StoredPack | None:
+        """The tenant's newest Policy Pack."""
+        return self.stored.policy_pack
+
+
+class Catalogues:
+    """The compiled catalogues of the tenants that were asked for last; safe to share between threads."""
+
+    def __init__(self, database: Database, capacity: int) -> None:
+        self._database = database
+        self._capacity = capacity
+        self._kept: OrderedDict[str, TenantCatalogue] = OrderedDict()
+        self._guard = threading.Lock()
+        # Locks by a hash of the tenant: one build per tenant at a time, and no lock kept per tenant.
+        self._builds = tuple(threading.Lock() for _ in range(_STRIPES))
+        self._domain_packs: Mapping[str, StoredPack] = {}
+        self._nothing = TenantCatalogue(Stored(), compile_catalogue(()))
+
+    def current(self, tenant_id: str) -> TenantCatalogue:
+        """The tenant's catalogue as it stands now; empty, at revision 0, for a tenant that has stored nothing.
+
+        Raises:
+            DatabaseUnavailable: the revision, or what changed with it, cannot be read.
+        """
+        revision = self._revision(tenant_id)
+        if revision is None:
+            return self._nothing
+        kept = self._look_up(tenant_id)
+        if kept is not None and kept.revision == revision:
+            CATALOGUE_LOADS.labels("hit").inc()
+            return kept
+        with self._builds[hash(tenant_id) % _STRIPES]:
+            kept = self._look_up(tenant_id)
+            if kept is not None and kept.revision == self._revision(tenant_id):
+                # Another thread built it while this one waited.
+                CATALOGUE_LOADS.labels("hit").inc()
+                return kept
+            CATALOGUE_LOADS.labels("miss").inc()
+            return self._keep(tenant_id, self._build(tenant_id, kept))
+
+    def check(self) -> str:
+        """``"ok"`` when the catalogue's tables can be read, or what is wrong."""
+        try:
+            self._revision("")
+        except DatabaseUnavailable as problem:
+            return problem.detail
+        return "ok"
+
+    def _revision(self, tenant_id: str) -> int | None:
+        # Read on every request, so as plainly as can be: a tenant's session costs four times as much.
+        with self._database.plain() as connection:
+            revision: int | None = connection.execute(_REVISION, {"tenant_id": tenant_id}).scalar()
+        return revision
+
+    def _look_up(self, tenant_id: str) -> TenantCatalogue | None:
+        with self._guard:
+            kept = self._kept.get(tenant_id)
+            if kept is not None:
+                self._kept.move_to_end(tenant_id)
+            return kept
+
+    def _keep(self, tenant_id: str, built: TenantCatalogue) -> TenantCatalogue:
+        with self._guard:
+            self._kept[tenant_id] = built
+            self._kept.move_to_end(tenant_id)
+            while len(self._kept) > self._capacity:
+                self._kept.popitem(last=False)
+        return built
+
+    def _build(self, tenant_id: str, before: TenantCatalogue | None) -> TenantCatalogue:
+        with self._database.read(tenant_id) as session:
+            stored = read(session, before.stored.playbooks if before else {}, self._domain_packs)
+        # Domain Packs are shared: the next tenant's build finds them here, at whatever version they are.
+        self._domain_packs = stored.domain_packs
+        for each in stored.unreadable:
+            _log.warning("playbook_left_out", playbook_id=each.playbook_id, reason=each.message)
+        return TenantCatalogue(stored, compile_catalogue(stored.playbooks.values()))

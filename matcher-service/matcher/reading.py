@@ -1,0 +1,143 @@
+"""Reading a tenant's catalogue from the database: what is new of it, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, func, select, tuple_
+from sqlalchemy.orm import Session
+
+from matcher.matching import Playbook
+from sentinai.conditions import parse
+from sentinai.problems import InvalidDocument
+from sentinai.tables import DomainPackRow, PlaybookRow, PolicyPackRow, TenantRow
+
+_READ_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPack:
+    """A pack, and the version it was stored as."""
+
+    version: int
+    pack: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A stored playbook that is left out, for its conditions are not valid by the rules of this version."""
+
+    playbook_id: int
+    clause: Any
+    message: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry as it stands in a match's ``errors``."""
+        return {"playbook_id": self.playbook_id, "clause": self.clause, "message": self.message}
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A tenant's catalogue at one revision: the newest active version of each playbook, and the packs."""
+
+    revision: int = 0
+    playbooks: Mapping[int, Playbook] = field(default_factory=dict)
+    unreadable: tuple[Unreadable, ...] = ()
+    domain_packs: Mapping[str, StoredPack] = field(default_factory=dict)
+    policy_pack: StoredPack | None = None
+
+
+def read(
+    session: Session, known_playbooks: Mapping[int, Playbook], known_packs: Mapping[str, StoredPack]
+) -> Stored:
+    """The catalogue of the session's tenant.
+
+    What is known already is taken over instead of read: a version, once published, never changes.
+    """
+    revision = session.scalar(select(TenantRow.catalogue_revision))
+    playbooks, unreadable = _playbooks(session, known_playbooks)
+    return Stored(revision or 0, playbooks, unreadable, _domain_packs(session, known_packs), _policy_pack(session))
+
+
+def _playbooks(
+    session: Session, known: Mapping[int, Playbook]
+) -> tuple[Mapping[int, Playbook], tuple[Unreadable, ...]]:
+    wanted = session.scalars(_newest_active()).all()
+    playbooks = {playbook_id: known[playbook_id] for playbook_id in wanted if playbook_id in known}
+    missing = [playbook_id for playbook_id in wanted if playbook_id not in known]
+    unreadable: list[Unreadable] = []
+    for start in range(0, len(missing), _READ_AT_ONCE):
+        chosen = PlaybookRow.playbook_id.in_(missing[start : start + _READ_AT_ONCE])
+        for row in session.execute(select(*_COLUMNS).where(chosen)):
+            playbook = _parsed(row)
+            if isinstance(playbook, Unreadable):
+                unreadable.append(playbook)
+            else:
+                playbooks[playbook.playbook_id] = playbook
+    return playbooks, tuple(unreadable)
+
+
+_COLUMNS = (
+    PlaybookRow.playbook_id,
+    PlaybookRow.name,
+    PlaybookRow.version,
+    PlaybookRow.created_at,
+    PlaybookRow.conditions,
+)
+
+
+def _newest_active() -> Select[int]:
+    newest = (
+        select(PlaybookRow.name, func.max(PlaybookRow.version).label("version"))
+        .where(PlaybookRow.status == "active")
+        .group_by(PlaybookRow.name)
+        .subquery()
+    )
+    is_newest = and_(PlaybookRow.name == newest.c.name, PlaybookRow.version == newest.c.version)
+    return select(PlaybookRow.playbook_id).join(newest, is_newest)
+
+
+def _parsed(row: Row[Any]) -> Playbook | Unreadable:
+    try:
+        conditions = parse(row.conditions)
+    except InvalidDocument as problem:
+        clause = _at(row.conditions, problem.findings[0].pointer)
+        return Unreadable(row.playbook_id, clause, f"Left out of matching: {problem.detail}")
+    return Playbook(row.playbook_id, row.name, row.version, row.created_at, conditions)
+
+
+def _at(document: Any, pointer: str) -> Any:
+    """What stands at a JSON pointer; null where nothing does."""
+    for part in pointer.split("/")[1:]:
+        key = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(document, list) and key.isdecimal() and int(key) < len(document):
+            document = document[int(key)]
+        elif isinstance(document, dict):
+            document = document.get(key)
+        else:
+            return None
+    return document
+
+
+def _domain_packs(session: Session, known: Mapping[str, StoredPack]) -> Mapping[str, StoredPack]:
+    newest = dict(
+        session.execute(
+            select(DomainPackRow.domain, func.max(DomainPackRow.version)).group_by(DomainPackRow.domain)
+        )
+        .tuples()
+        .all()
+    )
+    packs = {domain: pack for domain, pack in known.items() if newest.get(domain) == pack.version}
+    missing = [domain for domain in newest if domain not in packs]
+    if missing:
+        chosen = tuple_(DomainPackRow.domain, DomainPackRow.version).in_([(key, newest[key]) for key in missing])
+        rows = session.scalars(select(DomainPackRow).where(chosen))
+        packs.update((row.domain, StoredPack(row.version, row.pack)) for row in rows)
+    return packs
+
+
+def _policy_pack(session: Session) -> StoredPack | None:
+    row = session.scalars(select(PolicyPackRow).order_by(PolicyPackRow.version.desc()).limit(1)).one_or_none()
+    return None if row is None else StoredPack(row.version, row.pack)

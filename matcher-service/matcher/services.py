@@ -1,0 +1,31 @@
+"""What the matcher works with, put together once at start and passed inwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from matcher.catalogue import Catalogues
+from sentinai.clock import Clock, utc_now
+from sentinai.database import Database
+from sentinai.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts that a call may need."""
+
+    settings: Settings
+    database: Database
+    catalogues: Catalogues
+    clock: Clock = utc_now
+
+
+def assemble(settings: Settings, clock: Clock = utc_now) -> Services:
+    """The matcher's parts, by its settings."""
+    database = Database(settings)
+    return Services(
+        settings=settings,
+        database=database,
+        catalogues=Catalogues(database, settings.catalogue_cache_tenants),
+        clock=clock,
+    )

@@ -1,0 +1,108 @@
+"""``/api/conditions`` and ``/api/operators``: what an author asks while writing conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from matcher.authoring.review import domain_named, review
+from matcher.services import Services
+from matcher.web.basis import instant
+from matcher.web.packs import check_tenant, pack_source
+from sentinai import context, strict_json
+from sentinai.conditions import Conditions, EvaluationError, check_logic, clauses, evaluate, parse, vocabulary
+from sentinai.documents import summary
+from sentinai.problems import InvalidDocument
+from sentinai.web import Answer, Api, Call
+
+api: Api[Services] = Api("Conditions")
+_Call = Call[Services]
+
+
+@api.operation(
+    "POST",
+    "/api/conditions/validate",
+    answers={200: "validate-response"},
+    role="author",
+    body="validate-request",
+)
+def validate_conditions(call: _Call) -> Answer:
+    """Check conditions before publishing, against the stored packs and playbooks; pointers are into them."""
+    document = call.body["conditions"]
+    stored = call.services.catalogues.current(call.identity.tenant_id)
+    policy_pack = stored.policy_pack.pack if stored.policy_pack else None
+    domain = call.body.get("domain") or domain_named(document) or (policy_pack or {}).get("domain_name")
+    domain_pack = stored.domain_packs.get(domain or "")
+    found = review(
+        document,
+        domain_pack=domain_pack.pack if domain_pack else None,
+        policy_pack=policy_pack,
+        others=stored.stored.playbooks.values(),
+    )
+    return Answer(found.to_json())
+
+
+@api.operation(
+    "POST",
+    "/api/conditions/evaluate",
+    answers={200: "evaluate-response"},
+    role="author",
+    body="evaluate-request",
+)
+def evaluate_conditions(call: _Call) -> Answer:
+    """Hold conditions against one exception, clause by clause; or evaluate a bare rule on any data."""
+    if "logic" in call.body:
+        return Answer(_evaluate_rule(call.body["logic"], call.body.get("data")))
+    return Answer(_evaluate_conditions(call))
+
+
+@api.operation("GET", "/api/operators", answers={200: "operators"})
+def list_operators(call: _Call) -> Answer:
+    """List the operators, predicates and context paths of the condition language, for editors."""
+    return Answer(vocabulary.description())
+
+
+def _evaluate_rule(rule: Any, data: Any) -> dict[str, Any]:
+    wrong = check_logic(rule, "/logic")
+    if wrong:
+        raise InvalidDocument(f"The rule may not run: {summary(wrong)}", findings=wrong)
+    try:
+        result = evaluate.apply(rule, data)
+        strict_json.dumps(result)
+    except (EvaluationError, ValueError) as error:
+        # Numbers beyond a double's range come out as infinite, which JSON does not know.
+        return {"result": None, "error": {"message": str(error)}}
+    return {"result": result}
+
+
+def _evaluate_conditions(call: _Call) -> dict[str, Any]:
+    exception = call.body["exception"]
+    check_tenant(call.identity, exception, "/exception")
+    conditions = _parsed(call.body["conditions"])
+    packs = pack_source(call.services, call.identity, call.body).of(exception.get("domain"))
+    seen = context.build(
+        {**exception, "tenant_id": call.identity.tenant_id},
+        domain_pack=packs.domain,
+        policy_pack=packs.policy,
+        as_of=instant(call.services, call.body),
+    )
+    return {**_verdict(conditions, seen), "context": seen}
+
+
+def _parsed(document: Any) -> Conditions:
+    try:
+        return parse(document)
+    except InvalidDocument as problem:
+        found = [finding.under("/conditions") for finding in problem.findings]
+        raise InvalidDocument(problem.detail, findings=found) from None
+
+
+def _verdict(conditions: Conditions, seen: Mapping[str, Any]) -> dict[str, Any]:
+    """Every clause is told, the ones after a failing one too; what decides is the rule as a whole."""
+    error = None
+    try:
+        matches = evaluate.holds(conditions.rule, seen)
+    except EvaluationError as raised:
+        matches, error = False, {"message": str(raised)}
+    reasons = [clauses.explain(clause.logic, seen).to_json() for clause in conditions.clauses]
+    return {"matches": matches, "reasons": reasons, "error": error}

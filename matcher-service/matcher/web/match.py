@@ -1,0 +1,103 @@
+"""``/api/match``: which playbook fits an exception, one exception at a time or up to a thousand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from matcher.matching import match
+from matcher.services import Services
+from matcher.web.basis import Basis, basis_of
+from matcher.web.packs import check_tenant
+from sentinai import context
+from sentinai.clock import format_time
+from sentinai.documents import require
+from sentinai.problems import InvalidDocument, Problem
+from sentinai.telemetry import CANDIDATES, EVALUATION_ERRORS, MATCHES
+from sentinai.web import Answer, Api, Call
+
+api: Api[Services] = Api("Matching")
+_EXCEPTION = "match-request#/$defs/exception"
+_RANKED = 5
+_NEAR_MISSES = 3
+
+
+@api.operation("POST", "/api/match", answers={200: "match-response"}, body="match-request")
+def match_exception(call: Call[Services]) -> Answer:
+    """Find the playbook that fits an exception, and say why."""
+    body = call.body
+    check_tenant(call.identity, body["exception"], "/exception")
+    basis = basis_of(call.services, call.identity, body)
+    return Answer(_match(body["exception"], basis, body))
+
+
+@api.operation(
+    "POST",
+    "/api/match/batch",
+    answers={200: "match-batch-response"},
+    body="match-batch-request",
+    body_limit="batch_body_limit_bytes",
+)
+def match_batch(call: Call[Services]) -> Answer:
+    """Find the playbooks of up to 1,000 exceptions, in order; a bad one gets a problem in its place."""
+    body = call.body
+    basis = basis_of(call.services, call.identity, body)
+    results = [
+        _match_item(call, exception, f"/exceptions/{index}", basis)
+        for index, exception in enumerate(body["exceptions"])
+    ]
+    return Answer({"results": results})
+
+
+def _match_item(call: Call[Services], exception: Any, pointer: str, basis: Basis) -> dict[str, Any]:
+    try:
+        _require_exception(exception, pointer)
+        check_tenant(call.identity, exception, pointer)
+    except Problem as problem:
+        return problem.to_json(f"/api/match/batch#{pointer}")
+    return _match(exception, basis, call.body)
+
+
+def _require_exception(exception: Any, pointer: str) -> None:
+    try:
+        require(_EXCEPTION, exception)
+    except InvalidDocument as problem:
+        found = [finding.under(pointer) for finding in problem.findings]
+        raise InvalidDocument(problem.detail, findings=found) from None
+
+
+def _match(exception: Mapping[str, Any], basis: Basis, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer for one checked exception."""
+    packs = basis.packs.of(exception.get("domain"))
+    seen = context.build(
+        {**exception, "tenant_id": basis.tenant_id},
+        domain_pack=packs.domain,
+        policy_pack=packs.policy,
+        as_of=basis.as_of,
+    )
+    found = match(
+        basis.catalogue,
+        seen,
+        as_of=basis.as_of,
+        limit=options.get("limit", _RANKED),
+        near_misses=options.get("near_misses", _NEAR_MISSES),
+    ).to_json()
+    _count(found)
+    found["errors"] = [*found["errors"], *(each.to_json() for each in basis.unreadable)]
+    return {
+        "tenant_id": basis.tenant_id,
+        "exception_id": exception["exception_id"],
+        "as_of": format_time(basis.as_of),
+        "catalogue_revision": basis.revision,
+        "domain_pack_version": packs.domain_version,
+        "policy_pack_version": packs.policy_version,
+        "policy_tags": seen["policy"]["tags"],
+        **found,
+    }
+
+
+def _count(found: Mapping[str, Any]) -> None:
+    MATCHES.labels("none" if found["selected"] is None else "selected").inc()
+    CANDIDATES.observe(found["candidates"])
+    if found["errors"]:
+        EVALUATION_ERRORS.inc(len(found["errors"]))

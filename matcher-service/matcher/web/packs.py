@@ -1,0 +1,86 @@
+"""The packs that count for an exception of a request: those it brings along, else the stored ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from matcher.catalogue import TenantCatalogue
+from matcher.services import Services
+from sentinai.identity import Identity
+from sentinai.problems import Finding, TenantMismatch
+
+Pack = Mapping[str, Any]
+_NO_PACK: Pack = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Packs:
+    """The two packs of one exception, and the versions they were stored as; None for one that is not stored."""
+
+    domain: Pack
+    policy: Pack
+    domain_version: int | None
+    policy_version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PackSource:
+    """Where the packs of a request's exceptions come from."""
+
+    given_domain_pack: Pack | None
+    given_policy_pack: Pack | None
+    stored: TenantCatalogue | None
+
+    def of(self, domain: str | None) -> Packs:
+        """The packs of an exception of a domain; an empty one where there is none."""
+        domain_pack, domain_version = self._domain(domain or "")
+        policy_pack, policy_version = self._policy()
+        return Packs(domain_pack, policy_pack, domain_version, policy_version)
+
+    def _domain(self, domain: str) -> tuple[Pack, int | None]:
+        if self.given_domain_pack is not None:
+            return self.given_domain_pack, None
+        found = self.stored.domain_packs.get(domain) if self.stored else None
+        return (found.pack, found.version) if found else (_NO_PACK, None)
+
+    def _policy(self) -> tuple[Pack, int | None]:
+        if self.given_policy_pack is not None:
+            return self.given_policy_pack, None
+        found = self.stored.policy_pack if self.stored else None
+        return (found.pack, found.version) if found else (_NO_PACK, None)
+
+
+def packs_given(identity: Identity, body: Mapping[str, Any]) -> tuple[Pack | None, Pack | None]:
+    """The Domain Pack and the Policy Pack of a request's body.
+
+    Raises:
+        TenantMismatch: the Policy Pack is another tenant's.
+    """
+    domain_pack, policy_pack = body.get("domain_pack"), body.get("policy_pack")
+    check_tenant(identity, policy_pack or _NO_PACK, "/policy_pack")
+    return domain_pack, policy_pack
+
+
+def pack_source(services: Services, identity: Identity, body: Mapping[str, Any]) -> PackSource:
+    """The packs of a request; with both given, no database is asked.
+
+    Raises:
+        TenantMismatch: the given Policy Pack is another tenant's.
+        DatabaseUnavailable: a stored pack is needed, and cannot be read.
+    """
+    given = packs_given(identity, body)
+    stored = services.catalogues.current(identity.tenant_id) if None in given else None
+    return PackSource(*given, stored)
+
+
+def check_tenant(identity: Identity, document: Pack, pointer: str) -> None:
+    """Insist that a document names no other tenant than the token.
+
+    Raises:
+        TenantMismatch: it does.
+    """
+    if document.get("tenant_id", identity.tenant_id) != identity.tenant_id:
+        found = Finding(f"{pointer}/tenant_id", "tenant_mismatch", "This is another tenant than the token's.")
+        raise TenantMismatch("Leave tenant_id out, or give the token's own.", findings=[found])
