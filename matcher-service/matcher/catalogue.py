@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from matcher.matching import Catalogue, compile_catalogue
 from matcher.reading import Stored, StoredPack, Unreadable, read
+from sentinai.context import TagRule, tag_rules_of
 from sentinai.database import Database
 from sentinai.problems import DatabaseUnavailable
 from sentinai.telemetry import CATALOGUE_LOADS, logger
@@ -30,6 +31,7 @@ class TenantCatalogue:
 
     stored: Stored
     compiled: Catalogue
+    tag_rules: tuple[TagRule, ...]
 
     @property
     def revision(self) -> int:
@@ -63,7 +65,7 @@ class Catalogues:
         # Locks by a hash of the tenant: one build per tenant at a time, and no lock kept per tenant.
         self._builds = tuple(threading.Lock() for _ in range(_STRIPES))
         self._domain_packs: Mapping[str, StoredPack] = {}
-        self._nothing = TenantCatalogue(Stored(), compile_catalogue(()))
+        self._nothing = _compile(Stored())
 
     def current(self, tenant_id: str) -> TenantCatalogue:
         """The tenant's catalogue as it stands now; empty, at revision 0, for a tenant that has stored nothing.
@@ -123,4 +125,9 @@ class Catalogues:
         self._domain_packs = stored.domain_packs
         for each in stored.unreadable:
             _log.warning("playbook_left_out", playbook_id=each.playbook_id, reason=each.message)
-        return TenantCatalogue(stored, compile_catalogue(stored.playbooks.values()))
+        return _compile(stored)
+
+
+def _compile(stored: Stored) -> TenantCatalogue:
+    policy_pack = stored.policy_pack.pack if stored.policy_pack else {}
+    return TenantCatalogue(stored, compile_catalogue(stored.playbooks.values()), tag_rules_of(policy_pack))

@@ -5,13 +5,16 @@ Time is an input. The same exception, packs and ``as_of`` give the same context 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sentinai.clock import parse_time
-from sentinai.conditions import holds_for
+from sentinai.conditions.evaluate import EvaluationError, Evaluator
+from sentinai.conditions.rules import logic_of
 from sentinai.conditions.vocabulary import SEVERITIES
+from sentinai.problems import InvalidDocument
 
 ATTRIBUTES = (
     "exception_id",
@@ -29,16 +32,38 @@ ATTRIBUTES = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class TagRule:
+    """A tag, and the rule on which it hangs, ready for many exceptions."""
+
+    tag: str
+    when: Evaluator
+
+
+def tag_rules_of(policy_pack: Mapping[str, Any]) -> tuple[TagRule, ...]:
+    """The tag rules of a Policy Pack; one that the guard refuses gives no tag, so it is left out."""
+    return tuple(_tag_rules(policy_pack.get("tag_rules", ())))
+
+
+def _tag_rules(given: Iterable[Mapping[str, Any]]) -> Iterator[TagRule]:
+    for rule in given:
+        try:
+            yield TagRule(rule["tag"], Evaluator(logic_of(rule["when"])))
+        except InvalidDocument:
+            continue
+
+
 def build(
     exception: Mapping[str, Any],
     *,
     domain_pack: Mapping[str, Any],
     policy_pack: Mapping[str, Any],
     as_of: datetime,
+    tag_rules: tuple[TagRule, ...] | None = None,
 ) -> dict[str, Any]:
     """The context of an exception. Minutes are a number with fractions, negative once the SLA is breached.
 
-    A tag rule that is malformed or raises gives no tag.
+    ``tag_rules`` are the Policy Pack's, for who has read them already. One that raises gives no tag.
     """
     severity = exception.get("severity")
     severity = severity.lower() if isinstance(severity, str) else None
@@ -54,8 +79,9 @@ def build(
         "domain_pack": domain_pack,
         "policy_pack": policy_pack,
     }
-    if policy_pack.get("tag_rules"):
-        _add_ruled_tags(context, policy_pack["tag_rules"])
+    rules = tag_rules_of(policy_pack) if tag_rules is None else tag_rules
+    if rules:
+        _add_ruled_tags(context, rules)
     return context
 
 
@@ -72,7 +98,14 @@ def _own_tags(policy_pack: Mapping[str, Any], normalized_context: Mapping[str, A
     return sorted({tag for tag in tags if isinstance(tag, str)})
 
 
-def _add_ruled_tags(context: dict[str, Any], rules: Any) -> None:
+def _add_ruled_tags(context: dict[str, Any], rules: tuple[TagRule, ...]) -> None:
     """All rules see the tags that stand without any of them, so their order does not matter."""
-    given = [rule["tag"] for rule in rules if holds_for(rule["when"], context)]
+    given = [rule.tag for rule in rules if _holds(rule.when, context)]
     context["policy"] = {"tags": sorted({*context["policy"]["tags"], *given})}
+
+
+def _holds(rule: Evaluator, context: Mapping[str, Any]) -> bool:
+    try:
+        return rule.holds(context)
+    except EvaluationError:
+        return False

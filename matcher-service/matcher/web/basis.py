@@ -10,7 +10,7 @@ from typing import Any
 from matcher.matching import Catalogue, Playbook, compile_catalogue
 from matcher.reading import Unreadable
 from matcher.services import Services
-from matcher.web.packs import PackSource, pack_source, packs_given
+from matcher.web.packs import PackSource, pack_source
 from sentinai.clock import parse_time
 from sentinai.conditions import parse
 from sentinai.documents import summary
@@ -41,15 +41,14 @@ def basis_of(services: Services, identity: Identity, body: Mapping[str, Any]) ->
         DatabaseUnavailable: what is stored is needed, and cannot be read.
     """
     as_of = instant(services, body)
-    if "playbooks" in body:
-        packs = pack_source(services, identity, body)
-        catalogue = compile_catalogue(_playbooks(body["playbooks"]))
-        revision = packs.stored.revision if packs.stored else None
-        return Basis(identity.tenant_id, as_of, catalogue, revision, (), packs)
-    given = packs_given(identity, body)
-    stored = services.catalogues.current(identity.tenant_id)
-    packs = PackSource(*given, stored)
-    return Basis(identity.tenant_id, as_of, stored.compiled, stored.revision, stored.unreadable, packs)
+    given = body.get("playbooks")
+    packs = pack_source(services, identity, body, needs_catalogue=given is None)
+    stored = packs.stored
+    revision = stored.revision if stored else None
+    if stored is not None and given is None:
+        return Basis(identity.tenant_id, as_of, stored.compiled, revision, stored.unreadable, packs)
+    catalogue = compile_catalogue(_playbooks(given or ()))
+    return Basis(identity.tenant_id, as_of, catalogue, revision, (), packs)
 
 
 def instant(services: Services, body: Mapping[str, Any]) -> datetime:

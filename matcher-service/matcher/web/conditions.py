@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from matcher.authoring.review import domain_named, review
+from matcher.authoring.verdict import verdict
 from matcher.services import Services
 from matcher.web.basis import instant
 from matcher.web.packs import check_tenant, pack_source
-from sentinai import context, strict_json
-from sentinai.conditions import Conditions, EvaluationError, check_logic, clauses, evaluate, parse, vocabulary
+from sentinai import strict_json
+from sentinai.conditions import Conditions, EvaluationError, check_logic, evaluate, parse, vocabulary
 from sentinai.documents import summary
 from sentinai.problems import InvalidDocument
 from sentinai.web import Answer, Api, Call
@@ -68,25 +68,30 @@ def _evaluate_rule(rule: Any, data: Any) -> dict[str, Any]:
         raise InvalidDocument(f"The rule may not run: {summary(wrong)}", findings=wrong)
     try:
         result = evaluate.apply(rule, data)
-        strict_json.dumps(result)
-    except (EvaluationError, ValueError) as error:
-        # Numbers beyond a double's range come out as infinite, which JSON does not know.
+    except EvaluationError as error:
         return {"result": None, "error": {"message": str(error)}}
+    if not _is_json(result):
+        return {"result": None, "error": {"message": "The result is a number beyond the range of a double."}}
     return {"result": result}
+
+
+def _is_json(result: Any) -> bool:
+    """Sums and products may come out infinite, which JSON does not know."""
+    try:
+        strict_json.dumps(result)
+    except ValueError:
+        return False
+    return True
 
 
 def _evaluate_conditions(call: _Call) -> dict[str, Any]:
     exception = call.body["exception"]
     check_tenant(call.identity, exception, "/exception")
     conditions = _parsed(call.body["conditions"])
-    packs = pack_source(call.services, call.identity, call.body).of(exception.get("domain"))
-    seen = context.build(
-        {**exception, "tenant_id": call.identity.tenant_id},
-        domain_pack=packs.domain,
-        policy_pack=packs.policy,
-        as_of=instant(call.services, call.body),
-    )
-    return {**_verdict(conditions, seen), "context": seen}
+    packs = pack_source(call.services, call.identity, call.body, needs_catalogue=False)
+    as_of = instant(call.services, call.body)
+    seen = packs.of(exception.get("domain")).context(exception, call.identity.tenant_id, as_of)
+    return {**verdict(conditions, seen), "context": seen}
 
 
 def _parsed(document: Any) -> Conditions:
@@ -95,14 +100,3 @@ def _parsed(document: Any) -> Conditions:
     except InvalidDocument as problem:
         found = [finding.under("/conditions") for finding in problem.findings]
         raise InvalidDocument(problem.detail, findings=found) from None
-
-
-def _verdict(conditions: Conditions, seen: Mapping[str, Any]) -> dict[str, Any]:
-    """Every clause is told, the ones after a failing one too; what decides is the rule as a whole."""
-    error = None
-    try:
-        matches = evaluate.holds(conditions.rule, seen)
-    except EvaluationError as raised:
-        matches, error = False, {"message": str(raised)}
-    reasons = [clauses.explain(clause.logic, seen).to_json() for clause in conditions.clauses]
-    return {"matches": matches, "reasons": reasons, "error": error}

@@ -9,7 +9,6 @@ from matcher.matching import match
 from matcher.services import Services
 from matcher.web.basis import Basis, basis_of
 from matcher.web.packs import check_tenant
-from sentinai import context
 from sentinai.clock import format_time
 from sentinai.documents import require
 from sentinai.problems import InvalidDocument, Problem
@@ -69,18 +68,14 @@ def _require_exception(exception: Any, pointer: str) -> None:
 def _match(exception: Mapping[str, Any], basis: Basis, options: Mapping[str, Any]) -> dict[str, Any]:
     """The answer for one checked exception."""
     packs = basis.packs.of(exception.get("domain"))
-    seen = context.build(
-        {**exception, "tenant_id": basis.tenant_id},
-        domain_pack=packs.domain,
-        policy_pack=packs.policy,
-        as_of=basis.as_of,
-    )
+    seen = packs.context(exception, basis.tenant_id, basis.as_of)
     found = match(
         basis.catalogue,
         seen,
         as_of=basis.as_of,
         limit=options.get("limit", _RANKED),
         near_misses=options.get("near_misses", _NEAR_MISSES),
+        timed_rules=[rule.when.rule for rule in packs.tag_rules],
     ).to_json()
     _count(found)
     found["errors"] = [*found["errors"], *(each.to_json() for each in basis.unreadable)]

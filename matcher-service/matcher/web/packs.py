@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from matcher.catalogue import TenantCatalogue
 from matcher.services import Services
+from sentinai import context
+from sentinai.context import TagRule
 from sentinai.identity import Identity
 from sentinai.problems import Finding, TenantMismatch
 
@@ -23,6 +26,17 @@ class Packs:
     policy: Pack
     domain_version: int | None
     policy_version: int | None
+    tag_rules: tuple[TagRule, ...]
+
+    def context(self, exception: Pack, tenant_id: str, as_of: datetime) -> dict[str, Any]:
+        """What a rule sees of an exception of the tenant."""
+        return context.build(
+            {**exception, "tenant_id": tenant_id},
+            domain_pack=self.domain,
+            policy_pack=self.policy,
+            as_of=as_of,
+            tag_rules=self.tag_rules,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +46,13 @@ class PackSource:
     given_domain_pack: Pack | None
     given_policy_pack: Pack | None
     stored: TenantCatalogue | None
+    tag_rules: tuple[TagRule, ...]
 
     def of(self, domain: str | None) -> Packs:
         """The packs of an exception of a domain; an empty one where there is none."""
         domain_pack, domain_version = self._domain(domain or "")
         policy_pack, policy_version = self._policy()
-        return Packs(domain_pack, policy_pack, domain_version, policy_version)
+        return Packs(domain_pack, policy_pack, domain_version, policy_version, self.tag_rules)
 
     def _domain(self, domain: str) -> tuple[Pack, int | None]:
         if self.given_domain_pack is not None:
@@ -52,27 +67,19 @@ class PackSource:
         return (found.pack, found.version) if found else (_NO_PACK, None)
 
 
-def packs_given(identity: Identity, body: Mapping[str, Any]) -> tuple[Pack | None, Pack | None]:
-    """The Domain Pack and the Policy Pack of a request's body.
-
-    Raises:
-        TenantMismatch: the Policy Pack is another tenant's.
-    """
-    domain_pack, policy_pack = body.get("domain_pack"), body.get("policy_pack")
-    check_tenant(identity, policy_pack or _NO_PACK, "/policy_pack")
-    return domain_pack, policy_pack
-
-
-def pack_source(services: Services, identity: Identity, body: Mapping[str, Any]) -> PackSource:
-    """The packs of a request; with both given, no database is asked.
+def pack_source(services: Services, identity: Identity, body: Pack, *, needs_catalogue: bool) -> PackSource:
+    """The packs of a request's body; with both given, and no need of the catalogue, no database is asked.
 
     Raises:
         TenantMismatch: the given Policy Pack is another tenant's.
-        DatabaseUnavailable: a stored pack is needed, and cannot be read.
+        DatabaseUnavailable: what is stored is needed, and cannot be read.
     """
-    given = packs_given(identity, body)
-    stored = services.catalogues.current(identity.tenant_id) if None in given else None
-    return PackSource(*given, stored)
+    domain_pack, policy_pack = body.get("domain_pack"), body.get("policy_pack")
+    check_tenant(identity, policy_pack or _NO_PACK, "/policy_pack")
+    is_complete = domain_pack is not None and policy_pack is not None
+    stored = None if is_complete and not needs_catalogue else services.catalogues.current(identity.tenant_id)
+    rules = stored.tag_rules if stored and policy_pack is None else context.tag_rules_of(policy_pack or _NO_PACK)
+    return PackSource(domain_pack, policy_pack, stored, rules)
 
 
 def check_tenant(identity: Identity, document: Pack, pointer: str) -> None:
