@@ -11,8 +11,6 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import text
-
 from matcher.matching import Catalogue, compile_catalogue
 from matcher.reading import Stored, StoredPack, Unreadable, read
 from sentinai.context import TagRule, tag_rules_of
@@ -22,7 +20,6 @@ from sentinai.telemetry import CATALOGUE_LOADS, logger
 
 _log = logger("catalogue")
 _STRIPES = 64
-_REVISION = text("SELECT catalogue_revision FROM tenant WHERE tenant_id = :tenant_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +70,7 @@ class Catalogues:
         Raises:
             DatabaseUnavailable: the revision, or what changed with it, cannot be read.
         """
-        revision = self._revision(tenant_id)
+        revision = self._database.catalogue_revision(tenant_id)
         if revision is None:
             return self._nothing
         kept = self._look_up(tenant_id)
@@ -82,7 +79,7 @@ class Catalogues:
             return kept
         with self._builds[hash(tenant_id) % _STRIPES]:
             kept = self._look_up(tenant_id)
-            if kept is not None and kept.revision == self._revision(tenant_id):
+            if kept is not None and kept.revision == self._database.catalogue_revision(tenant_id):
                 # Another thread built it while this one waited.
                 CATALOGUE_LOADS.labels("hit").inc()
                 return kept
@@ -92,16 +89,10 @@ class Catalogues:
     def check(self) -> str:
         """``"ok"`` when the catalogue's tables can be read, or what is wrong."""
         try:
-            self._revision("")
+            self._database.catalogue_revision("")
         except DatabaseUnavailable as problem:
             return problem.detail
         return "ok"
-
-    def _revision(self, tenant_id: str) -> int | None:
-        # Read on every request, so as plainly as can be: a tenant's session costs four times as much.
-        with self._database.plain() as connection:
-            revision: int | None = connection.execute(_REVISION, {"tenant_id": tenant_id}).scalar()
-        return revision
 
     def _look_up(self, tenant_id: str) -> TenantCatalogue | None:
         with self._guard:

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 
@@ -35,6 +35,10 @@ _ATTEMPTS = 6
 _RETRIED_STATES = ("40001", "40P01")
 _UNIQUE_VIOLATION = "23505"
 _UNDEFINED_TABLE = "42P01"
+_REVISION = {
+    "sqlite": "SELECT catalogue_revision FROM tenant WHERE tenant_id = ?",
+    "postgresql": "SELECT catalogue_revision FROM tenant WHERE tenant_id = %s",
+}
 _SQLITE_TAKEN = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
 
 
@@ -90,6 +94,27 @@ class Database:
         """
         with _translate_faults(), self.engine.connect() as connection:
             yield connection
+
+    def catalogue_revision(self, tenant_id: str) -> int | None:
+        """The revision of a tenant's catalogue; None for a tenant that is not stored.
+
+        Read before every match, so past SQLAlchemy's statements: that takes a sixth of the time.
+
+        Raises:
+            DatabaseUnavailable: the database is away, stays locked, or has no tables yet.
+        """
+        with _translate_faults():
+            connection = self.engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute(_REVISION[self.dialect], (tenant_id,))
+            found = cursor.fetchone()
+            return None if found is None else int(found[0])
+        except self.engine.dialect.loaded_dbapi.Error as error:
+            connection.invalidate(error)
+            raise DatabaseUnavailable(f"The database did not serve: {_reason(error)}.", retry_after=1) from error
+        finally:
+            connection.close()
 
     def check(self) -> str:
         """``"ok"``, or why the database cannot be used now."""
@@ -221,6 +246,6 @@ def _translate_faults() -> Iterator[None]:
         raise
 
 
-def _reason(error: SQLAlchemyError) -> str:
+def _reason(error: Exception) -> str:
     origin = getattr(error, "orig", None) or error
     return str(origin).strip().splitlines()[0][:200].rstrip(".")

@@ -99,7 +99,7 @@ def _view(
             identity.require(operation.role)
         body = _read_body(operation, limit)
         query = _read_query(operation)
-        call = Call(service.services, identity, body, query, dict(request.headers.items()))
+        call = Call(service.services, identity, body, query, _read_headers(operation))
         return _json_response(operation.handler(call, **path))
 
     return view
@@ -136,6 +136,12 @@ def _read_body(operation: Operation, limit: int) -> Any:
     body = strict_json.loads(raw)
     require(operation.body, body)
     return body
+
+
+def _read_headers(operation: Operation) -> Mapping[str, str]:
+    """Those that the operation declares; a call depends on no other."""
+    given = ((name, request.headers.get(name)) for name in operation.request_headers)
+    return {name: value for name, value in given if value is not None}
 
 
 def _read_query(operation: Operation) -> Mapping[str, Any]:
