@@ -20,7 +20,7 @@ from sentinai.documents import check
 from sentinai.problems import Finding
 
 Pack = Mapping[str, Any]
-_EXCEPTION = "match-request#/$defs/exception"
+EXCEPTION = "match-request#/$defs/exception"
 _SEEN = (*context.ATTRIBUTES, "normalized_context")
 _TIMES = ("sla_deadline", "created_at")
 _RELATIVE = re.compile(r"(?P<sign>[+-])P(?:(?P<days>\d+)D)?(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?)?\Z")
@@ -133,7 +133,7 @@ def _case(path: Path, index: int, entry: Pack, exceptions: Mapping[str, Pack], n
     as_of = parse_time(entry["as_of"]) if entry.get("as_of") else now
     exception = at(exceptions[given] if isinstance(given, str) else given, as_of)
     exception.setdefault("exception_id", f"case-{index + 1}")
-    wrong = check(_EXCEPTION, exception)
+    wrong = check(EXCEPTION, exception)
     if wrong:
         raise UnusableFile(_at_start(path, [finding.under(f"/{index}/exception") for finding in wrong]))
     return Case(entry.get("name") or exception["exception_id"], exception, as_of, entry["playbook"])

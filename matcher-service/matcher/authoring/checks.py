@@ -37,7 +37,7 @@ def check_files(
     *,
     domain_pack: Pack | None,
     policy_pack: Pack | None,
-    progress: Callable[[Path], None],
+    progress: Callable[[], None],
 ) -> list[FileFinding]:
     """Everything that is wrong or doubtful in the files, in their order. ``progress`` hears of each one done."""
     findings: list[FileFinding] = []
@@ -51,7 +51,7 @@ def check_files(
     for document in documents:
         others = [each.playbook for each in peers if each.document is not document]
         findings += check_document(document, domain_pack, policy_pack, others)
-        progress(document.path)
+        progress()
     return findings
 
 
@@ -66,13 +66,10 @@ def check_document(
         steps = () if errors else document.value["steps"]
         others = [each for each in others if each.name != document.value.get("name")]
     found = review(conditions, domain_pack=domain_pack, policy_pack=policy_pack, steps=steps, others=list(others))
-    under = {finding.under(prefix) for finding in found.errors}
-    errors = [finding for finding in errors if finding not in under]
-    return [
-        *(document.located(finding, "error") for finding in errors),
-        *(document.located(finding.under(prefix), "error") for finding in found.errors),
-        *(document.located(finding.under(prefix), "warning") for finding in found.warnings),
-    ]
+    errors += [finding.under(prefix) for finding in found.errors]
+    located = [document.located(finding, "error") for finding in dict.fromkeys(errors)]
+    located += [document.located(finding.under(prefix), "warning") for finding in found.warnings]
+    return sorted(located, key=lambda each: (each.place.line, each.place.column))
 
 
 def playbook_files(documents: Iterable[Document]) -> list[PlaybookFile]:
