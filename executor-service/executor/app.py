@@ -43,7 +43,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Flas
         session_identity=session_identity(TokenVerifier(settings)),
     )
     app = web.create_app(service, settings)
-    app.register_blueprint(console.blueprint(services))
+    console.install(app, services)
     return app
 
 

@@ -13,8 +13,9 @@ from typing import Any
 
 from executor.execution.documents import exception_document
 from executor.execution.model import Actor, ExceptionRecord, NewEvent, Packs
-from sentinai import context, packs
+from sentinai import packs
 from sentinai.conditions import holds_for
+from sentinai.context import build
 
 AGENT = Actor("agent", "triage-agent", None)
 
@@ -30,7 +31,7 @@ class Proposal:
 
 def propose(record: ExceptionRecord, of: Packs, now: datetime) -> Proposal:
     """The severity and type that the packs' rules give an exception."""
-    seen = context.build(exception_document(record), domain_pack=of.domain, policy_pack=of.policy, as_of=now)
+    seen = build(exception_document(record), domain_pack=of.domain, policy_pack=of.policy, as_of=now)
     basis: list[str] = []
     severity = _severity(record, of, seen, basis)
     listed = _as_listed(record.exception_type, packs.exception_types(of.domain))

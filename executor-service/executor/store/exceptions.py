@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from executor.execution.model import ExceptionRecord
@@ -90,6 +90,28 @@ def count_due(session: Session, now: datetime) -> int:
 def count(session: Session) -> int:
     """How many exceptions the tenant has."""
     return session.scalar(select(func.count(ExceptionRow.exception_id))) or 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many exceptions wait, at a glance."""
+
+    unresolved: int
+    critical: int
+    breached: int
+    at_risk: int
+
+
+def tally(session: Session, now: datetime) -> Tally:
+    """The figures above the queue, of what is not resolved."""
+    counted = (
+        func.count(ExceptionRow.exception_id),
+        func.count(case((ExceptionRow.severity == "critical", 1))),
+        func.count(case((_in_sla_state("breached", now), 1))),
+        func.count(case((_in_sla_state("at_risk", now), 1))),
+    )
+    row = session.execute(select(*counted).where(ExceptionRow.status != "resolved")).one()
+    return Tally(*row)
 
 
 def ids_after(session: Session, last: str, limit: int) -> list[str]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
+from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
 from executor.agents import pipeline
@@ -59,21 +62,26 @@ def create_exception(call: _Call) -> Answer:
 )
 def list_exceptions(call: _Call) -> Answer:
     """List exceptions, newest or most urgent first."""
-    query = call.query
+    with call.services.database.read(call.identity.tenant_id) as session:
+        items, cursor = listed(session, call.query, call.services.clock())
+    return Answer({"items": items, "next_cursor": cursor})
+
+
+def listed(session: Session, query: Mapping[str, Any], now: datetime) -> tuple[list[dict[str, Any]], str | None]:
+    """A page of exceptions as they are answered, each with its playbook and progress; and the next cursor."""
     filters = exceptions.Filters(
         **{name: query[name] for name in exceptions.FILTER_NAMES if query.get(name) is not None}
     )
-    with call.services.database.read(call.identity.tenant_id) as session:
-        records, cursor = exceptions.page(session, filters, now=call.services.clock(), **paging(query))
-        playbooks = catalogue.get_playbooks(
-            session, (r.current_playbook_id for r in records if r.current_playbook_id)
-        )
-        done = exceptions.finished_steps(session, records)
+    records, cursor = exceptions.page(session, filters, now=now, **paging(query))
+    playbooks = catalogue.get_playbooks(
+        session, (record.current_playbook_id for record in records if record.current_playbook_id)
+    )
+    done = exceptions.finished_steps(session, records)
     items = [
         _document(record, playbooks.get(record.current_playbook_id or 0), done.get(record.exception_id, 0))
         for record in records
     ]
-    return Answer({"items": items, "next_cursor": cursor})
+    return items, cursor
 
 
 @api.operation("GET", "/api/exceptions/{exception_id}", answers={200: "exception"}, role="viewer")

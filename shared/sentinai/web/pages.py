@@ -17,7 +17,7 @@ _DOCS_POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri '
 def blueprint(service: Any) -> Blueprint:
     """The token-free pages of a service."""
     pages = Blueprint(
-        "pages", __name__, template_folder="templates", static_folder="static", static_url_path="/docs/static"
+        "pages", __name__, template_folder="templates", static_folder="static", static_url_path="/assets"
     )
     document = openapi.document(service.title, service.description, service.version, service.operations)
     encoded = strict_json.dumps(document)

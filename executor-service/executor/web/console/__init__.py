@@ -1,5 +1,16 @@
-"""The operations console: server-rendered pages over the same API that everyone calls."""
+"""The operations console: server-rendered pages over the same functions and the same API that everyone calls."""
 
-from executor.web.console.pages import blueprint
+from flask import Flask
 
-__all__ = ["blueprint"]
+from executor.services import Services
+from executor.web.console.access import EXTENSION, Console
+from executor.web.console.pages import pages
+from sentinai.identity import TokenVerifier
+
+__all__ = ["install"]
+
+
+def install(app: Flask, services: Services) -> None:
+    """Give an application the console."""
+    app.extensions[EXTENSION] = Console(services, TokenVerifier(services.settings))
+    app.register_blueprint(pages)

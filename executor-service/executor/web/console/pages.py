@@ -1,12 +1,215 @@
-"""The console's pages."""
+"""The console's pages: thin, over the same functions as the API."""
 
 from __future__ import annotations
 
-from flask import Blueprint
+from typing import Any
+from urllib.parse import urlencode
 
-from executor.services import Services
+from flask import Blueprint, g, redirect, render_template, request, url_for
+from marshmallow import EXCLUDE, ValidationError
+from werkzeug.wrappers import Response as AnyResponse
+
+from executor.execution import view
+from executor.execution.documents import event_document, exception_document, playbook_document
+from executor.execution.situation import look
+from executor.store import analytics, catalogue, events, exceptions
+from executor.store.analytics import Figures
+from executor.web.actors import caller
+from executor.web.console import access, presentation
+from executor.web.console.access import services
+from executor.web.exceptions import listed
+from executor.web.queries import SEVERITIES, STATUSES, ExceptionsQuery
+from sentinai import packs
+from sentinai.conditions import clauses, parse
+from sentinai.identity import Identity
+from sentinai.problems import InvalidDocument, Problem
+
+_EVENTS_SHOWN = 200
+
+pages = Blueprint(
+    "console",
+    __name__,
+    url_prefix="/console",
+    template_folder="templates",
+    static_folder="static",
+    static_url_path="/assets",
+)
+access.guard(pages)
+presentation.register(pages)
 
 
-def blueprint(services: Services) -> Blueprint:
-    """The console's pages."""
-    return Blueprint("console", __name__)
+@pages.errorhandler(Problem)
+def show_problem(problem: Problem) -> tuple[str, int]:
+    """A refusal as a page."""
+    return render_template("console/problem.html", problem=problem), problem.status
+
+
+@pages.get("/")
+def home() -> AnyResponse:
+    """The console begins with the queue."""
+    return redirect(url_for("console.queue"))
+
+
+@pages.get("/exceptions")
+def queue() -> str:
+    """The exceptions, most urgent first; as a fragment, only their rows."""
+    chosen = _chosen()
+    with services().database.read(g.person.tenant_id) as db:
+        items, cursor = listed(db, chosen, services().clock())
+        tally = exceptions.tally(db, services().clock())
+        types = _types(db)
+    narrowed = any(value for name, value in chosen.items() if name not in ("sort", "limit", "cursor"))
+    template = "console/rows.html" if request.headers.get("X-Fragment") else "console/queue.html"
+    return render_template(
+        template,
+        section="exceptions",
+        items=items,
+        next_href=_next_href(cursor),
+        chosen=_single(chosen),
+        narrowed=narrowed or "cursor" in chosen,
+        tally=_tally(tally),
+        types=types,
+        statuses=STATUSES,
+        severities=SEVERITIES,
+    )
+
+
+@pages.get("/exceptions/<exception_id>")
+def exception(exception_id: str) -> str:
+    """One exception with its playbook and timeline."""
+    return render_template("console/exception.html", section="exceptions", **_exception(exception_id))
+
+
+@pages.get("/exceptions/<exception_id>/<any(facts, panel, timeline):part>")
+def part_of_exception(exception_id: str, part: str) -> str:
+    """One region of an exception's page, for bringing it up to date in place."""
+    return render_template(f"console/{part}.html", **_exception(exception_id))
+
+
+@pages.get("/playbooks")
+def playbooks() -> str:
+    """The playbooks in use, and how they do."""
+    with services().database.read(g.person.tenant_id) as db:
+        figures = analytics.by_playbook(db)
+        active = catalogue.active_playbooks(db)
+    rows = [
+        {
+            **playbook_document(each),
+            "priority": each.conditions.get("priority", 0),
+            **_figures(figures.get(each.playbook_id, Figures())),
+        }
+        for each in active
+    ]
+    rows.sort(key=lambda row: (-row["priority"], row["name"]))
+    return render_template("console/playbooks.html", section="playbooks", rows=rows)
+
+
+@pages.get("/playbooks/<int:playbook_id>")
+def playbook(playbook_id: int) -> str:
+    """One playbook version: when it applies, its steps, and how it does."""
+    with services().database.read(g.person.tenant_id) as db:
+        found = catalogue.get_playbook(db, playbook_id)
+        versions, _ = catalogue.page(db, status=None, name=found.name, limit=50, cursor=None)
+        on_it, _ = exceptions.page(
+            db, exceptions.Filters(playbook_id=playbook_id), limit=10, cursor=None, now=services().clock()
+        )
+        figures = analytics.by_playbook(db).get(playbook_id, Figures())
+    document = playbook_document(found)
+    steps = [
+        {
+            **step,
+            "completed": figures.steps_completed[step["step_order"]],
+            "skipped": figures.steps_skipped[step["step_order"]],
+        }
+        for step in document["steps"]
+    ]
+    return render_template(
+        "console/playbook.html",
+        section="playbooks",
+        playbook=document,
+        words=_words(found.conditions),
+        versions=[playbook_document(each) for each in versions],
+        on_it=[exception_document(each) for each in on_it],
+        figures={**_figures(figures), "steps": steps},
+    )
+
+
+def _exception(exception_id: str) -> dict[str, Any]:
+    person: Identity = g.person
+    with services().store.read(person.tenant_id) as tx:
+        situation = look(tx, exception_id)
+        record = situation.record
+        log = events.after(tx.session, exception_id, max(0, record.event_seq - _EVENTS_SHOWN))
+    return {
+        "record": exception_document(record),
+        "state": view.playbook_state(situation, caller(person), services().clock(), services().settings.tool_mode),
+        "deferred": (record.recommendation or {}).get("deferred", False),
+        "events": [presentation.told(event_document(event, person.tenant_id, exception_id)) for event in log],
+        "earlier": record.event_seq - len(log),
+        "last_seq": record.event_seq,
+    }
+
+
+def _types(db: Any) -> list[str]:
+    policy = catalogue.newest_policy_pack(db)
+    domain = policy.pack.get("domain_name") if policy else None
+    pack = catalogue.newest_domain_pack(db, domain) if domain else None
+    return packs.exception_types(pack.pack) if pack else []
+
+
+def _chosen() -> dict[str, Any]:
+    """The filters of the queue; whatever is no filter in the address is left out."""
+    query = ExceptionsQuery(unknown=EXCLUDE)
+    given: dict[str, Any] = {name: value for name, value in request.args.items() if value}
+    for name in ("status", "severity"):
+        if name in given:
+            given[name] = [given[name]]
+    given.setdefault("sort", "sla")
+    try:
+        return dict(query.load(given))
+    except ValidationError:
+        return dict(query.load({"sort": "sla"}))
+
+
+def _single(chosen: dict[str, Any]) -> dict[str, Any]:
+    """The filters as the form shows them: one status, one severity."""
+    return {name: value[0] if isinstance(value, list) else value for name, value in chosen.items()}
+
+
+def _next_href(cursor: str | None) -> str | None:
+    if cursor is None:
+        return None
+    return f"{request.path}?{urlencode({**request.args.to_dict(), 'cursor': cursor})}"
+
+
+def _tally(counts: exceptions.Tally) -> list[dict[str, Any]]:
+    tiles: tuple[tuple[str, int, str, dict[str, Any]], ...] = (
+        ("unresolved", counts.unresolved, "", {}),
+        ("critical", counts.critical, "critical", {"severity": "critical"}),
+        ("breached", counts.breached, "breached", {"sla": "breached"}),
+        ("within an hour", counts.at_risk, "at-risk", {"sla": "at_risk"}),
+    )
+    return [
+        {"label": label, "count": count, "kind": kind, "href": url_for("console.queue", **query)}
+        for label, count, kind, query in tiles
+    ]
+
+
+def _figures(figures: Figures) -> dict[str, Any]:
+    return {
+        "recommended": figures.recommended,
+        "started": figures.started,
+        "completed": figures.completed,
+        "median_seconds": figures.median_seconds,
+        "p90_seconds": figures.p90_seconds,
+        "skipped_steps": figures.steps_skipped.total(),
+        "sla_kept": figures.sla_kept,
+        "sla_missed": figures.sla_missed,
+    }
+
+
+def _words(conditions: Any) -> list[str]:
+    try:
+        return [clauses.describe(clause.logic) for clause in parse(conditions).clauses]
+    except InvalidDocument:
+        return []

@@ -1,0 +1,101 @@
+"""Who may see the console: sessions by cookie, signing in by a link, signing out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, Response, current_app, g, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from executor.services import Services
+from executor.web.console import sign_in
+from sentinai import strict_json
+from sentinai.identity import Identity, TokenVerifier
+from sentinai.web import session
+
+EXTENSION = "executor.console"
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_PUBLIC = ("console.sign_in_page", "console.open_session", "console.static")
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """What the pages work with."""
+
+    services: Services
+    verifier: TokenVerifier
+
+
+def services() -> Services:
+    """The executor's parts, of the application that answers."""
+    return _console().services
+
+
+def _console() -> Console:
+    found: Console = current_app.extensions[EXTENSION]
+    return found
+
+
+def guard(pages: Blueprint) -> None:
+    """Let only signed-in people see the pages, and give every page its headers."""
+    pages.before_request(_require_session)
+    pages.after_request(_protect)
+    pages.context_processor(_shared_values)
+    pages.add_url_rule("/sign-in", "sign_in_page", _sign_in_page, methods=["GET"])
+    pages.add_url_rule("/session", "open_session", _open_session, methods=["POST"])
+    pages.add_url_rule("/sign-out", "sign_out", _sign_out, methods=["POST"])
+
+
+def _require_session() -> AnyResponse | None:
+    found = session.current(_console().verifier)
+    if found is not None:
+        g.person, token = found
+        g.csrf_token = session.csrf_token(token)
+        return None
+    if request.endpoint in _PUBLIC:
+        return None
+    return redirect(url_for("console.sign_in_page", over=1 if session.COOKIE in request.cookies else None))
+
+
+def _protect(response: Response) -> Response:
+    response.headers["Content-Security-Policy"] = _POLICY
+    response.headers["Referrer-Policy"] = "same-origin"
+    if request.endpoint == "console.static":
+        response.headers["Cache-Control"] = "max-age=3600"
+    return response
+
+
+def _shared_values() -> dict[str, Any]:
+    person: Identity | None = g.get("person")
+    return {
+        "person": person,
+        "csrf_token": g.get("csrf_token", ""),
+        "may_work": person is not None and person.has("operator"),
+        "workbench_url": f"{services().settings.matcher_url}/workbench",
+    }
+
+
+def _sign_in_page() -> str:
+    return render_template("console/sign_in.html", over="over" in request.args)
+
+
+def _open_session() -> Response:
+    """Turn a sign-in link's token into a session. No CSRF token yet: the link itself is the secret."""
+    body = strict_json.loads(request.get_data())
+    link_token = body.get("token") if isinstance(body, dict) else None
+    console = _console()
+    token = sign_in.session_token(console.services, console.verifier, str(link_token or ""))
+    response = Response(strict_json.dumps({"next": url_for("console.queue")}), mimetype="application/json")
+    session.set_cookie(response, console.services.settings, token)
+    return response
+
+
+def _sign_out() -> AnyResponse:
+    response = redirect(url_for("console.sign_in_page"))
+    if request.form.get("csrf_token") == g.csrf_token:
+        response.delete_cookie(session.COOKIE)
+    return response

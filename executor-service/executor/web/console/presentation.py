@@ -1,0 +1,192 @@
+"""How things are put to people: events in words, amounts, durations, and what a step does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import Blueprint
+
+PLAYBOOK, ACTIONS, COMMENTS, RECORD = "playbook", "actions", "comments", "record"
+_Payload = Mapping[str, Any]
+
+
+def told(event: dict[str, Any]) -> dict[str, Any]:
+    """An event with a title, a text, an icon, and the kind by which the timeline can be narrowed."""
+    tell = _EVENTS.get(event["event_type"])
+    kind, icon, title, text = tell(event["payload"]) if tell else (RECORD, "event", event["event_type"], "")
+    return {
+        **event,
+        "kind": kind,
+        "icon": icon,
+        "title": title,
+        "text": text,
+        "called_by": event["payload"].get("called_by"),
+    }
+
+
+_Told = tuple[str, str, str, str]
+
+
+def _created(payload: _Payload) -> _Told:
+    return RECORD, "event", "Exception came in", payload["exception"]["exception_type"]
+
+
+def _updated(payload: _Payload) -> _Told:
+    changes = ", ".join(name.replace("_", " ") for name in payload["changes"])
+    return RECORD, "event", "Exception changed", changes
+
+
+def _triaged(payload: _Payload) -> _Told:
+    return RECORD, "flag", "Triage", payload["summary"]
+
+
+def _policy(payload: _Payload) -> _Told:
+    title = {"aligned": "Within policy", "needs_approval": "Approval needed", "blocked": "Blocked by policy"}
+    return PLAYBOOK, "lock", title[payload["verdict"]], payload.get("summary", "")
+
+
+def _suggested(payload: _Payload) -> _Told:
+    return PLAYBOOK, "info", "Next step suggested", payload["summary"]
+
+
+def _feedback(payload: _Payload) -> _Told:
+    return PLAYBOOK, "flag", "Feedback", payload.get("summary", "")
+
+
+def _deferred(payload: _Payload) -> _Told:
+    return PLAYBOOK, "clock", "Recommendation deferred", payload["reason"]
+
+
+def _recalculated(payload: _Payload) -> _Told:
+    name = payload["playbook_name"]
+    if name is None:
+        return PLAYBOOK, "swap", "Recommendation withdrawn", payload["reasoning"]
+    title = "Playbook switched" if payload["trigger"] == "switched" else "Playbook recommended"
+    return PLAYBOOK, "playbook", title, f"{name} v{payload['playbook_version']}"
+
+
+def _started(payload: _Payload) -> _Told:
+    return PLAYBOOK, "running", "Playbook started", f"{payload['playbook_name']} v{payload['playbook_version']}"
+
+
+def _step_completed(payload: _Payload) -> _Told:
+    how = "done elsewhere" if payload["mode"] == "attest" else "completed"
+    text = payload["step_name"] + (f": {payload['notes']}" if payload["notes"] else "")
+    return PLAYBOOK, "completed", f"Step {payload['step_order']} {how}", text
+
+
+def _step_skipped(payload: _Payload) -> _Told:
+    return (
+        PLAYBOOK,
+        "skipped",
+        f"Step {payload['step_order']} skipped",
+        f"{payload['step_name']}: {payload['reason']}",
+    )
+
+
+def _completed(payload: _Payload) -> _Told:
+    text = f"{payload['steps_completed']} steps completed, {payload['steps_skipped']} skipped"
+    return PLAYBOOK, "resolved", "Playbook completed", text
+
+
+def _status(payload: _Payload) -> _Told:
+    words = (payload["from"].replace("_", " "), payload["to"].replace("_", " "))
+    return ACTIONS, "set_status", "Status changed", f"{words[0]} → {words[1]}"
+
+
+def _owner(payload: _Payload) -> _Told:
+    return ACTIONS, "assign_owner", "Owner assigned", f"{payload['owner_kind']} {payload['owner_id']}"
+
+
+def _comment(payload: _Payload) -> _Told:
+    return COMMENTS, "add_comment", "Comment", payload["text"]
+
+
+def _notification(payload: _Payload) -> _Told:
+    return ACTIONS, "notify", f"Notification by {payload['channel']}", payload.get("subject") or payload["message"]
+
+
+def _notification_sent(payload: _Payload) -> _Told:
+    title = "Notification delivered" if payload["outcome"] == "sent" else "Notification given up"
+    return ACTIONS, "notify", title, payload.get("detail", "")
+
+
+def _tool_requested(payload: _Payload) -> _Told:
+    return ACTIONS, "call_tool", "Tool call requested", payload["tool_id"]
+
+
+def _tool_recorded(payload: _Payload) -> _Told:
+    return ACTIONS, "call_tool", f"Tool call {payload['outcome']}", payload["detail"]
+
+
+_EVENTS: Mapping[str, Callable[[_Payload], _Told]] = {
+    "ExceptionCreated": _created,
+    "ExceptionUpdated": _updated,
+    "TriageCompleted": _triaged,
+    "PolicyEvaluated": _policy,
+    "ResolutionSuggested": _suggested,
+    "FeedbackCaptured": _feedback,
+    "RecommendationDeferred": _deferred,
+    "PlaybookRecalculated": _recalculated,
+    "PlaybookStarted": _started,
+    "PlaybookStepCompleted": _step_completed,
+    "PlaybookStepSkipped": _step_skipped,
+    "PlaybookCompleted": _completed,
+    "StatusChanged": _status,
+    "OwnerAssigned": _owner,
+    "CommentAdded": _comment,
+    "NotificationRequested": _notification,
+    "NotificationSent": _notification_sent,
+    "ToolCallRequested": _tool_requested,
+    "ToolCallRecorded": _tool_recorded,
+}
+
+_DOING = {
+    "notify": "send the notification",
+    "assign_owner": "assign the owner",
+    "set_status": "change the status",
+    "add_comment": "add the comment",
+    "call_tool": "call the tool",
+}
+
+_UNBLOCKING = {
+    "notify": "Have the template added to the Domain Pack, or record the step as done elsewhere.",
+    "assign_owner": "Have the owner added to assignable in the Policy Pack, or record the step as done elsewhere.",
+    "set_status": "Bring the exception into a status that this one may follow, or have the Policy Pack allow it.",
+    "call_tool": "Fill in what the payload lacks or have the tool approved, or record the step as done elsewhere.",
+}
+
+
+def doing(step: _Payload) -> str:
+    """What completing a step does, in a few words."""
+    return _DOING.get(step["action_type"], "do it")
+
+
+def unblocking(step: _Payload) -> str:
+    """What would let a blocked step be done."""
+    return _UNBLOCKING.get(step["action_type"], "Record the step as done elsewhere, or skip it.")
+
+
+def amount(value: float | None) -> str:
+    """An amount with thousands set apart; a dash for none."""
+    if value is None:
+        return "—"
+    return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}"
+
+
+def duration(seconds: float | None) -> str:
+    """A duration in its two largest units; a dash for none."""
+    if seconds is None:
+        return "—"
+    whole = round(seconds)
+    for size, unit, part, smaller in ((86400, "d", 3600, "h"), (3600, "h", 60, "m"), (60, "m", 1, "s")):
+        if whole >= size:
+            return f"{whole // size}{unit} {whole % size // part}{smaller}"
+    return f"{seconds:.1f}s"
+
+
+def register(pages: Blueprint) -> None:
+    """Give the templates these words."""
+    for function in (amount, doing, duration, unblocking):
+        pages.add_app_template_filter(function)
