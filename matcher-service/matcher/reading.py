@@ -122,13 +122,8 @@ def _at(document: Any, pointer: str) -> Any:
 
 
 def _domain_packs(session: Session, known: Mapping[str, StoredPack]) -> Mapping[str, StoredPack]:
-    newest = dict(
-        session.execute(
-            select(DomainPackRow.domain, func.max(DomainPackRow.version)).group_by(DomainPackRow.domain)
-        )
-        .tuples()
-        .all()
-    )
+    versions = select(DomainPackRow.domain, func.max(DomainPackRow.version)).group_by(DomainPackRow.domain)
+    newest: dict[str, int] = dict(session.execute(versions).all())
     packs = {domain: pack for domain, pack in known.items() if newest.get(domain) == pack.version}
     missing = [domain for domain in newest if domain not in packs]
     if missing:

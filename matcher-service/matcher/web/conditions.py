@@ -12,7 +12,7 @@ from matcher.web.packs import check_tenant, pack_source
 from sentinai import strict_json
 from sentinai.conditions import Conditions, EvaluationError, check_logic, evaluate, parse, vocabulary
 from sentinai.documents import summary
-from sentinai.problems import InvalidDocument
+from sentinai.problems import InvalidDocument, MalformedJson
 from sentinai.web import Answer, Api, Call
 
 api: Api[Services] = Api("Conditions")
@@ -71,15 +71,15 @@ def _evaluate_rule(rule: Any, data: Any) -> dict[str, Any]:
     except EvaluationError as error:
         return {"result": None, "error": {"message": str(error)}}
     if not _is_json(result):
-        return {"result": None, "error": {"message": "The result is a number beyond the range of a double."}}
+        return {"result": None, "error": {"message": "The result has a number beyond the range of a double."}}
     return {"result": result}
 
 
 def _is_json(result: Any) -> bool:
-    """Sums and products may come out infinite, which JSON does not know."""
+    """Sums and products may leave the range of a double; a reader as strict as this one would refuse them."""
     try:
-        strict_json.dumps(result)
-    except ValueError:
+        strict_json.loads(strict_json.dumps(result).encode())
+    except (ValueError, MalformedJson):
         return False
     return True
 

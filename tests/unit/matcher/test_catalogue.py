@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event, insert, update
+
+from matcher.catalogue import Catalogues
+from sentinai.database import Database
+from sentinai.settings import Settings
+from sentinai.tables import Base, PlaybookRow, TenantRow
+
+AT = datetime(2026, 8, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def database(tmp_path: Path):
+    found = Database(Settings(database_url=f"sqlite:///{tmp_path / 'c.db'}"))
+    Base.metadata.create_all(found.engine)
+    yield found
+    found.engine.dispose()
+
+
+@pytest.fixture
+def statements(database: Database) -> list[str]:
+    """Every statement that goes through SQLAlchemy, from now on."""
+    seen: list[str] = []
+    event.listen(database.engine, "before_cursor_execute", lambda *call: seen.append(call[2]))
+    return seen
+
+
+def publish(database: Database, tenant_id: str, *names: str, version: int = 1) -> None:
+    rows = [
+        {
+            "tenant_id": tenant_id,
+            "name": name,
+            "version": version,
+            "conditions": {"match": {"entity": name}},
+            "status": "active",
+            "created_at": AT,
+        }
+        for name in names
+    ]
+
+    def work(session):
+        if session.get(TenantRow, tenant_id) is None:
+            session.add(TenantRow(tenant_id=tenant_id, name=tenant_id, status="active", catalogue_revision=0))
+            session.flush()
+        session.execute(insert(PlaybookRow), rows)
+        session.execute(update(TenantRow).values(catalogue_revision=TenantRow.catalogue_revision + 1))
+
+    database.write(tenant_id, work)
+
+
+def names(found):
+    return sorted(playbook.name for playbook in found.compiled.playbooks)
+
+
+def test_an_unchanged_revision_reads_nothing_more(database, statements):
+    publish(database, "mill", "Flood", "Drought")
+    catalogues = Catalogues(database, 4)
+    first = catalogues.current("mill")
+    statements.clear()
+    assert catalogues.current("mill") is first
+    assert statements == []
+    assert names(first) == ["Drought", "Flood"]
+
+
+def test_a_change_reads_only_what_is_new(database, statements):
+    publish(database, "mill", *(f"Playbook {number}" for number in range(1200)))
+    catalogues = Catalogues(database, 4)
+    before = catalogues.current("mill")
+    assert len(before.compiled.playbooks) == 1200
+    publish(database, "mill", "Playbook 7", version=2)
+    statements.clear()
+    after = catalogues.current("mill")
+    with_conditions = [statement for statement in statements if "playbook.conditions" in statement]
+    assert len(with_conditions) == 1
+    assert after.stored.playbooks[1] is before.stored.playbooks[1]
+    assert {playbook.version for playbook in after.compiled.playbooks if playbook.name == "Playbook 7"} == {2}
+
+
+def test_the_tenants_asked_for_longest_ago_are_dropped(database, statements):
+    for tenant in ("one", "two", "three"):
+        publish(database, tenant, "Flood")
+    catalogues = Catalogues(database, 2)
+    for tenant in ("one", "two", "one", "three"):
+        catalogues.current(tenant)
+    statements.clear()
+    catalogues.current("one")
+    catalogues.current("three")
+    assert statements == []
+    catalogues.current("two")
+    assert statements != []
+
+
+def test_threads_that_want_the_same_catalogue_have_it_built_once(database, statements):
+    publish(database, "mill", *(f"Playbook {number}" for number in range(300)))
+    catalogues = Catalogues(database, 4)
+    barrier = threading.Barrier(5)
+    statements.clear()
+
+    def ask(_number: int) -> object:
+        barrier.wait()
+        return catalogues.current("mill")
+
+    with ThreadPoolExecutor(5) as pool:
+        found = list(pool.map(ask, range(5)))
+    assert all(each is found[0] for each in found)
+    assert len([statement for statement in statements if "playbook.conditions" in statement]) == 1
+
+
+def test_an_older_revision_from_a_restored_backup_counts_too(database):
+    publish(database, "mill", "Flood")
+    publish(database, "mill", "Drought")
+    catalogues = Catalogues(database, 4)
+    assert catalogues.current("mill").revision == 2
+
+    def restore(session):
+        session.execute(update(PlaybookRow).where(PlaybookRow.name == "Drought").values(status="retired"))
+        session.execute(update(TenantRow).values(catalogue_revision=1))
+
+    database.write("mill", restore)
+    assert names(catalogues.current("mill")) == ["Flood"]
+
+
+def test_a_tenant_without_a_row_has_an_empty_catalogue_at_revision_0(database):
+    found = Catalogues(database, 4).current("nobody")
+    assert (found.revision, names(found), found.policy_pack) == (0, [], None)
