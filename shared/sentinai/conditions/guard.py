@@ -176,7 +176,7 @@ class _Walk:
 
 
 def variables(rule: Any) -> Iterator[str | int | None]:
-    """The names that a rule reads by ``var``, in order, as often as it reads them."""
+    """The names that a rule reads by ``var``, ``missing`` or ``missing_some``, in order, as often as it reads them."""
     if isinstance(rule, list):
         for item in rule:
             yield from variables(item)
@@ -186,7 +186,18 @@ def variables(rule: Any) -> Iterator[str | int | None]:
             yield values[0] if values and not isinstance(values[0], (dict, list)) else ""
             yield from variables(values[1:])
         else:
+            if operator in ("missing", "missing_some"):
+                yield from _named(values)
             yield from variables(values)
+
+
+def _named(values: Any) -> Iterator[str]:
+    """The literal names among the arguments of ``missing``: each by itself, or in a list."""
+    for value in values:
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, list):
+            yield from _named(value)
 
 
 def escape(key: object) -> str:
