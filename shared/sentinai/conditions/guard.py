@@ -176,7 +176,7 @@ class _Walk:
 
 
 def variables(rule: Any) -> Iterator[str | int | None]:
-    """The names that a rule reads by ``var``, ``missing`` or ``missing_some``, in order, as often as it reads them."""
+    """The names that a rule reads by ``var``, ``missing`` or ``missing_some``, in order, each time it does."""
     if isinstance(rule, list):
         for item in rule:
             yield from variables(item)
