@@ -21,6 +21,7 @@ TEXT, UPPER, LOWER = "text", "upper", "lower"
 HEAD = 2048
 """Near misses are looked for among so many best ranked playbooks first."""
 _KEPT = 256
+_NO_NUMBER = -1
 _BLOCKS = 256
 
 
@@ -175,7 +176,7 @@ class MemberGroup(_Table):
 
 
 class GlobGroup(_Table):
-    """``glob``: patterns without wildcards by the text in lower case, the others one by one."""
+    """``glob``: patterns without wildcards by the text with case folded, the others one by one."""
 
     def __init__(self, path: str, negated: bool) -> None:
         super().__init__(path, negated)
@@ -184,12 +185,12 @@ class GlobGroup(_Table):
     def _add(self, position: int, shape: Shape) -> None:
         for pattern in shape.values:
             if "*" in pattern or "?" in pattern:
-                self._patterns.setdefault(pattern.lower(), BitMap()).add(position)
+                self._patterns.setdefault(pattern.casefold(), BitMap()).add(position)
             else:
-                self._enter(pattern.lower(), position)
+                self._enter(pattern.casefold(), position)
 
     def _key(self, value: Any) -> Any:
-        return value.lower() if isinstance(value, str) else False
+        return value.casefold() if isinstance(value, str) else False
 
     def _hits(self, key: Any) -> BitMap:
         if key is False:
@@ -241,11 +242,11 @@ class ThresholdGroup(Group):
         if isinstance(value, (bool, str)):
             return None
         if not isinstance(value, (int, float)):
-            return False
+            return _NO_NUMBER
         return bisect_right(self._bounds, (value, 0))
 
     def _hits(self, key: Any) -> BitMap:
-        if key is False:
+        if key == _NO_NUMBER:
             return BitMap()
         return self._after(key) if self._upper else self._before(key)
 
