@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from matcher.cli import main
+
+STEPS = [{"name": "Note", "action_type": "add_comment", "params": {"text": "seen"}}]
+AS_OF = "2026-08-03T05:00:00Z"
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def invoke(*arguments: str) -> Result:
+        result = CliRunner().invoke(main, arguments)
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result
+
+    return invoke
+
+
+def write(path: str, value: Any) -> None:
+    file = Path(path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(value if isinstance(value, str) else json.dumps(value, indent=2), "utf-8")
+
+
+def playbook(name: str, conditions: Any) -> dict[str, Any]:
+    return {"name": name, "conditions": conditions, "steps": STEPS}
+
+
+@pytest.fixture
+def catalogue(run):
+    """Two playbooks about sluices."""
+    write("playbooks/01-any.json", playbook("Any sluice", {"match": {"exception_type": "Sluice *"}}))
+    urgent = {"match": {"exception_type": "Sluice *", "sla_minutes_remaining_lt": 30}, "priority": 4}
+    write("playbooks/02-urgent.json", playbook("Urgent sluice", urgent))
+
+
+def test_errors_and_warnings_stand_at_line_and_column(run):
+    write("c.json", '{\n  "match": {"entty": "Lock 3",\n    "severity": "dire"},\n  "logic": {"log": 1}\n}\n')
+    result = run("validate", "c.json")
+    assert result.exit_code == 1
+    lines = result.output.splitlines()
+    assert lines[0].startswith("c.json:2:13: error unknown_predicate: 'entty'")
+    assert "entity" in lines[0]
+    assert lines[1].startswith("c.json:3:17: error unknown_severity")
+    assert lines[2].startswith("c.json:4:13: error operator_not_allowed")
+    assert lines[-1] == "1 file: 3 errors, 0 warnings"
+
+
+def test_warnings_alone_do_not_fail(run):
+    write("c.json", {"match": {"exception_type": "Sluce Jam"}})
+    write("pack.json", {"exception_types": ["Sluice Jam"]})
+    result = run("validate", "c.json", "--domain-pack", "pack.json")
+    assert result.exit_code == 0
+    assert "c.json:3:23: warning unknown_exception_type" in result.output
+    assert "Sluice Jam" in result.output
+
+
+def test_playbooks_given_together_are_held_against_each_other(run, catalogue):
+    write("playbooks/03-again.json", playbook("Again", {"match": {"exception_type": "Sluice *"}}))
+    result = run("validate", "playbooks")
+    assert result.exit_code == 0
+    assert "01-any.json" in result.output
+    assert "Again" in result.output
+    assert "3 files: 0 errors" in result.output
+
+
+def test_a_whole_playbook_is_held_against_its_schema_too(run):
+    write("p.json", {"name": "P", "conditions": {"match": {"amount": "1"}}, "stepps": []})
+    result = run("validate", "p.json", "--format", "json")
+    assert result.exit_code == 1
+    found = {(entry["pointer"], entry["code"]) for entry in json.loads(result.output)}
+    assert found == {
+        ("/stepps", "unknown_field"),
+        ("/steps", "required"),
+        ("/conditions/match/amount", "wrong_type"),
+    }
+
+
+def test_a_step_with_a_tool_that_the_pack_does_not_define_is_a_warning(run):
+    steps = [{"name": "Call", "action_type": "call_tool", "params": {"tool_id": "open_gate", "payload": {}}}]
+    write("p.json", {"name": "P", "conditions": {"match": {"entity": "Lock 3"}}, "steps": steps})
+    write("pack.json", {"tools": {"close_gate": {}}})
+    result = run("validate", "p.json", "--domain-pack", "pack.json")
+    assert "unknown_tool" in result.output
+    assert "open_gate" in result.output
+
+
+def test_github_gets_annotations_in_its_own_escapes(run):
+    write("a,b.json", {"logic": {"100%": 1}})
+    result = run("validate", "a,b.json", "--format", "github")
+    assert result.output.startswith("::error file=a%2Cb.json,line=3,col=5,title=operator_not_allowed::")
+    assert "100%25" in result.output
+    assert result.output.count("\n") == 1
+
+
+def test_a_file_that_is_no_json_is_an_error_at_its_place(run):
+    write("c.json", '{"match": {\n  "entity" 5}}')
+    result = run("validate", "c.json")
+    assert result.exit_code == 1
+    assert "c.json:2:12: error unusable_file" in result.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("validate",),
+        ("validate", "absent.json"),
+        ("validate", "c.json", "--format", "xml"),
+        ("evaluate", "--conditions", "c.json"),
+        ("evaluate", "--conditions", "c.json", "--exception", "c.json", "--as-of", "noon"),
+        ("evaluate", "--conditions", "c.json", "--exception", "c.json"),
+        ("test", "c.json", "--playbooks", "."),
+    ],
+)
+def test_what_cannot_be_run_ends_with_2(run, arguments):
+    write("c.json", {"match": {}})
+    assert run(*arguments).exit_code == 2
+
+
+def test_evaluate_shows_each_clause_with_the_value_met(run):
+    write("c.json", {"match": {"sla_minutes_remaining_lte": 20, "entity": "Lock 3"}})
+    write("e.json", {"exception_id": "E", "entity": "Lock 3", "sla_deadline": "+PT21M"})
+    result = run("evaluate", "--conditions", "c.json", "--exception", "e.json", "--as-of", AS_OF)
+    assert result.exit_code == 1
+    assert "✗ SLA minutes remaining is at most 20 (it is 21)" in result.output
+    assert "✓ entity is Lock 3 (it is Lock 3)" in result.output
+    write("e.json", {"exception_id": "E", "entity": "Lock 3", "sla_deadline": "2026-08-03T05:20:00Z"})
+    assert run("evaluate", "--conditions", "c.json", "--exception", "e.json", "--as-of", AS_OF).exit_code == 0
+
+
+def test_evaluate_takes_a_playbook_and_packs_and_answers_as_the_api_does(run, catalogue):
+    write("e.json", {"exception_id": "E", "exception_type": "SLUICE JAM"})
+    write("policy.json", {"tags": ["spring"]})
+    arguments = ("--conditions", "playbooks/01-any.json", "--exception", "e.json", "--policy-pack", "policy.json")
+    result = run("evaluate", *arguments, "--format", "json")
+    found = json.loads(result.output)
+    assert (result.exit_code, found["matches"], found["error"]) == (0, True, None)
+    assert found["context"]["policy"]["tags"] == ["spring"]
+
+
+def cases(*entries: dict[str, Any]) -> None:
+    write("cases.json", list(entries))
+
+
+JAM = {"exception_type": "Sluice Jam"}
+
+
+def test_cases_that_go_as_expected_pass(run, catalogue):
+    cases(
+        {"exception": JAM, "playbook": "Any sluice"},
+        {"exception": {**JAM, "sla_deadline": "+PT29M"}, "as_of": AS_OF, "playbook": "Urgent sluice"},
+        {"exception": {**JAM, "sla_deadline": "+P1DT2H"}, "as_of": AS_OF, "playbook": "Any sluice"},
+        {"exception": {**JAM, "sla_deadline": "-PT5M"}, "playbook": "Urgent sluice"},
+        {"exception": {"exception_type": "Weir"}, "playbook": None},
+    )
+    result = run("test", "cases.json", "--playbooks", "playbooks")
+    assert (result.exit_code, result.output) == (0, "5 of 5 cases as expected\n")
+
+
+def test_a_case_that_goes_otherwise_tells_expected_chosen_and_why(run, catalogue):
+    late = {**JAM, "sla_deadline": "+PT40M"}
+    cases({"name": "late jam", "exception": late, "as_of": AS_OF, "playbook": "Urgent sluice"})
+    result = run("test", "cases.json", "--playbooks", "playbooks")
+    assert result.exit_code == 1
+    for words in (
+        "late jam",
+        "expected  Urgent sluice",
+        "chosen    Any sluice",
+        "Urgent sluice fails where SLA minutes remaining is less than 30 (it is 40)",
+        "Any sluice matches: exception type is like Sluice *",
+        "0 of 1 case as expected",
+    ):
+        assert words in result.output
+
+
+def test_an_expected_playbook_that_ranks_below_or_does_not_exist_is_explained(run, catalogue):
+    urgent = {**JAM, "sla_deadline": "+PT1M"}
+    cases({"exception": urgent, "playbook": "Any sluice"}, {"exception": JAM, "playbook": "Any sluise"})
+    output = run("test", "cases.json", "--playbooks", "playbooks").output
+    assert "Any sluice matches too, but ranks below: its priority is 0." in output
+    assert "There is no playbook 'Any sluise'. Did you mean 'Any sluice'?" in output
+
+
+def test_playbooks_that_no_case_chose_are_listed_and_may_fail_the_test(run, catalogue):
+    cases({"exception": JAM, "playbook": "Any sluice"})
+    result = run("test", "cases.json", "--playbooks", "playbooks")
+    assert result.exit_code == 0
+    assert "No case has these playbooks chosen:\n  Urgent sluice\n" in result.output
+    assert run("test", "cases.json", "--playbooks", "playbooks", "--every-playbook").exit_code == 1
+
+
+def test_cases_in_yaml_name_exceptions_of_a_file_as_the_demo_data_has_it(run, catalogue):
+    write("exceptions.json", [{"exception": {"exception_id": "S-9", **JAM, "sla_deadline": "+PT9M"}, "work": []}])
+    write("cases.yaml", f"- exception: S-9\n  as_of: {AS_OF}\n  playbook: Urgent sluice\n")
+    arguments = ("test", "cases.yaml", "--playbooks", "playbooks")
+    found = json.loads(run(*arguments, "--exceptions", "exceptions.json", "--format", "json").output)
+    assert found["passed"] is True
+    assert found["cases"][0]["as_of"] == AS_OF
+    assert found["never_chosen"] == ["Any sluice"]
+    without = run(*arguments)
+    assert without.exit_code == 2
+    assert "There is no exception 'S-9'" in without.stderr
+
+
+def test_the_packs_have_a_part_in_a_case(run):
+    write("playbooks/a.json", playbook("Spring", {"match": {"policy_tags": "spring"}}))
+    write("policy.json", {"tag_rules": [{"tag": "spring", "when": {"match": {"amount_gte": 5}}}]})
+    cases({"exception": {"amount": 5}, "playbook": "Spring"}, {"exception": {"amount": 4}, "playbook": None})
+    assert run("test", "cases.json", "--playbooks", "playbooks", "--policy-pack", "policy.json").exit_code == 0
+    assert run("test", "cases.json", "--playbooks", "playbooks").exit_code == 1
+
+
+@pytest.mark.parametrize("command", [(), ("validate",), ("evaluate",), ("test",)])
+def test_help_teaches_with_examples(run, command):
+    output = run(*command, "--help").output
+    assert "\\b" not in output
+    assert "Example" in output or not command
