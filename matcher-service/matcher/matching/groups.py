@@ -176,7 +176,7 @@ class MemberGroup(_Table):
 
 
 class GlobGroup(_Table):
-    """``glob``: patterns without wildcards by the text with case folded, the others one by one."""
+    """``glob``: patterns without wildcards by the text in lower case, the others one by one."""
 
     def __init__(self, path: str, negated: bool) -> None:
         super().__init__(path, negated)
@@ -185,12 +185,12 @@ class GlobGroup(_Table):
     def _add(self, position: int, shape: Shape) -> None:
         for pattern in shape.values:
             if "*" in pattern or "?" in pattern:
-                self._patterns.setdefault(pattern.casefold(), BitMap()).add(position)
+                self._patterns.setdefault(pattern.lower(), BitMap()).add(position)
             else:
-                self._enter(pattern.casefold(), position)
+                self._enter(pattern.lower(), position)
 
     def _key(self, value: Any) -> Any:
-        return value.casefold() if isinstance(value, str) else False
+        return value.lower() if isinstance(value, str) else False
 
     def _hits(self, key: Any) -> BitMap:
         if key is False:
