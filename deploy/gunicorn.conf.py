@@ -1,0 +1,46 @@
+"""Gunicorn's settings, the same for both services; see the SENTINAI_ variables in the documentation."""
+
+import os
+import shutil
+import tempfile
+
+from sentinai import settings as sentinai_settings
+
+_settings = sentinai_settings.load()
+
+workers = _settings.gunicorn_workers
+threads = _settings.gunicorn_threads
+worker_class = "gthread"
+# A long-poll lasts up to 20 seconds; what is under way when a stop is asked for is finished first.
+timeout = 60
+graceful_timeout = 30
+keepalive = 15
+limit_request_line = 8190
+# The application writes its own log line for each request.
+accesslog = None
+errorlog = "-"
+loglevel = "warning"
+
+
+def on_starting(server):
+    """Give the workers a folder in which they count together (Prometheus' multiprocess mode)."""
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if folder:
+        os.makedirs(folder, exist_ok=True)
+        return
+    server.metrics_folder = tempfile.mkdtemp(prefix="sentinai-metrics-")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = server.metrics_folder
+
+
+def child_exit(server, worker):
+    """Forget the gauges of a worker that is gone; what it counted stays counted."""
+    from prometheus_client import multiprocess
+
+    multiprocess.mark_process_dead(worker.pid)
+
+
+def on_exit(server):
+    """Leave nothing behind."""
+    folder = getattr(server, "metrics_folder", None)
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)
