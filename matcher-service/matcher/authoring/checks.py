@@ -68,8 +68,13 @@ def check_document(
     found = review(conditions, domain_pack=domain_pack, policy_pack=policy_pack, steps=steps, others=list(others))
     errors += [finding.under(prefix) for finding in found.errors]
     located = [document.located(finding, "error") for finding in dict.fromkeys(errors)]
-    located += [document.located(finding.under(prefix), "warning") for finding in found.warnings]
+    located += [document.located(_in_file(finding, prefix), "warning") for finding in found.warnings]
     return sorted(located, key=lambda each: (each.place.line, each.place.column))
+
+
+def _in_file(finding: Finding, prefix: str) -> Finding:
+    """A warning as seen from the file: one about a step is so already, the others are about the conditions."""
+    return finding if finding.pointer.startswith("/steps/") else finding.under(prefix)
 
 
 def playbook_files(documents: Iterable[Document]) -> list[PlaybookFile]:
