@@ -1,0 +1,134 @@
+"""The authors' guide held against the code: its examples, its messages, and that it leaves nothing out."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from matcher.authoring.review import review
+from matcher.authoring.verdict import verdict
+from matcher.matching import Playbook
+from sentinai import context
+from sentinai.conditions import document, evaluate, guard, lint, parse, vocabulary
+
+GUIDE = (Path(__file__).parents[3] / "docs/playbooks-configuration.md").read_text("utf-8")
+AS_OF = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
+BLOCK = re.compile(r"^```(\w+) ([\w-]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass
+class Example:
+    """A conditions block with the blocks that follow it, up to the next one."""
+
+    line: int
+    conditions: Any
+    fits: list[Any] = field(default_factory=list)
+    misses: list[Any] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+
+def blocks(kind: str) -> list[Any]:
+    return [
+        json.loads(text) for language, found, text in BLOCK.findall(GUIDE) if (language, found) == ("json", kind)
+    ]
+
+
+def examples() -> Iterator[Example]:
+    current: Example | None = None
+    for match in BLOCK.finditer(GUIDE):
+        _, kind, text = match.groups()
+        if kind == "conditions":
+            if current:
+                yield current
+            current = Example(GUIDE[: match.start()].count("\n") + 1, json.loads(text))
+        elif kind in ("fits", "misses"):
+            getattr(current, kind).append(json.loads(text))
+        elif kind in ("warnings", "errors"):
+            getattr(current, kind).extend(text.splitlines())
+    if current:
+        yield current
+
+
+EXAMPLES = list(examples())
+(DOMAIN_PACK,) = blocks("domain-pack")
+(POLICY_PACK,) = blocks("policy-pack")
+(OTHER,) = blocks("other")
+
+
+def told(findings: Any) -> list[str]:
+    return [
+        " ".join(
+            filter(None, (finding.pointer or "(document)", f"{finding.code}: {finding.message}", finding.hint))
+        )
+        for finding in findings
+    ]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: f"line {example.line}")
+def test_an_example_does_and_says_what_the_guide_says(example):
+    chase = Playbook(1, "Chase", 1, AS_OF, parse(OTHER))
+    found = review(example.conditions, domain_pack=DOMAIN_PACK, policy_pack=POLICY_PACK, others=[chase])
+    assert told(found.errors) == example.errors
+    if example.warnings or not (example.fits or example.misses):
+        assert told(found.warnings) == example.warnings
+    for exception, expected in [(each, True) for each in example.fits] + [
+        (each, False) for each in example.misses
+    ]:
+        seen = context.build(exception, domain_pack=DOMAIN_PACK, policy_pack=POLICY_PACK, as_of=AS_OF)
+        assert verdict(parse(example.conditions), seen)["matches"] is expected, exception
+
+
+def test_a_dozen_mistakes_and_more_are_shown():
+    assert len([example for example in EXAMPLES if example.errors]) >= 12
+
+
+@pytest.mark.parametrize("word", [*vocabulary.OPERATORS, *vocabulary.FIELDS, "sla_window", "exception_types"])
+def test_every_word_of_the_language_is_in_the_guide(word):
+    assert f"`{word}`" in GUIDE or f'"{word}"' in GUIDE
+
+
+@pytest.mark.parametrize("suffix", vocabulary.ALL_SUFFIXES)
+def test_every_suffix_is_in_the_guide(suffix):
+    assert f"`_{suffix}`" in GUIDE
+
+
+def test_every_path_is_in_the_guide():
+    last_parts = {path.rpartition(".")[2] for path in vocabulary.PATHS}
+    assert [part for part in last_parts if part not in GUIDE] == []
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        guard.MAX_DEPTH,
+        guard.MAX_NODES,
+        guard.MAX_LIST,
+        guard.MAX_STRING_BYTES,
+        document.MAX_DOCUMENT_BYTES,
+        document.MAX_PRIORITY,
+        evaluate.MAX_ITEMS,
+        evaluate.MAX_STEPS,
+        evaluate.MAX_TEXT,
+        evaluate.MAX_MERGED,
+    ],
+)
+def test_every_limit_is_in_the_guide(limit):
+    assert f"{limit:,}" in GUIDE
+
+
+def test_every_warning_is_in_the_guide():
+    calls = [node for node in ast.walk(ast.parse(inspect.getsource(lint))) if isinstance(node, ast.Call)]
+    findings = [call.args for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Finding"]
+    codes = {arguments[1].value for arguments in findings if isinstance(arguments[1], ast.Constant)}
+    assert codes >= {"duplicate", "never_chosen", "contradiction"}
+    assert [code for code in sorted(codes) if code not in GUIDE] == []
