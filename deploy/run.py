@@ -55,6 +55,8 @@ def _prepare() -> Settings:
         os.environ["SENTINAI_JWT_KEY_FILE"] = str(key)
     os.environ.setdefault("SENTINAI_MATCHER_URL", f"http://127.0.0.1:{chosen.matcher_port}")
     os.environ.setdefault("SENTINAI_EXECUTOR_URL", f"http://127.0.0.1:{chosen.executor_port}")
+    # A terminal is for people: what went wrong, and where to go. Say INFO to see every request.
+    os.environ.setdefault("SENTINAI_LOG_LEVEL", "WARNING")
     settings = sentinai_settings.load()
     for name in ("bind_host", "matcher_port", "executor_port"):
         os.environ[variable(Settings.__dataclass_fields__[name])] = str(getattr(settings, name))

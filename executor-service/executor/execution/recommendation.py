@@ -6,7 +6,7 @@ meanwhile; otherwise it is asked again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -25,8 +25,10 @@ from sentinai.problems import MatcherUnavailable, NotFound, VersionConflict
 RETRY_AFTER = timedelta(seconds=15)
 """How long a deferred recommendation waits before the worker asks the matcher again."""
 
+ASK_AGAIN_AFTER = timedelta(minutes=1)
+"""How long an answer of which the matcher cannot say how long it holds is taken to hold."""
+
 _ATTEMPTS = 8
-Amend = Callable[[Transaction, Draft], None]
 
 
 class Standing(Enum):
@@ -231,6 +233,8 @@ def _remember(draft: Draft, choice: Choice, answer: Mapping[str, Any]) -> None:
 
 
 def _valid_until(draft: Draft, answer: Mapping[str, Any]) -> datetime | None:
+    """When to ask again. An answer that is good for its own instant only is asked for anew in a while."""
     if draft.record.status == "resolved" or answer["valid_until"] is None:
         return None
-    return parse_time(answer["valid_until"])
+    until = parse_time(answer["valid_until"])
+    return until if until > parse_time(answer["as_of"]) else draft.now + ASK_AGAIN_AFTER
