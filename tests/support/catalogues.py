@@ -10,9 +10,11 @@ from matcher.matching import Playbook
 from sentinai.conditions import parse
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
-TYPES = [f"{area} {fault}" for area in (
-    "Trade", "Margin", "Corporate Action", "Cash", "Collateral", "Claim", "Eligibility", "Payment"
-) for fault in ("Settlement Fail", "Break", "Mismatch", "Late Confirmation", "Missing Data", "Duplicate")]
+TYPES = [
+    f"{area} {fault}"
+    for area in ("Trade", "Margin", "Corporate Action", "Cash", "Collateral", "Claim", "Eligibility", "Payment")
+    for fault in ("Settlement Fail", "Break", "Mismatch", "Late Confirmation", "Missing Data", "Duplicate")
+]
 SYSTEMS = [f"system-{number}" for number in range(40)]
 ENTITIES = [f"entity-{number}" for number in range(400)]
 TAGS = [f"tag-{number}" for number in range(60)]

@@ -1,0 +1,75 @@
+"""Real processes: services under gunicorn on free ports, waited for, stopped, or killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import requests
+
+ROOT = Path(__file__).parents[2]
+_PATIENCE_SECONDS = 40
+
+
+def free_port() -> int:
+    """A port of the loopback address that nothing uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Served:
+    """A service under gunicorn; ``url`` is where it answers."""
+
+    def __init__(self, name: str, port: int, environment: Mapping[str, str], log: Path) -> None:
+        self.name = name
+        self.url = f"http://127.0.0.1:{port}"
+        self.log = log
+        command = [sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn.conf.py"]
+        command += ["--bind", f"127.0.0.1:{port}", f"{name}.app:create_app()"]
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, env={**os.environ, **environment}, stdout=output, stderr=output
+            )
+
+    def wait(self, path: str = "/healthz") -> None:
+        """Wait until it answers; fails with the end of its log if it does not."""
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while time.monotonic() < until and self.process.poll() is None:
+            try:
+                if requests.get(self.url + path, timeout=2).ok:
+                    return
+            except requests.RequestException:
+                pass
+            time.sleep(0.05)
+        raise AssertionError(f"{self.name} did not answer:\n{self.log.read_text()[-3000:]}")
+
+    def workers(self) -> list[int]:
+        """The process ids of its workers."""
+        tasks = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(pid) for pid in tasks.read_text().split()]
+
+    def kill_worker(self, index: int = 0) -> int | None:
+        """Kill one worker outright (SIGKILL); gunicorn starts another. None when there is none just now."""
+        workers = self.workers()
+        if not workers:
+            return None
+        pid = workers[index % len(workers)]
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def stop(self) -> None:
+        """Ask it to stop, and wait until it has."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(timeout=35)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
