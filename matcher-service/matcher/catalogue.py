@@ -6,9 +6,11 @@ changed is the rest read again, and of that only what is new.
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from matcher.matching import Catalogue, compile_catalogue
@@ -84,7 +86,8 @@ class Catalogues:
                 CATALOGUE_LOADS.labels("hit").inc()
                 return kept
             CATALOGUE_LOADS.labels("miss").inc()
-            return self._keep(tenant_id, self._build(tenant_id, kept))
+            with _without_collection():
+                return self._keep(tenant_id, self._build(tenant_id, kept))
 
     def check(self) -> str:
         """``"ok"`` when the catalogue's tables can be read, or what is wrong."""
@@ -117,6 +120,18 @@ class Catalogues:
         for each in stored.unreadable:
             _log.warning("playbook_left_out", playbook_id=each.playbook_id, reason=each.message)
         return _compile(stored)
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Keep the collector from going through a growing catalogue time and again: half the time of a build."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _compile(stored: Stored) -> TenantCatalogue:
