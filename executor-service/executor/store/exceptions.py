@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from executor.execution.model import ExceptionRecord
@@ -19,7 +19,10 @@ from sentinai.problems import NotFound
 AT_RISK = timedelta(hours=1)
 """An exception is at risk when its deadline is closer than this."""
 
-_FAR_FUTURE = parse_time("9999-12-31T00:00:00Z")
+_FAR_FUTURE = parse_time("9999-12-30T00:00:00Z")
+_NEVER = parse_time("9999-12-31T00:00:00Z")
+"""Where those without a deadline, and those that are resolved, stand in the order of urgency."""
+
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +212,11 @@ def _from_newest(query: Select[Any], cursor: str | None) -> Select[Any]:
 
 
 def _from_urgent(query: Select[Any], cursor: str | None) -> Select[Any]:
-    deadline = func.coalesce(ExceptionRow.sla_deadline, _FAR_FUTURE, type_=ExceptionRow.sla_deadline.type)
+    time = ExceptionRow.sla_deadline.type
+    deadline = case(
+        (ExceptionRow.status == "resolved", literal(_NEVER, time)),
+        else_=func.coalesce(ExceptionRow.sla_deadline, literal(_FAR_FUTURE, time), type_=time),
+    )
     if cursor:
         instant, last = decode(cursor, "sla")
         query = query.where(_after(deadline, instant, last, descending=False))
@@ -223,5 +230,8 @@ def _after(column: Any, instant: datetime, last: str, *, descending: bool) -> Co
 
 
 def _cursor_after(record: ExceptionRecord, sort: str) -> str:
-    instant = record.created_at if sort == "created_at" else record.sla_deadline or _FAR_FUTURE
+    if sort == "created_at":
+        instant = record.created_at
+    else:
+        instant = _NEVER if record.status == "resolved" else record.sla_deadline or _FAR_FUTURE
     return encode(sort, format_time(instant), record.exception_id)

@@ -183,7 +183,7 @@ def duration(seconds: float | None) -> str:
     for size, unit, part, smaller in ((86400, "d", 3600, "h"), (3600, "h", 60, "m"), (60, "m", 1, "s")):
         if whole >= size:
             return f"{whole // size}{unit} {whole % size // part}{smaller}"
-    return f"{seconds:.1f}s"
+    return f"{seconds:.0f}s" if seconds >= 1 else "under 1s"
 
 
 def register(pages: Blueprint) -> None:
