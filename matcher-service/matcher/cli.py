@@ -16,6 +16,7 @@ from rich.progress import Progress
 from matcher.authoring import cases, printing
 from matcher.authoring.checks import check_files, is_playbook, playbook_files
 from matcher.authoring.files import UnusableFile, json_files, read_document, read_pack
+from matcher.authoring.speed import measure
 from matcher.authoring.verdict import verdict
 from matcher.matching import Playbook
 from sentinai import context
@@ -173,6 +174,45 @@ def test_command(
     printing.print_report(report, output)
     if report.failed or (every_playbook and report.never_chosen):
         sys.exit(_FAILED)
+
+
+@main.command()
+@click.option("--playbooks", "folder", required=True, type=_File, help="The folder with the playbooks' files.")
+@click.option("--exceptions", "exceptions_file", required=True, type=_File, help="The exceptions to match.")
+@_domain_pack
+@_policy_pack
+@_as_of
+@click.option(
+    "--rounds", default=100, show_default=True, type=click.IntRange(1), help="How often each is matched."
+)
+def bench(
+    folder: Path,
+    exceptions_file: Path,
+    domain_pack: Path | None,
+    policy_pack: Path | None,
+    as_of: datetime | None,
+    rounds: int,
+) -> None:
+    """Measure how long matching takes with your playbooks, on one core of this machine.
+
+    \b
+    Example:
+      matcher bench --playbooks playbooks/ --exceptions exceptions.json --rounds 500
+    """  # noqa: D301 - click's mark for text as it stands
+    with _refusals(), _progress() as progress:
+        as_of = as_of or utc_now()
+        exceptions = [cases.at(each, as_of) for each in cases.read_exceptions(exceptions_file).values()]
+        task = progress.add_task("Matching", total=rounds)
+        speed = measure(
+            _playbooks(folder),
+            exceptions,
+            domain_pack=read_pack(domain_pack, "domain-pack") or {},
+            policy_pack=read_pack(policy_pack, "policy-pack") or {},
+            as_of=as_of,
+            rounds=rounds,
+            progress=lambda: progress.advance(task),
+        )
+    printing.print_speed(speed)
 
 
 def _conditions(path: Path) -> Conditions:

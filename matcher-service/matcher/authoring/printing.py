@@ -12,6 +12,7 @@ from rich.text import Text
 
 from matcher.authoring.cases import Report, Verdict
 from matcher.authoring.files import FileFinding
+from matcher.authoring.speed import Speed
 from sentinai import strict_json
 from sentinai.clock import format_time
 
@@ -68,6 +69,16 @@ def print_report(report: Report, output: str) -> None:
     passed = len(report.verdicts) - len(report.failed)
     colour = "bold red" if report.failed else "bold green"
     console.print(Text(f"{passed} of {_count(len(report.verdicts), 'case')} as expected", style=colour))
+
+
+def print_speed(speed: Speed) -> None:
+    """How long a match took: half of them less than the first time, 99 of 100 less than the second."""
+    console = _console()
+    console.print(f"{_count(speed.playbooks, 'playbook')}, compiled in {speed.compiled_in / 1000:,.1f} ms")
+    console.print(
+        f"{speed.matches:,} matches: median {speed.median:,.1f} µs, 99th percentile "
+        f"{speed.slowest_of_a_hundred:,.1f} µs, {1e6 / speed.median:,.0f} a second"
+    )
 
 
 def _console() -> Console:

@@ -221,7 +221,15 @@ def test_the_packs_have_a_part_in_a_case(run):
     assert run("test", "cases.json", "--playbooks", "playbooks").exit_code == 1
 
 
-@pytest.mark.parametrize("command", [(), ("validate",), ("evaluate",), ("test",)])
+def test_bench_counts_what_it_measured(run, catalogue):
+    write("exceptions.json", [{"exception_id": "S-1", **JAM}, {"exception_id": "S-2"}])
+    result = run("bench", "--playbooks", "playbooks", "--exceptions", "exceptions.json", "--rounds", "3")
+    assert result.exit_code == 0
+    assert "2 playbooks, compiled in" in result.output
+    assert "6 matches: median" in result.output
+
+
+@pytest.mark.parametrize("command", [(), ("validate",), ("evaluate",), ("test",), ("bench",)])
 def test_help_teaches_with_examples(run, command):
     output = run(*command, "--help").output
     assert "\\b" not in output
