@@ -55,7 +55,7 @@ def migrate_command(revision: str, down: bool) -> None:
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--if-empty", is_flag=True, help="Do nothing when the database has tenants already.")
 def seed(folder: Path, if_empty: bool) -> None:
-    r"""Load tenants with packs, playbooks and exceptions from FOLDER.
+    """Load tenants with packs, playbooks and exceptions from FOLDER.
 
     FOLDER has a folder for each tenant with tenant.json, domain-pack.json, policy-pack.json, playbooks/*.json
     and exceptions.json. The matcher must be running: every exception is recommended a playbook as it comes in.
@@ -63,7 +63,7 @@ def seed(folder: Path, if_empty: bool) -> None:
     \b
     Example:
       executor seed deploy/demo --if-empty
-    """
+    """  # noqa: D301 - click's own mark, not an escape of ours
     with _refusals():
         services = _services()
         if if_empty and tenant_ids(services.database):
@@ -91,14 +91,14 @@ def token(
     hours: float,
     console: bool,
 ) -> None:
-    r"""Mint a token with the local signing key, and print it.
+    """Mint a token with the local signing key, and print it.
 
     \b
     Examples:
       executor token --tenant finance --subject alex
       executor token --tenant finance --subject ui-backend --actor-type system --may-act-for human
       executor token --tenant finance --subject alex --console
-    """
+    """  # noqa: D301 - click's own mark, not an escape of ours
     with _refusals():
         settings = sentinai_settings.load()
         held = roles or ("operator", "author") if console else roles or ("operator",)

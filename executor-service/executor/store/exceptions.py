@@ -24,7 +24,6 @@ _NEVER = parse_time("9999-12-31T00:00:00Z")
 """Where those without a deadline, and those that are resolved, stand in the order of urgency."""
 
 
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
     """What a list is narrowed to; None is no filter. ``sla`` is ``breached`` or ``at_risk``."""

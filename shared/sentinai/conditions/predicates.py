@@ -7,6 +7,7 @@ strictly, where json-logic-qubit's ``==`` would take null for the text "None".
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -113,7 +114,12 @@ def _is_valid(predicate: Predicate, value: Any, pointer: str, findings: list[Fin
         _check_list(predicate, value, pointer, findings)
     elif predicate.suffix in ("in", "not_in", "any", "none"):
         findings.append(
-            Finding(pointer, "wrong_type", f"{predicate.key} takes a list.", f"Write [{_shown(value)}].")
+            Finding(
+                pointer,
+                "wrong_type",
+                f"{predicate.key} takes a list.",
+                f"Write {json.dumps([value], ensure_ascii=False)[:80]}.",
+            )
         )
     else:
         _check_value(predicate.kind, value, pointer, findings)

@@ -1,0 +1,227 @@
+"""The console as a person uses it: by role and label, before real services."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+from tests.browser.conftest import SCHEMES
+from tests.browser.desk import Desk
+from tests.support.pair import Pair
+
+from executor.console_links import sign_in_link
+
+SignIn = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def desk(pair: Pair) -> Desk:
+    return Desk(pair)
+
+
+def open_exception(page: Page, pair: Pair, exception_id: str) -> None:
+    page.goto(f"{pair.executor.url}/console/exceptions/{exception_id}")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+
+def step(page: Page, name: str):
+    return page.get_by_role("list", name="Steps").get_by_role("listitem").filter(has_text=name)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_playbook_is_worked_through_to_the_end(pair: Pair, desk: Desk, sign_in: SignIn, scheme: str) -> None:
+    held = desk.hold()
+    page = sign_in(desk.tenant_id, scheme=scheme)
+    open_exception(page, pair, held)
+
+    expect(page.get_by_role("heading", name="Recommended Playbook")).to_be_visible()
+    reason = "exception type is Customs Hold (it is Customs Hold)"
+    expect(page.get_by_role("listitem").filter(has_text=reason).first).to_be_visible()
+    expect(page.get_by_text(f"{held} is held at Gdynia.", exact=True)).to_be_visible()
+
+    page.get_by_label("Notes").fill("Called them first.")
+    page.get_by_role("button", name="Complete step: send the notification").click()
+    expect(step(page, "Tell the forwarder")).to_contain_text("Completed")
+    expect(step(page, "Tell the forwarder")).to_contain_text("Called them first.")
+    page.get_by_role("button", name="Complete step: change the status").click()
+    expect(step(page, "Take it into analysis")).to_contain_text("Completed")
+    expect(step(page, "File the entry")).to_contain_text("Needs a person")
+    page.get_by_role("button", name="Complete step: call the tool").click()
+    expect(step(page, "File the entry")).to_contain_text("Completed")
+    page.get_by_role("button", name="Complete step: add the comment").click()
+
+    expect(page.get_by_label("Recommended Playbook")).to_contain_text("4 of 4 steps")
+    expect(page.get_by_label("The exception")).to_contain_text("Resolved")
+    expect(page.get_by_label("Events, newest first")).to_contain_text("Playbook completed")
+
+
+def test_a_step_done_elsewhere_is_recorded_with_what_was_done(pair: Pair, desk: Desk, sign_in: SignIn) -> None:
+    held = desk.hold()
+    page = sign_in(desk.tenant_id)
+    open_exception(page, pair, held)
+    page.get_by_role("button", name="I did this elsewhere").click()
+    dialog = page.get_by_role("dialog", name="Done elsewhere?")
+    dialog.get_by_label("What was done").fill("Told them on the phone.")
+    dialog.get_by_role("button", name="Record as done").click()
+    expect(step(page, "Tell the forwarder")).to_contain_text("did this elsewhere")
+    expect(step(page, "Tell the forwarder")).to_contain_text("Told them on the phone.")
+
+
+def test_a_step_is_skipped_only_with_a_reason(pair: Pair, desk: Desk, sign_in: SignIn) -> None:
+    held = desk.hold()
+    page = sign_in(desk.tenant_id)
+    open_exception(page, pair, held)
+    page.get_by_role("button", name="Skip").click()
+    dialog = page.get_by_role("dialog", name="Skip this step?")
+    dialog.get_by_role("button", name="Skip the step").click()
+    expect(dialog).to_be_visible()
+    dialog.get_by_label("Reason").fill("They know.")
+    dialog.get_by_role("button", name="Skip the step").click()
+    expect(step(page, "Tell the forwarder")).to_contain_text("Skipped")
+    expect(step(page, "Tell the forwarder")).to_contain_text("They know.")
+
+
+def test_a_blocked_step_says_why_and_what_would_help(pair: Pair, desk: Desk, sign_in: SignIn) -> None:
+    held = desk.hold(normalized_context={"port": "Gdynia"})
+    for order in (1, 2):
+        desk.complete(held, order)
+    page = sign_in(desk.tenant_id)
+    open_exception(page, pair, held)
+    blocked = step(page, "File the entry")
+    expect(blocked).to_contain_text("Blocked")
+    expect(blocked).to_contain_text("No value for {exception.normalized_context.entry}.")
+    expect(blocked).to_contain_text("record the step as done elsewhere")
+    expect(page.get_by_role("button", name="Complete step")).to_have_count(0)
+    expect(page.get_by_role("button", name="I did this elsewhere")).to_be_visible()
+
+
+def test_another_person_is_seen_within_seconds_and_a_stale_click_explains_itself(
+    pair: Pair, desk: Desk, sign_in: SignIn
+) -> None:
+    held = desk.hold()
+    page = sign_in(desk.tenant_id)
+    open_exception(page, pair, held)
+    page.route("**/events?**", lambda route: route.abort())
+    page.get_by_role("button", name="Recalculate").click()
+    expect(page.get_by_role("status", name="Messages")).to_contain_text("Nothing changed")
+    desk.complete(held, 1)
+    page.get_by_role("button", name="Complete step: send the notification").click()
+    expect(page.get_by_role("status", name="Messages")).to_contain_text("Step 1 was done already, by desk.")
+    expect(step(page, "Tell the forwarder")).to_contain_text("Completed")
+
+    page.unroute("**/events?**")
+    desk.complete(held, 2)
+    expect(step(page, "Take it into analysis")).to_contain_text("Completed")
+    expect(page.get_by_label("Events, newest first")).to_contain_text("Step 2 completed")
+
+
+def test_a_better_match_is_offered_and_taken_on_request(pair: Pair, desk: Desk, sign_in: SignIn) -> None:
+    held = desk.hold()
+    desk.complete(held, 1)
+    page = sign_in(desk.tenant_id)
+    open_exception(page, pair, held)
+    desk.api.ok("PATCH", f"/api/exceptions/{held}", {"severity": "critical"})
+    panel = page.get_by_label("Recommended Playbook")
+    expect(panel).to_contain_text("Release at once v1 would be chosen now.")
+    page.get_by_role("button", name="Switch to Release at once").click()
+    expect(step(page, "Escalate")).to_be_visible()
+    expect(panel).to_contain_text("run 2")
+
+
+def test_the_matcher_being_away_is_told_and_loses_nothing(pair: Pair, desk: Desk, sign_in: SignIn) -> None:
+    held = desk.hold()
+    page = sign_in(desk.tenant_id)
+    open_exception(page, pair, held)
+    page.route(
+        "**/playbook/recalculate",
+        lambda route: route.fulfill(
+            status=503,
+            content_type="application/problem+json",
+            body='{"title": "The matcher cannot be reached", "detail": "The matcher did not answer in 3 tries."}',
+        ),
+    )
+    page.get_by_label("Notes").fill("half a sentence")
+    page.get_by_role("button", name="Recalculate").click()
+    expect(page.get_by_role("alert")).to_contain_text("The matcher did not answer in 3 tries.")
+    expect(page.get_by_label("Notes")).to_have_value("half a sentence")
+
+
+def test_comments_arrive_in_the_timeline_and_it_is_narrowed_by_kind(
+    pair: Pair, desk: Desk, sign_in: SignIn
+) -> None:
+    held = desk.hold()
+    page = sign_in(desk.tenant_id)
+    open_exception(page, pair, held)
+    page.get_by_label("Comment", exact=True).fill("Broker says <b>tomorrow</b>")
+    page.get_by_role("button", name="Comment", exact=True).click()
+    events = page.get_by_label("Events, newest first")
+    expect(events.get_by_role("listitem").first).to_contain_text("Broker says <b>tomorrow</b>")
+    page.get_by_role("button", name="Comments").click()
+    expect(events.get_by_role("listitem").filter(visible=True)).to_have_count(1)
+    page.get_by_role("button", name="All").click()
+    expect(events.get_by_text("Exception came in")).to_be_visible()
+
+
+def test_the_queue_is_narrowed_by_its_address_and_walked_by_keyboard(
+    pair: Pair, desk: Desk, sign_in: SignIn
+) -> None:
+    desk.hold(severity="high", entity="Narrow Seas")
+    page = sign_in(desk.tenant_id)
+    page.get_by_label("Severity").select_option("high")
+    page.get_by_role("button", name="Apply").click()
+    expect(page).to_have_url(re.compile("severity=high"))
+    rows = page.get_by_role("row").filter(has_text="Customs Hold")
+    expect(rows).to_have_count(1)
+    expect(rows.first).to_contain_text("Narrow Seas")
+    page.keyboard.press("Escape")
+    page.locator("body").click(position={"x": 5, "y": 300})
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Customs Hold")).to_be_visible()
+
+
+def test_nothing_to_show_is_said(pair: Pair, sign_in: SignIn) -> None:
+    page = sign_in("nobody-here")
+    expect(page.get_by_text("No exceptions yet.")).to_be_visible()
+    page.goto(f"{pair.executor.url}/console/exceptions?severity=low")
+    expect(page.get_by_text("No exception fits these filters.")).to_be_visible()
+    page.goto(f"{pair.executor.url}/console/exceptions/none")
+    expect(page.get_by_text("There is no exception 'none'.")).to_be_visible()
+
+
+def test_playbooks_show_when_they_apply_and_how_they_do(pair: Pair, desk: Desk, sign_in: SignIn) -> None:
+    held = desk.hold()
+    for order in (1, 2, 3, 4):
+        desk.complete(held, order)
+    page = sign_in(desk.tenant_id)
+    page.get_by_role("link", name="Playbooks").click()
+    page.get_by_role("link", name="Release the container").click()
+    expect(page.get_by_text("exception type is Customs Hold")).to_be_visible()
+    expect(page.get_by_role("heading", name="Where steps get skipped")).to_be_visible()
+    expect(page.get_by_role("link", name=held)).to_be_visible()
+
+
+def test_a_sign_in_link_works_once_and_signing_out_ends_the_session(
+    pair: Pair, desk: Desk, sign_in: SignIn
+) -> None:
+    page = sign_in(desk.tenant_id)
+    link = sign_in_link(pair.settings, tenant=desk.tenant_id, subject="kim", roles=["viewer"])
+    page.goto(link)
+    page.wait_for_url("**/console/exceptions")
+    expect(page.get_by_text(f"kim · {desk.tenant_id}")).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    page.goto("about:blank")
+    page.goto(link)
+    expect(page.get_by_role("alert")).to_contain_text("This sign-in link was used already")
+
+
+def test_a_viewer_sees_and_does_not_touch(pair: Pair, desk: Desk, sign_in: SignIn) -> None:
+    held = desk.hold()
+    page = sign_in(desk.tenant_id, subject="vera", roles=("viewer",))
+    open_exception(page, pair, held)
+    expect(page.get_by_role("list", name="Steps")).to_be_visible()
+    for name in ("Complete step", "Recalculate", "Skip", "I did this elsewhere"):
+        expect(page.get_by_role("button", name=name)).to_have_count(0)
