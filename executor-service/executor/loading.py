@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,11 @@ from executor.execution.model import Actor
 from executor.services import Services
 from executor.store import catalogue
 from sentinai import strict_json
-from sentinai.clock import format_time
+from sentinai.clock import relative_time
 from sentinai.documents import require
 from sentinai.problems import InvalidDocument, Problem
 
 LOADER = Actor("system", "loader", None)
-_RELATIVE = re.compile(r"(?P<sign>[+-])P(?:(?P<days>\d+)D)?(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?)?\Z")
 _TIMES = ("sla_deadline", "created_at")
 
 
@@ -86,9 +84,13 @@ def _load_playbooks(services: Services, folder: Path, tenant_id: str) -> int:
 
 
 def _load_exception(services: Services, tenant_id: str, entry: Mapping[str, Any]) -> None:
+    """Take in one exception and do its work. One that stands is left alone: its relative times have moved on."""
     now = services.clock()
     document = _with_times(entry["exception"], now)
     require("exception-create", document)
+    with services.store.read(tenant_id) as tx:
+        if tx.created_event(document["exception_id"]):
+            return
     taken = pipeline.take_in(
         services.store,
         services.matcher,
@@ -125,17 +127,8 @@ def _do(services: Services, tenant_id: str, exception_id: str, work: Mapping[str
 
 def _with_times(document: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """The document with relative times (``+PT45M``: from now) as instants."""
-    times = {name: _instant(document[name], now) for name in _TIMES if document.get(name)}
+    times = {name: relative_time(document[name], now) for name in _TIMES if document.get(name)}
     return {**document, **times}
-
-
-def _instant(text: str, now: datetime) -> str:
-    found = _RELATIVE.match(text)
-    if not found:
-        return text
-    parts = {name: int(found[name] or 0) for name in ("days", "hours", "minutes")}
-    distance = timedelta(**parts)
-    return format_time(now + distance if found["sign"] == "+" else now - distance)
 
 
 def _read(path: Path) -> Any:

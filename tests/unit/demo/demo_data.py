@@ -23,7 +23,7 @@ AS_OF = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """One tenant. ``playbooks`` are the documents by file name, ``entries`` the exceptions with the work on them."""
+    """One tenant: ``playbooks`` are documents by file name, ``entries`` the exceptions with the work on them."""
 
     folder: Path
     tenant: Mapping[str, Any]

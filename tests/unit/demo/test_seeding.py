@@ -137,6 +137,14 @@ def test_the_missing_value_unblocks_the_step(pair: Pair, states: States) -> None
     assert steps[3]["preview"]["payload"]["agent_bic"] == "TLBRGB2L"
 
 
+def test_loading_again_changes_nothing(pair: Pair) -> None:
+    database = assemble(pair.settings).database
+    before = verification.verify(database, None, QUIET).events
+    loading.load(assemble(pair.settings), FOLDER, QUIET)
+    assert verification.verify(database, None, QUIET).events == before
+    assert {item["version"] for item in pair.client("finance").ok("GET", "/api/playbooks")["items"]} == {1}
+
+
 def test_files_name_the_place_of_what_is_wrong(pair: Pair, tmp_path: Path) -> None:
     """A copy of the demo is where people start from; a slip in it is told with its file."""
     folder = tmp_path / "copy" / "finance"
