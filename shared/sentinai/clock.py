@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 Clock = Callable[[], datetime]
 """What tells the time. Cores take instants; only the edges hold a clock, and tests give their own."""
@@ -30,6 +31,20 @@ def parse_time(text: str) -> datetime:
 def format_time(instant: datetime) -> str:
     """Write an aware instant as RFC 3339 in UTC, with microseconds only where there are some."""
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+_RELATIVE = re.compile(
+    r"(?P<sign>[+-])P(?:(?P<days>\d{1,6})D)?(?:T(?:(?P<hours>\d{1,6})H)?(?:(?P<minutes>\d{1,6})M)?)?\Z"
+)
+
+
+def relative_time(text: str, now: datetime) -> str:
+    """A time written as a distance from now (``+PT45M``, ``-P2DT3H``) as an instant; any other text as it is."""
+    found = _RELATIVE.match(text)
+    if found is None:
+        return text
+    distance = timedelta(**{name: int(found[name] or 0) for name in ("days", "hours", "minutes")})
+    return format_time(now + distance if found["sign"] == "+" else now - distance)
 
 
 def format_optional_time(instant: datetime | None) -> str | None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from matcher.authoring.files import Document, FileFinding, UnusableFile, read_do
 from matcher.authoring.places import Place
 from matcher.matching import Catalogue, MatchResult, Playbook, compile_catalogue, match
 from sentinai import context
-from sentinai.clock import format_time, parse_time
+from sentinai.clock import parse_time, relative_time
 from sentinai.conditions import EvaluationError, clauses, evaluate
 from sentinai.documents import check
 from sentinai.problems import Finding
@@ -23,7 +22,6 @@ Pack = Mapping[str, Any]
 EXCEPTION = "match-request#/$defs/exception"
 _SEEN = (*context.ATTRIBUTES, "normalized_context")
 _TIMES = ("sla_deadline", "created_at")
-_RELATIVE = re.compile(r"(?P<sign>[+-])P(?:(?P<days>\d+)D)?(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?)?\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +99,10 @@ def read_exceptions(path: Path) -> dict[str, Pack]:
 def at(document: Pack, as_of: datetime) -> dict[str, Any]:
     """What matching sees of an exception, with its relative times (``+PT45M``: after ``as_of``) as instants."""
     seen = {name: document[name] for name in _SEEN if name in document}
-    return {**seen, **{name: _instant(seen[name], as_of) for name in _TIMES if isinstance(seen.get(name), str)}}
+    return {
+        **seen,
+        **{name: relative_time(seen[name], as_of) for name in _TIMES if isinstance(seen.get(name), str)},
+    }
 
 
 def run(
@@ -170,14 +171,6 @@ def _holds(logic: Any, seen: Mapping[str, Any]) -> bool:
         return evaluate.holds(logic, seen)
     except EvaluationError:
         return False
-
-
-def _instant(text: str, as_of: datetime) -> str:
-    found = _RELATIVE.match(text)
-    if not found:
-        return text
-    distance = timedelta(**{name: int(found[name] or 0) for name in ("days", "hours", "minutes")})
-    return format_time(as_of + distance if found["sign"] == "+" else as_of - distance)
 
 
 def _at_start(path: Path, found: Iterable[Finding]) -> list[FileFinding]:

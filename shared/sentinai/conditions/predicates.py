@@ -113,14 +113,8 @@ def _is_valid(predicate: Predicate, value: Any, pointer: str, findings: list[Fin
     elif isinstance(value, list):
         _check_list(predicate, value, pointer, findings)
     elif predicate.suffix in ("in", "not_in", "any", "none"):
-        findings.append(
-            Finding(
-                pointer,
-                "wrong_type",
-                f"{predicate.key} takes a list.",
-                f"Write {json.dumps([value], ensure_ascii=False)[:80]}.",
-            )
-        )
+        written = json.dumps([value], ensure_ascii=False)[:80]
+        findings.append(Finding(pointer, "wrong_type", f"{predicate.key} takes a list.", f"Write {written}."))
     else:
         _check_value(predicate.kind, value, pointer, findings)
     return len(findings) == before

@@ -77,7 +77,7 @@ def create_app(service: Service[S], settings: Settings) -> Flask:
     app.register_blueprint(pages.blueprint(service))
     app.before_request(_begin)
     app.after_request(_finish(service.name))
-    app.register_error_handler(Problem, _answer_problem)
+    app.register_error_handler(Problem, answer_problem)
     app.register_error_handler(HTTPException, _answer_http_exception)
     app.register_error_handler(Exception, _answer_unexpected)
     return app
@@ -209,7 +209,8 @@ def _finish(service_name: str) -> Callable[[Response], Response]:
     return finish
 
 
-def _answer_problem(problem: Problem) -> Response:
+def answer_problem(problem: Problem) -> Response:
+    """A refusal as ``application/problem+json`` (RFC 9457)."""
     response = Response(
         strict_json.dumps(problem.to_json(request.path)), problem.status, mimetype="application/problem+json"
     )
@@ -222,19 +223,19 @@ def _answer_problem(problem: Problem) -> Response:
 
 def _answer_http_exception(error: HTTPException) -> Response:
     if isinstance(error, RequestEntityTooLarge):
-        return _answer_problem(TooLarge("The body is larger than any operation here accepts."))
+        return answer_problem(TooLarge("The body is larger than any operation here accepts."))
     if isinstance(error, WerkzeugMethodNotAllowed):
         allowed = ", ".join(sorted(error.valid_methods or ()))
-        response = _answer_problem(MethodNotAllowed(f"{request.path} takes {allowed}."))
+        response = answer_problem(MethodNotAllowed(f"{request.path} takes {allowed}."))
         response.headers["Allow"] = allowed
         return response
     if error.code == 404:
-        return _answer_problem(NotFound(f"{request.path} is no path of this service."))
+        return answer_problem(NotFound(f"{request.path} is no path of this service."))
     if error.code is not None and 300 <= error.code < 400:
         return Response(error.get_body(), error.code, error.get_headers())
-    return _answer_problem(MalformedJson(error.description or "The request could not be understood."))
+    return answer_problem(MalformedJson(error.description or "The request could not be understood."))
 
 
 def _answer_unexpected(error: Exception) -> Response:
     _log.error("unexpected_error", exc_info=error)
-    return _answer_problem(Problem("The fault is logged under this request's id; trying again may help."))
+    return answer_problem(Problem("The fault is logged under this request's id; trying again may help."))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Blueprint, g, redirect, render_template, request, url_for
+from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 from marshmallow import EXCLUDE, ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -23,6 +23,7 @@ from sentinai import packs
 from sentinai.conditions import clauses, parse
 from sentinai.identity import Identity
 from sentinai.problems import InvalidDocument, Problem
+from sentinai.web.service import answer_problem
 
 _EVENTS_SHOWN = 200
 
@@ -39,9 +40,11 @@ presentation.register(pages)
 
 
 @pages.errorhandler(Problem)
-def show_problem(problem: Problem) -> tuple[str, int]:
-    """A refusal as a page."""
-    return render_template("console/problem.html", problem=problem), problem.status
+def show_problem(problem: Problem) -> Response:
+    """A refusal: as a page to whoever looks at pages, as a problem document to their scripts."""
+    if request.method != "GET":
+        return answer_problem(problem)
+    return Response(render_template("console/problem.html", problem=problem), problem.status)
 
 
 @pages.get("/")
