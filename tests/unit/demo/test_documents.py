@@ -93,6 +93,15 @@ def test_there_is_enough_of_everything(tenant: Demo) -> None:
     assert sum("work" in entry for entry in tenant.entries) >= 20
 
 
+def test_the_readme_counts_right(tenant: Demo) -> None:
+    counted = (
+        f"{len(tenant.packs.domain['exception_types'])} exception types, "
+        f"{len(tenant.playbooks)} playbooks, {len(tenant.entries)} exceptions"
+    )
+    readme = (tenant.folder.parent / "README.md").read_text("utf-8")
+    assert re.search(rf"`{tenant.folder.name}` \| {tenant.tenant['name']},.*\| {counted} \|", readme)
+
+
 def test_names_and_ids_are_used_once(tenant: Demo) -> None:
     names = [playbook["name"] for playbook in tenant.playbooks.values()]
     ids = [exception["exception_id"] for exception in tenant.exceptions]
