@@ -38,7 +38,7 @@ class Catalogue:
     with_residuals: BitMap
     marks: Mapping[int, expiry.Marks]
     with_marks: BitMap
-    distinct_marks: tuple[expiry.Marks, ...]
+    all_marks: tuple[float, ...]
 
 
 @dataclass(slots=True)
@@ -70,7 +70,7 @@ def compile_catalogue(playbooks: Iterable[Playbook]) -> Catalogue:
         with_residuals=BitMap(building.residuals),
         marks=building.marks,
         with_marks=BitMap(building.marks),
-        distinct_marks=tuple(building.shared_marks),
+        all_marks=expiry.joined(building.shared_marks),
     )
 
 

@@ -7,11 +7,13 @@ no marks that could be told; an answer that hangs on it is good for its own inst
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from sentinai.conditions.guard import arguments
+from sentinai.conditions.vocabulary import ITERATORS
 
 MINUTES, BREACHED = "sla.minutes_remaining", "sla.breached"
 TIMED_PATHS = frozenset({MINUTES, BREACHED})
@@ -23,6 +25,9 @@ _COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!=", "===", "!=="})
 _LOGICAL = frozenset({"and", "or", "!", "!!", "if", "?:"})
 _LEAST = timedelta(microseconds=1)
 _MICROSECONDS = 60_000_000
+_SLACK = 1e-6
+"""Minutes by which a mark may seem to be behind, by rounding, and still be ahead."""
+_FEW = 4
 
 
 def marks_of(logic: Any) -> Marks:
@@ -37,26 +42,44 @@ def joined(marks: Iterable[Marks]) -> Marks:
     return tuple(sorted({mark for each in marks for mark in each}))
 
 
-def next_change(marks: Iterable[Marks], deadline: datetime | None, as_of: datetime) -> datetime | None:
+def next_change(marks: Iterable[float], deadline: datetime | None, as_of: datetime) -> datetime | None:
     """The first instant after ``as_of`` at which a mark is passed; ``as_of`` itself if none can be told."""
     if deadline is None:
         return None
-    instants = [_instant(mark, deadline, as_of) for each in marks for mark in each]
-    return min((instant for instant in instants if instant is not None), default=None)
+    minutes = (deadline - as_of).total_seconds() / 60 + _SLACK
+    ahead = [mark for mark in marks if mark <= minutes or mark == OPAQUE]
+    while ahead:
+        # The largest mark is the next to be passed.
+        next_mark = max(ahead)
+        instant = _instant(next_mark, deadline, as_of)
+        if instant is not None:
+            return instant
+        ahead = [mark for mark in ahead if mark < next_mark]
+    return None
+
+
+def nearest(marks: Sequence[float], deadline: datetime | None, as_of: datetime) -> Sequence[float]:
+    """Of many marks in ascending order, the few that can be the next to be passed."""
+    if deadline is None or not marks:
+        return ()
+    position = bisect_right(marks, (deadline - as_of).total_seconds() / 60 + _SLACK)
+    below = marks[max(0, position - _FEW) : position]
+    return (*below, OPAQUE) if marks[-1] == OPAQUE else below
 
 
 def _instant(mark: float, deadline: datetime, as_of: datetime) -> datetime | None:
+    """When a mark is passed; None if it is behind already."""
     if mark == OPAQUE:
         return as_of
     micros = mark * _MICROSECONDS
     try:
         # Where the mark falls between microseconds, the earlier one is on the safe side.
-        passed = deadline - timedelta(microseconds=-(-micros // 1) if micros % 1 else micros)
+        passed = deadline - timedelta(microseconds=-(-micros // 1))
     except OverflowError:
         return None
     if passed > as_of:
         return passed
-    return as_of + _LEAST if passed == as_of or as_of - passed <= _LEAST else None
+    return as_of + _LEAST if as_of - passed <= _LEAST else None
 
 
 def _marks(node: Any, parent: str) -> set[float]:
@@ -69,9 +92,17 @@ def _marks(node: Any, parent: str) -> set[float]:
         return _marks_of_var(given[0] if given else "", parent) | _marks(given[1:], parent)
     if operator in ("missing", "missing_some"):
         return set()
+    if operator in ITERATORS:
+        return _marks_of_iterator(given)
     if operator in _COMPARISONS and any(_is_minutes(value) for value in given):
         return _marks_of_comparison(given)
     return {mark for value in given for mark in _marks(value, operator)}
+
+
+def _marks_of_iterator(given: list[Any]) -> set[float]:
+    """Inside an iterator, paths start from an item; so time comes in only by the list and the first value."""
+    outside = _marks([given[0], *given[2:]], parent="map")
+    return {OPAQUE} if outside else set()
 
 
 def _marks_of_comparison(given: list[Any]) -> set[float]:

@@ -139,13 +139,12 @@ def _valid_until(probe: Probe, as_of: datetime, timed_rules: Sequence[Any]) -> d
     text = probe.context["exception"].get("sla_deadline")
     if not isinstance(text, str):
         return None
-    catalogue = probe.catalogue
-    rules = [expiry.marks_of(rule) for rule in timed_rules]
+    catalogue, deadline = probe.catalogue, parse_time(text)
     # Only playbooks that satisfy all that time does not move can come or go by time; unless the tags move too.
-    touched = catalogue.with_marks if any(rules) else probe.lasting & catalogue.with_marks
-    marks = (
-        (catalogue.marks[position] for position in touched)
-        if len(touched) <= _MOST_TIMED
-        else catalogue.distinct_marks
-    )
-    return expiry.next_change([*rules, *marks], parse_time(text), as_of)
+    of_rules = [mark for rule in timed_rules for mark in expiry.marks_of(rule)]
+    touched = catalogue.with_marks if of_rules else probe.lasting & catalogue.with_marks
+    if len(touched) > _MOST_TIMED:
+        marks = expiry.nearest(catalogue.all_marks, deadline, as_of)
+    else:
+        marks = [mark for position in touched for mark in catalogue.marks[position]]
+    return expiry.next_change([*of_rules, *marks], deadline, as_of)

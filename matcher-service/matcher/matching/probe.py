@@ -9,7 +9,7 @@ from pyroaring import BitMap
 
 from matcher.matching.catalogue import Catalogue
 from matcher.matching.groups import HEAD, Group, Satisfied
-from sentinai.conditions.evaluate import EvaluationError, Evaluator
+from sentinai.conditions.evaluate import EvaluationError, Evaluator, value_at
 
 _UNREADABLE = object()
 
@@ -88,15 +88,7 @@ def _intersection(start: BitMap, answers: list[Satisfied]) -> BitMap:
 
 
 def _look_up(parts: tuple[str, ...], data: Any) -> Any:
-    """The value at a path, as json-logic-qubit's ``var`` finds it."""
     try:
-        for part in parts:
-            try:
-                data = data[part]
-            except TypeError:
-                data = data[int(part)]
-    except (KeyError, TypeError, ValueError):
-        return None
-    except IndexError:
+        return value_at(parts, data)
+    except EvaluationError:
         return _UNREADABLE
-    return data

@@ -176,6 +176,6 @@ def _short(value: Any) -> str:
 
 def _look_up(path: str, context: Mapping[str, Any]) -> Any:
     try:
-        return evaluate.apply({"var": path}, context)
+        return evaluate.value_at(path.split("."), context)
     except evaluate.EvaluationError:
         return None

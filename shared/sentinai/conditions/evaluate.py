@@ -7,7 +7,7 @@ Their meaning is the library's. ``glob`` is the one operator that is ours.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -87,6 +87,25 @@ def holds(rule: Any, data: Any) -> bool:
         EvaluationError: as ``apply``.
     """
     return Evaluator(rule).holds(data)
+
+
+def value_at(parts: Sequence[str], data: Any) -> Any:
+    """The value at a path, taken apart at its dots, as the library's ``var`` finds it; None where there is none.
+
+    Raises:
+        EvaluationError: an index is beyond the end of a list, as it is in the library.
+    """
+    try:
+        for part in parts:
+            try:
+                data = data[part]
+            except TypeError:
+                data = data[int(part)]
+    except (KeyError, TypeError, ValueError):
+        return None
+    except IndexError as error:
+        raise EvaluationError(f"IndexError: {error}") from error
+    return data
 
 
 def _contained(run: Callable[[], T]) -> T:
