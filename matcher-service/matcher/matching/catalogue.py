@@ -17,6 +17,7 @@ from matcher.matching import expiry, groups
 from matcher.matching.groups import Group
 from matcher.matching.model import Playbook
 from sentinai.conditions import Conditions
+from sentinai.conditions.clauses import Teller
 from sentinai.conditions.evaluate import Evaluator
 from sentinai.conditions.shapes import shape_of
 
@@ -26,7 +27,8 @@ class Catalogue:
     """Compiled playbooks, best ranked first.
 
     ``timed`` and ``lasting`` are the groups that time moves and those that it does not. ``residuals`` has the
-    clauses of each position that no group answers; ``marks`` the SLA minutes at which a position may change.
+    clauses of each position that no group answers; ``marks`` the SLA minutes at which a position may change,
+    where no threshold in ``timed`` tells them.
     """
 
     playbooks: Sequence[Playbook]
@@ -38,7 +40,7 @@ class Catalogue:
     with_residuals: BitMap
     marks: Mapping[int, expiry.Marks]
     with_marks: BitMap
-    all_marks: tuple[float, ...]
+    teller: Teller
 
 
 @dataclass(slots=True)
@@ -70,7 +72,7 @@ def compile_catalogue(playbooks: Iterable[Playbook]) -> Catalogue:
         with_residuals=BitMap(building.residuals),
         marks=building.marks,
         with_marks=BitMap(building.marks),
-        all_marks=expiry.joined(building.shared_marks),
+        teller=Teller(),
     )
 
 
@@ -100,7 +102,8 @@ def _enter(building: _Building, position: int, conditions: Conditions) -> None:
             if group is None:
                 group = building.groups[(*key, slot)] = groups.new_group(*key)
             group.add(position, shape)
-        marks.append(expiry.marks_of(clause.logic))
+        if shape is None or not groups.tells_marks(shape):
+            marks.append(expiry.marks_of(clause.logic))
     if residuals:
         building.residuals[position] = tuple(residuals)
     joined = expiry.joined(marks)

@@ -7,8 +7,7 @@ no marks that could be told; an answer that hangs on it is good for its own inst
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,9 +24,8 @@ _COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!=", "===", "!=="})
 _LOGICAL = frozenset({"and", "or", "!", "!!", "if", "?:"})
 _LEAST = timedelta(microseconds=1)
 _MICROSECONDS = 60_000_000
-_SLACK = 1e-6
+SLACK = 1e-6
 """Minutes by which a mark may seem to be behind, by rounding, and still be ahead."""
-_FEW = 4
 
 
 def marks_of(logic: Any) -> Marks:
@@ -46,7 +44,7 @@ def next_change(marks: Iterable[float], deadline: datetime | None, as_of: dateti
     """The first instant after ``as_of`` at which a mark is passed; ``as_of`` itself if none can be told."""
     if deadline is None:
         return None
-    minutes = (deadline - as_of).total_seconds() / 60 + _SLACK
+    minutes = (deadline - as_of).total_seconds() / 60 + SLACK
     ahead = [mark for mark in marks if mark <= minutes or mark == OPAQUE]
     while ahead:
         # The largest mark is the next to be passed.
@@ -56,15 +54,6 @@ def next_change(marks: Iterable[float], deadline: datetime | None, as_of: dateti
             return instant
         ahead = [mark for mark in ahead if mark < next_mark]
     return None
-
-
-def nearest(marks: Sequence[float], deadline: datetime | None, as_of: datetime) -> Sequence[float]:
-    """Of many marks in ascending order, the few that can be the next to be passed."""
-    if deadline is None or not marks:
-        return ()
-    position = bisect_right(marks, (deadline - as_of).total_seconds() / 60 + _SLACK)
-    below = marks[max(0, position - _FEW) : position]
-    return (*below, OPAQUE) if marks[-1] == OPAQUE else below
 
 
 def _instant(mark: float, deadline: datetime, as_of: datetime) -> datetime | None:

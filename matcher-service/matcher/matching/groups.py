@@ -250,6 +250,13 @@ class ThresholdGroup(Group):
             return BitMap()
         return self._after(key) if self._upper else self._before(key)
 
+    def next_mark(self, value: float, positions: BitMap) -> float | None:
+        """The largest bound not above ``value`` that one of the positions has."""
+        for index in range(bisect_right(self._bounds, (value, 1)) - 1, -1, -1):
+            if self._bitmaps[index].intersect(positions):
+                return self._bounds[index][0]
+        return None
+
     def _before(self, position: int) -> BitMap:
         block = position // self._block
         hits = self._unions[block - 1].copy() if block else BitMap()
@@ -298,6 +305,11 @@ def family(shape: Shape) -> str:
     if texts and shape.values and shape.kind in (shapes.STRICT, shapes.LISTED):
         return TEXT
     return shape.kind
+
+
+def tells_marks(shape: Shape) -> bool:
+    """Whether the group of a shape knows at which SLA minutes its clauses change."""
+    return shape.kind == shapes.COMPARE
 
 
 def new_group(of_family: str, path: str, negated: bool) -> Group:

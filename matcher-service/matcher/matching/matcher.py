@@ -7,19 +7,21 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from pyroaring import BitMap
+
 from matcher.matching import expiry
 from matcher.matching.catalogue import Catalogue
+from matcher.matching.groups import ThresholdGroup
 from matcher.matching.model import ClauseError, MatchResult, NearMiss, Playbook, Ranked
 from matcher.matching.probe import Probe
 from matcher.matching.reasoning import compose
 from sentinai.clock import parse_time
-from sentinai.conditions import EvaluationError, clauses, evaluate
+from sentinai.conditions import Clause, EvaluationError, clauses, evaluate
 
 MOST_ERRORS = 100
 MOST_ASKED = 1000
 """How many playbooks are asked about one by one, at most, once the best are known."""
 _MOST_TRIED_MISSES = 64
-_MOST_TIMED = 512
 
 
 def match(
@@ -39,7 +41,10 @@ def match(
     probe = Probe(catalogue, context)
     errors: list[ClauseError] = []
     found, matched = _walk(probe, limit, errors)
-    ranked = tuple(Ranked(playbook, rank, _reasons(playbook, context)) for rank, playbook in enumerate(found, 1))
+    ranked = tuple(
+        Ranked(playbook, rank, _reasons(catalogue.teller, playbook, context))
+        for rank, playbook in enumerate(found, 1)
+    )
     missed = tuple(_near_misses(probe, near_misses)) if near_misses else ()
     return MatchResult(
         ranked=ranked,
@@ -98,10 +103,8 @@ def _holds(probe: Probe, position: int, errors: list[ClauseError]) -> bool:
     return True
 
 
-def _reasons(playbook: Playbook, context: Mapping[str, Any]) -> tuple[clauses.Reason, ...]:
-    return tuple(
-        clauses.explain_as(clause.logic, context, satisfied=True) for clause in playbook.conditions.clauses
-    )
+def _reasons(teller: clauses.Teller, playbook: Playbook, context: Mapping[str, Any]) -> tuple[clauses.Reason, ...]:
+    return tuple(teller.tell(clause, context, satisfied=True) for clause in playbook.conditions.clauses)
 
 
 def _near_misses(probe: Probe, wanted: int) -> list[NearMiss]:
@@ -116,35 +119,50 @@ def _near_misses(probe: Probe, wanted: int) -> list[NearMiss]:
 def _misses(probe: Probe, positions: Iterable[int]) -> Iterator[NearMiss]:
     for position in islice(positions, _MOST_TRIED_MISSES):
         playbook = probe.catalogue.playbooks[position]
-        failed = _failures(playbook, probe.context)
-        if len(failed) == 1:
-            yield NearMiss(playbook, clauses.explain(failed[0], probe.context))
+        failed = _failed(probe, position, playbook)
+        if failed is not None:
+            yield NearMiss(playbook, clauses.explain(failed.logic, probe.context))
 
 
-def _failures(playbook: Playbook, context: Mapping[str, Any]) -> list[Any]:
-    failed = []
-    for clause in playbook.conditions.clauses:
-        try:
-            if evaluate.holds(clause.logic, context):
-                continue
-        except EvaluationError:
-            pass
-        failed.append(clause.logic)
-        if len(failed) > 1:
-            break
-    return failed
+def _failed(probe: Probe, position: int, playbook: Playbook) -> Clause | None:
+    """The one clause of a playbook that does not hold; None where none or more do not."""
+    ruling_out = probe.ruling_out(position)
+    if position in probe.unsure or len(ruling_out) != 1 or position in probe.catalogue.with_residuals:
+        suspects = playbook.conditions.clauses
+    else:
+        # The index knows that it is one clause about this path, and that all others hold.
+        path = ruling_out[0].path
+        suspects = tuple(each for each in playbook.conditions.clauses if path in repr(each.logic))
+    failed = [each for each in suspects if not _is_satisfied(each, probe.context)]
+    return failed[0] if len(failed) == 1 else None
+
+
+def _is_satisfied(clause: Clause, context: Mapping[str, Any]) -> bool:
+    try:
+        return evaluate.holds(clause.logic, context)
+    except EvaluationError:
+        return False
 
 
 def _valid_until(probe: Probe, as_of: datetime, timed_rules: Sequence[Any]) -> datetime | None:
     text = probe.context["exception"].get("sla_deadline")
     if not isinstance(text, str):
         return None
-    catalogue, deadline = probe.catalogue, parse_time(text)
-    # Only playbooks that satisfy all that time does not move can come or go by time; unless the tags move too.
+    deadline = parse_time(text)
     of_rules = [mark for rule in timed_rules for mark in expiry.marks_of(rule)]
-    touched = catalogue.with_marks if of_rules else probe.lasting & catalogue.with_marks
-    if len(touched) > _MOST_TIMED:
-        marks = expiry.nearest(catalogue.all_marks, deadline, as_of)
-    else:
-        marks = [mark for position in touched for mark in catalogue.marks[position]]
-    return expiry.next_change([*of_rules, *marks], deadline, as_of)
+    # Only playbooks that satisfy all that time does not move can come or go by time; unless the tags move too.
+    touched = probe.catalogue.everyone if of_rules else probe.lasting
+    return expiry.next_change([*of_rules, *_marks(probe.catalogue, touched, deadline, as_of)], deadline, as_of)
+
+
+def _marks(catalogue: Catalogue, touched: BitMap, deadline: datetime, as_of: datetime) -> Iterator[float]:
+    """Of the playbooks at some positions, the SLA minutes that can be the next to be passed."""
+    minutes = (deadline - as_of).total_seconds() / 60
+    for group in catalogue.timed:
+        if isinstance(group, ThresholdGroup):
+            for value in (minutes + expiry.SLACK, minutes - expiry.SLACK):
+                mark = group.next_mark(value, touched)
+                if mark is not None:
+                    yield mark
+    for position in touched & catalogue.with_marks:
+        yield from catalogue.marks[position]

@@ -25,6 +25,7 @@ class Probe:
         self.catalogue = catalogue
         self.context = context
         self.unsure = BitMap()
+        self._told: list[tuple[Group, Satisfied]] = []
         self._verdicts: dict[int, bool | EvaluationError] = {}
         values = {path: _look_up(parts, context) for path, parts in catalogue.paths.items()}
         lasting = self._answers(catalogue.lasting, values)
@@ -42,6 +43,7 @@ class Probe:
                 self.unsure |= group.constrained
             else:
                 found.append(answer)
+                self._told.append((group, answer))
         found.sort(key=lambda answer: answer.count)
         return found
 
@@ -61,6 +63,10 @@ class Probe:
         if isinstance(verdict, EvaluationError):
             raise verdict
         return verdict
+
+    def ruling_out(self, position: int) -> list[Group]:
+        """The groups that rule a position out."""
+        return [group for group, answer in self._told if position not in answer.everyone]
 
     def nearly(self) -> Iterator[BitMap]:
         """Positions that may fail in exactly one clause: among the best ranked first, then among all."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sentinai.conditions import evaluate, shapes
+from sentinai.conditions.document import Clause
 from sentinai.conditions.guard import variables
 from sentinai.conditions.shapes import Shape, shape_of
 from sentinai.conditions.vocabulary import CONTEXT_PATH, SEVERITIES
@@ -52,12 +53,41 @@ def explain(logic: Any, context: Mapping[str, Any]) -> Reason:
         satisfied, trouble = evaluate.holds(logic, context), None
     except evaluate.EvaluationError as error:
         satisfied, trouble = False, str(error)
-    return _reason(logic, context, satisfied, trouble)
+    return _reason(_Told(logic), context, satisfied, trouble)
 
 
-def explain_as(logic: Any, context: Mapping[str, Any], *, satisfied: bool) -> Reason:
-    """A clause with the value it met, where it is known already whether it holds."""
-    return _reason(logic, context, satisfied, None)
+class Teller:
+    """Tells clauses with the values they met, and remembers what of it stays the same."""
+
+    def __init__(self, most: int = 20_000) -> None:
+        self._most = most
+        self._known: dict[int, tuple[Clause, _Told]] = {}
+
+    def tell(self, clause: Clause, context: Mapping[str, Any], *, satisfied: bool) -> Reason:
+        """A clause with the value it met, where it is known already whether it holds."""
+        known = self._known.get(id(clause))
+        if known is None:
+            if len(self._known) >= self._most:
+                self._known.clear()
+            # The clause is kept too, so that its id stays its own.
+            known = self._known[id(clause)] = (clause, _Told(clause.logic))
+        return _reason(known[1], context, satisfied, None)
+
+
+class _Told:
+    """What of a clause's telling does not depend on the exception."""
+
+    __slots__ = ("expected", "logic", "operator", "parts", "shape", "words")
+
+    def __init__(self, logic: Any) -> None:
+        self.logic = logic
+        self.words = describe(logic)
+        self.shape = shape_of(logic)
+        if self.shape is not None:
+            self.parts = self.shape.path.split(".")
+            self.expected = _expected(self.shape)
+            negation = "not " if self.shape.negated else ""
+            self.operator = f"{negation}{self.shape.operator}"
 
 
 def describe(logic: Any) -> str:
@@ -70,27 +100,20 @@ def describe(logic: Any) -> str:
     return f"the rule {_short(logic)} holds"
 
 
-def _reason(logic: Any, context: Mapping[str, Any], satisfied: bool, trouble: str | None) -> Reason:
-    shape = shape_of(logic)
+def _reason(told: _Told, context: Mapping[str, Any], satisfied: bool, trouble: str | None) -> Reason:
+    shape = told.shape
     if shape is None:
-        return _reason_of_rule(logic, context, satisfied, trouble)
-    actual = _look_up(shape.path, context)
+        return _reason_of_rule(told.logic, context, satisfied, trouble)
+    actual = _look_up(told.parts, context)
     met = f"evaluation failed: {trouble}" if trouble else _met(shape, actual)
-    return Reason(
-        text=f"{_words(shape)} ({met})",
-        path=shape.path,
-        operator=f"not {shape.operator}" if shape.negated else shape.operator,
-        expected=_expected(shape),
-        actual=actual,
-        satisfied=satisfied,
-    )
+    return Reason(f"{told.words} ({met})", shape.path, told.operator, told.expected, actual, satisfied)
 
 
 def _reason_of_rule(logic: Any, context: Mapping[str, Any], satisfied: bool, trouble: str | None) -> Reason:
     if isinstance(logic, bool):
         return Reason(describe(logic), None, "always" if logic else "never", logic, logic, satisfied)
     names = sorted({str(name) for name in variables(logic) if name not in ("", None)})
-    actual = {name: _look_up(name, context) for name in names}
+    actual = {name: _look_up(name.split("."), context) for name in names}
     met = f"evaluation failed: {trouble}" if trouble else _values(actual)
     operator = next(iter(logic)) if isinstance(logic, dict) and logic else "value"
     return Reason(f"{describe(logic)} ({met})", None, str(operator), logic, actual, satisfied)
@@ -174,8 +197,8 @@ def _short(value: Any) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
-def _look_up(path: str, context: Mapping[str, Any]) -> Any:
+def _look_up(parts: Sequence[str], context: Mapping[str, Any]) -> Any:
     try:
-        return evaluate.value_at(path.split("."), context)
+        return evaluate.value_at(parts, context)
     except evaluate.EvaluationError:
         return None
