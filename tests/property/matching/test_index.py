@@ -57,8 +57,8 @@ CATALOGUES = st.lists(st.tuples(st.lists(clauses(), min_size=1, max_size=4), st.
 def contexts(draw: st.DrawFn) -> dict[str, Any]:
     exception: dict[str, Any] = {}
     for name in ("kind", "amount"):
-        if draw(st.booleans()):
-            exception[name] = draw(VALUES)
+        if draw(st.integers(0, 5)):
+            exception[name] = draw(st.one_of(NUMBERS, VALUES))
     exception["normalized_context"] = (
         draw(st.sampled_from([{}, {"a": None}, {"a": {}}])) if draw(st.booleans()) else {"a": {"b": draw(VALUES)}}
     )

@@ -1,0 +1,159 @@
+"""Predicates mean what the language says they mean, null and absence included."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from sentinai import context
+from sentinai.conditions import evaluate, normalise, parse
+from sentinai.problems import InvalidDocument
+
+NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+EXCEPTION = {
+    "exception_id": "C-9",
+    "domain": "Freight",
+    "exception_type": "Customs Hold.Port",
+    "severity": "HIGH",
+    "status": "open",
+    "amount": 1200.5,
+    "entity": "Baltic Lines",
+    "sla_deadline": (NOW + timedelta(minutes=45)).isoformat(),
+    "normalized_context": {"port": "Gdynia", "crates": 12, "cleared": False, "policy_tags": ["cold"]},
+}
+POLICY = {
+    "tags": ["eu"],
+    "tag_rules": [
+        {"tag": "bulky", "when": {"match": {"context.crates_gt": 10}}},
+        {"tag": "never", "when": {"/": [1, 0]}},
+        {"tag": "also", "when": {"in": ["eu", {"var": "policy.tags"}]}},
+    ],
+}
+
+
+def holds(match: dict[str, Any], **changes: Any) -> bool:
+    seen = context.build({**EXCEPTION, **changes}, domain_pack={}, policy_pack=POLICY, as_of=NOW)
+    return evaluate.holds(parse({"match": match}).rule, seen)
+
+
+@pytest.mark.parametrize(
+    ("match", "expected"),
+    [
+        ({"domain": "Freight"}, True),
+        ({"domain": "freight"}, False),
+        ({"domain": ["Air", "Freight"]}, True),
+        ({"exception_type": "customs hold.port"}, True),
+        ({"exception_type": "customs*"}, True),
+        ({"exception_type": "customs holdXport"}, False),
+        ({"exception_types": ["Lost", "*.port"]}, True),
+        ({"exception_type_not": "Lost*"}, True),
+        ({"severity": "High"}, True),
+        ({"severity_in": ["low", "CRITICAL"]}, False),
+        ({"severity_gte": "medium", "severity_lt": "critical"}, True),
+        ({"severity_gt": "high"}, False),
+        ({"amount_gte": 1200.5, "amount_lt": 1201}, True),
+        ({"amount": 1200.5}, True),
+        ({"sla_minutes_remaining_lt": 45}, False),
+        ({"sla_minutes_remaining_lte": 45}, True),
+        ({"sla_window": {"minutes_remaining_lt": 46, "minutes_remaining_gte": 45}}, True),
+        ({"sla_breached": False}, True),
+        ({"policy_tags": ["eu", "cold", "bulky", "also"]}, True),
+        ({"policy_tags": "never"}, False),
+        ({"policy_tags_any": ["x", "bulky"]}, True),
+        ({"policy_tags_none": ["x", "never"]}, True),
+        ({"policy_tags_none": ["x", "eu"]}, False),
+        ({"policy_tags": []}, True),
+        ({"context.port": "Gdynia", "context.crates_in": [11, 12]}, True),
+        ({"context.cleared": False}, True),
+        ({"context.cleared_not": True}, True),
+        ({"context.crates": "12"}, False),
+        ({}, True),
+    ],
+    ids=str,
+)
+def test_a_predicate_holds_or_not(match: dict[str, Any], expected: bool) -> None:
+    assert holds(match) is expected
+
+
+@pytest.mark.parametrize(
+    ("match", "expected"),
+    [
+        ({"entity": "None"}, False),
+        ({"entity_in": ["None", ""]}, False),
+        ({"entity_not": "X"}, True),
+        ({"entity_not_in": ["X"]}, True),
+        ({"severity_lt": "critical"}, False),
+        ({"severity_not": "low"}, True),
+        ({"amount_lt": 10}, False),
+        ({"amount_gte": -10}, False),
+        ({"sla_minutes_remaining_lt": 10**6}, False),
+        ({"sla_breached": False}, True),
+        ({"context.nothing.here": "x"}, False),
+        ({"context.nothing.here_not": "x"}, True),
+        ({"context.nothing_lte": 5}, False),
+    ],
+    ids=str,
+)
+def test_what_is_absent_fails_the_positive_and_meets_the_negative(match: dict[str, Any], expected: bool) -> None:
+    nothing = {"entity": None, "severity": None, "amount": None, "sla_deadline": None}
+    assert holds(match, **nothing) is expected
+
+
+def findings(document: Any) -> dict[str, tuple[str, str | None]]:
+    with pytest.raises(InvalidDocument) as refused:
+        parse(document)
+    return {found.pointer: (found.code, found.hint) for found in refused.value.findings}
+
+
+@pytest.mark.parametrize(
+    ("document", "pointer", "code"),
+    [
+        ({}, "", "empty_conditions"),
+        ([], "", "wrong_type"),
+        ({"match": []}, "/match", "wrong_type"),
+        ({"match": {"severty": "high"}}, "/match/severty", "unknown_predicate"),
+        ({"match": {"severity": "urgent"}}, "/match/severity", "unknown_severity"),
+        ({"match": {"amount_lt": "10"}}, "/match/amount_lt", "wrong_type"),
+        ({"match": {"amount": [1, True]}}, "/match/amount/1", "wrong_type"),
+        ({"match": {"domain_in": []}}, "/match/domain_in", "empty_list"),
+        ({"match": {"domain_lt": 3}}, "/match/domain_lt", "unknown_predicate"),
+        ({"match": {"owner": None}}, "/match/owner", "wrong_type"),
+        ({"match": {"sla_window": {"hours_lt": 3}}}, "/match/sla_window/hours_lt", "unknown_predicate"),
+        ({"match": {"context.": 3}}, "/match/context.", "unknown_predicate"),
+        ({"match": {}, "severity": "low"}, "/severity", "root_predicates"),
+        ({"logic": True, "prio": 3}, "/prio", "unknown_field"),
+        ({"logic": {">": [1]}}, "/logic/>", "wrong_arguments"),
+        ({"logic": "yes"}, "/logic", "wrong_type"),
+        ({"match": {}, "priority": 1.5}, "/priority", "wrong_type"),
+        ({"match": {}, "priority": 1_000_001}, "/priority", "wrong_type"),
+    ],
+    ids=str,
+)
+def test_a_mistake_is_named_at_its_place(document: Any, pointer: str, code: str) -> None:
+    assert findings(document)[pointer][0] == code
+
+
+def test_every_mistake_is_named_at_once() -> None:
+    wrong = {"match": {"severity": 3, "amount_gt": "x"}, "logic": {"method": []}, "priority": "high"}
+    assert set(findings(wrong)) == {"/match/severity", "/match/amount_gt", "/logic/method", "/priority"}
+
+
+def test_an_unknown_predicate_names_the_nearest() -> None:
+    assert "exception_type" in str(findings({"match": {"exeption_type": "x"}})["/match/exeption_type"][1])
+
+
+def test_predicates_at_the_root_are_taken_with_a_warning() -> None:
+    older = {"domain": "Freight", "severity_in": ["low"], "priority": 4}
+    read = parse(older)
+    assert [found.code for found in read.warnings] == ["root_predicates"]
+    assert normalise(older) == normalise({"match": {"domain": "Freight", "severity_in": ["low"]}, "priority": 4})
+
+
+def test_match_and_logic_become_clauses_of_one_rule() -> None:
+    document = {"match": {"domain": "A"}, "logic": {"and": [{"and": [{"var": "x"}, True]}, {"!": [{"var": "y"}]}]}}
+    assert parse(document).rule == {
+        "and": [{"===": [{"var": "exception.domain"}, "A"]}, {"var": "x"}, {"!": [{"var": "y"}]}]
+    }
+    assert parse({"match": {}}).rule == {"and": [True]}

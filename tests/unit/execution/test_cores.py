@@ -1,0 +1,183 @@
+"""Transitions, risk, policy and the hash chain, by the contract."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from executor.execution import chain, policy, risk, transitions
+from executor.execution.model import Event, Packs, Playbook, Step
+from sentinai.problems import IllegalTransition
+
+STATUSES = ("open", "analyzing", "pending_review", "escalated", "resolved")
+LEGAL = {
+    *(("open", to) for to in ("analyzing", "pending_review", "escalated")),
+    *((a, b) for a in STATUSES[1:4] for b in STATUSES[1:] if a != b),
+    ("resolved", "analyzing"),
+}
+
+
+def allowed(current: str, target: str, **about: Any) -> bool:
+    given_ = {"actor_type": "human", "has_completed_step": False, "policy_pack": {}, **about}
+    try:
+        transitions.check(current, target, **given_)
+    except IllegalTransition:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("current", STATUSES)
+@pytest.mark.parametrize("target", STATUSES)
+def test_just_these_statuses_follow_each_other(current: str, target: str) -> None:
+    assert allowed(current, target) == ((current, target) in LEGAL)
+
+
+def test_an_open_exception_is_resolved_after_a_completed_step() -> None:
+    assert not allowed("open", "resolved")
+    assert allowed("open", "resolved", has_completed_step=True)
+
+
+@pytest.mark.parametrize("actor", ["agent", "system"])
+def test_only_people_reopen(actor: str) -> None:
+    assert not allowed("resolved", "analyzing", actor_type=actor)
+
+
+@given(
+    st.dictionaries(st.sampled_from(STATUSES), st.lists(st.sampled_from(STATUSES))),
+    st.sampled_from(STATUSES),
+    st.sampled_from(STATUSES),
+    st.booleans(),
+)
+def test_a_policy_narrows_and_never_widens(
+    narrowed: dict[str, list[str]], current: str, target: str, completed: bool
+) -> None:
+    free = allowed(current, target, has_completed_step=completed)
+    bound = allowed(current, target, has_completed_step=completed, policy_pack={"status_transitions": narrowed})
+    assert bound == (free and (current not in narrowed or target in narrowed[current]))
+
+
+def step(action_type: str = "add_comment", *, approval: bool = False, **params: Any) -> Step:
+    return Step(
+        step_id=1, step_order=1, name="S", action_type=action_type, params=params, requires_approval=approval
+    )
+
+
+@pytest.mark.parametrize(
+    ("given_step", "effect", "rules", "needs"),
+    [
+        (step(), "changes_exception", [], False),
+        (step("call_tool", tool_id="t"), "external", [], True),
+        (step(approval=True), "read_only", [], True),
+        (step(), "read_only", [{"severity": "HIGH"}], True),
+        (step(), "read_only", [{"severity": ["low", "critical"]}], False),
+        (step(), "read_only", [{"severity": "high", "action_type": "notify"}], False),
+        (step("notify"), "read_only", [{"severity": "high", "action_type": ["notify", "set_status"]}], True),
+        (step(), "read_only", [{"tool_id": "t"}], False),
+        (step(), "read_only", [{"severity": "high", "require_approval": False}], False),
+        (step(approval=True), "read_only", [{"require_approval": False}], True),
+    ],
+)
+def test_a_person_is_needed_by_effect_step_or_rule(
+    given_step: Step, effect: str, rules: list[Any], needs: bool
+) -> None:
+    found = risk.assess(given_step, effect, severity="high", policy_pack={"human_approval_rules": rules})
+    assert found.requires_human is needs
+    assert bool(found.reasons) is needs
+
+
+def playbook(*steps: Step) -> Playbook:
+    return Playbook(
+        playbook_id=1,
+        name="P",
+        version=1,
+        description=None,
+        conditions={},
+        on_completion=None,
+        status="active",
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        steps=steps,
+    )
+
+
+@pytest.mark.parametrize(
+    ("pack", "verdict"),
+    [
+        ({"approved_tools": ["wire"]}, "needs_approval"),
+        ({"approved_tools": ["other"]}, "blocked"),
+        ({}, "blocked"),
+        ({"approved_tools": ["wire"], "blocked_actions": ["wire"]}, "blocked"),
+        ({"approved_tools": ["wire"], "blocked_actions": ["call_tool"]}, "blocked"),
+    ],
+)
+def test_a_playbook_with_a_tool_is_held_against_the_policy(pack: dict[str, Any], verdict: str) -> None:
+    packs = Packs(domain={"tools": {"wire": {}}}, policy=pack)
+    found = policy.evaluate(playbook(step("call_tool", tool_id="wire")), packs, "low")
+    assert (found.verdict, bool(found.reasons)) == (verdict, True)
+
+
+def test_a_harmless_playbook_is_aligned() -> None:
+    assert policy.evaluate(playbook(step()), Packs(domain={}, policy={}), None).verdict == "aligned"
+
+
+PAYLOADS = st.dictionaries(
+    st.text(max_size=5),
+    st.one_of(st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=5), st.none()),
+    max_size=3,
+)
+
+
+def log(payloads: list[dict[str, Any]]) -> list[Event]:
+    events: list[Event] = []
+    last = chain.GENESIS
+    for seq, payload in enumerate(payloads, 1):
+        bare = Event(
+            event_id=f"e{seq}",
+            seq=seq,
+            event_type="CommentAdded",
+            actor_type="human",
+            actor_id="kim",
+            payload=payload,
+            created_at=datetime(2026, 5, 6, 7, 8, seq % 60, tzinfo=UTC),
+            prev_hash=last,
+            hash="",
+        )
+        events.append(chain.seal(bare, "T", "X"))
+        last = events[-1].hash
+    return events
+
+
+def checked(events: list[Event], whole: list[Event]) -> chain.ChainCheck:
+    return chain.verify(events, "T", "X", expected_seq=len(whole), expected_hash=whole[-1].hash)
+
+
+@given(st.lists(PAYLOADS, min_size=1, max_size=6), st.data())
+def test_any_change_is_found_at_its_place(payloads: list[dict[str, Any]], data: st.DataObject) -> None:
+    whole = log(payloads)
+    assert checked(whole, whole).valid
+    at = data.draw(st.integers(0, len(whole) - 1))
+    changed = replace(whole[at], payload={**whole[at].payload, "added": 1})
+    assert checked([*whole[:at], changed, *whole[at + 1 :]], whole).first_broken_seq == at + 1
+    resealed = chain.seal(changed, "T", "X")
+    broken = checked([*whole[:at], resealed, *whole[at + 1 :]], whole).first_broken_seq
+    assert broken == at + 2
+    assert checked([*whole[:at], *whole[at + 1 :]], whole).first_broken_seq == at + 1
+    assert checked([*whole[: at + 1], *whole[at:]], whole).first_broken_seq == at + 2
+    assert checked(whole[:-1], whole).first_broken_seq == len(whole)
+
+
+def test_a_log_of_another_exception_or_tenant_is_no_log_of_this_one() -> None:
+    whole = log([{"a": 1}])
+    for tenant, exception in (("T", "Y"), ("U", "X")):
+        found = chain.verify(whole, tenant, exception, expected_seq=1, expected_hash=whole[0].hash)
+        assert found.first_broken_seq == 1
+
+
+def test_a_large_integer_and_its_text_are_told_apart() -> None:
+    large = 2**60 + 1
+    forms = {chain.canonical({"n": value, "m": large}) for value in (large, str(large), f"i{large}", f"s{large}")}
+    assert len(forms) == 4

@@ -1,0 +1,135 @@
+"""The placeholder grammar: what it renders, what it refuses, and that it computes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sentinai import templates
+from sentinai.problems import TemplateUnresolved
+
+VALUES = {
+    "exception": {
+        "entity": "Baltic Lines",
+        "amount": 1234567.891,
+        "count": 10**25,
+        "note": None,
+        "normalized_context": {"lines": [{"sku": "A-1"}, {"sku": "B-2"}], "flag": True},
+    },
+    "sla": {"minutes_remaining": 12.6, "breached": False},
+    "place": "Gdynia",
+}
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("", ""),
+        ("plain", "plain"),
+        ("{exception.entity} at {place}", "Baltic Lines at Gdynia"),
+        ("{{not {place}}}", "{not Gdynia}"),
+        ("{exception.amount:,.2f}", "1,234,567.89"),
+        ("{exception.amount:.0f}", "1234568"),
+        ("{exception.count:,d}", "10,000,000,000,000,000,000,000,000"),
+        ("{sla.minutes_remaining:.0f} min", "13 min"),
+        ("[{place:>10}|{place:<10}|{place:*^10}]", "[    Gdynia|Gdynia    |**Gdynia**]"),
+        ("{exception.note}.", "."),
+        ("{exception.nothing}", "[missing: exception.nothing]"),
+        ("{exception.entity.upper}", "[missing: exception.entity.upper]"),
+        ("{exception.normalized_context.lines.1.sku}", "B-2"),
+        ("{exception.normalized_context.lines.7.sku}", "[missing: exception.normalized_context.lines.7.sku]"),
+        ("{exception.normalized_context.flag}", "true"),
+        ("{exception.normalized_context.lines}", '[{"sku": "A-1"}, {"sku": "B-2"}]'),
+    ],
+)
+def test_a_text_is_rendered(template: str, text: str) -> None:
+    assert templates.render_text(template, VALUES) == text
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{",
+        "}",
+        "{}",
+        "{exception.}",
+        "{a b}",
+        "{a()}",
+        "{a[0]}",
+        "{a!r}",
+        "{a:>65}",
+        "{a:.13f}",
+        "{a:{b}}",
+        "{a:x}",
+        "{1a}",
+    ],
+)
+def test_what_is_no_placeholder_is_an_error(template: str) -> None:
+    assert [found.code for found in templates.check(template, names=("a",))] == ["template_syntax"]
+
+
+def test_an_unknown_root_is_an_error_that_names_the_known() -> None:
+    (found,) = templates.check("{exeption.entity} {place}", names=("place",))
+    assert found.code == "unknown_placeholder"
+    assert "exception" in str(found.hint)
+
+
+def test_attributes_of_python_objects_are_out_of_reach() -> None:
+    for path in ("exception.__class__", "place.__len__", "exception.keys", "sla.minutes_remaining.real"):
+        assert templates.render_text(f"{{{path}}}", VALUES) == f"[missing: {path}]"
+
+
+def test_a_payload_keeps_types_where_a_string_is_one_placeholder() -> None:
+    document = {
+        "amount": "{exception.amount}",
+        "lines": ["{exception.normalized_context.lines}"],
+        "{place}": 5,
+        "text": "{exception.amount:.1f} EUR",
+        "null": "{exception.note}",
+        "n": None,
+    }
+    assert templates.render_payload(document, VALUES) == {
+        "amount": 1234567.891,
+        "lines": [[{"sku": "A-1"}, {"sku": "B-2"}]],
+        "{place}": 5,
+        "text": "1234567.9 EUR",
+        "null": None,
+        "n": None,
+    }
+
+
+def test_a_payload_without_a_value_is_refused_and_every_lack_is_named() -> None:
+    with pytest.raises(TemplateUnresolved) as refused:
+        templates.render_payload({"a": "{exception.x}", "b": ["{exception.y.z} "]}, VALUES)
+    assert "exception.x" in refused.value.detail
+    assert "exception.y.z" in refused.value.detail
+
+
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=5)),
+    lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(st.text(max_size=3), inner, max_size=2)),
+    max_leaves=5,
+)
+SPECS = st.sampled_from(["", ":,.2f", ":>20", ":.1%", ":d", ":s", ":_<30,.0f", ":^9.3", ":012"])
+TEMPLATES = st.lists(
+    st.one_of(st.sampled_from(["{{", "}}", "text "]), SPECS.map(lambda spec: "{exception.a" + spec + "}")),
+    max_size=4,
+).map("".join)
+
+
+@given(TEMPLATES, JSON)
+def test_rendering_a_valid_template_never_raises(template: str, value: Any) -> None:
+    if templates.check(template):
+        return
+    text = templates.render_text(template, {"exception": {"a": value}})
+    assert isinstance(text, str)
+
+
+@given(st.text(max_size=30), st.text(alphabet="{}:exception.a", max_size=30))
+def test_any_text_is_a_template_or_has_a_finding(free: str, dense: str) -> None:
+    for text in (free, dense):
+        if not templates.check(text, names=("a", "e")):
+            templates.render_text(text, VALUES)
