@@ -8,7 +8,7 @@ from flask import Flask
 
 import matcher
 from matcher.services import Services, assemble
-from matcher.web import conditions, match
+from matcher.web import conditions, match, workbench
 from sentinai import settings as sentinai_settings
 from sentinai.clock import Clock, utc_now
 from sentinai.identity import TokenVerifier
@@ -41,7 +41,9 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Flas
         readiness=lambda: _readiness(services),
         session_identity=session_identity(TokenVerifier(settings)),
     )
-    return web.create_app(service, settings)
+    app = web.create_app(service, settings)
+    workbench.install(app, services)
+    return app
 
 
 def _readiness(services: Services) -> Mapping[str, str]:

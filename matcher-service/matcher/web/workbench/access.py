@@ -1,0 +1,89 @@
+"""Who may see the workbench: authors, by the session that the executor's console opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, Response, current_app, g, render_template, request
+
+from matcher.services import Services
+from sentinai.identity import Identity, TokenVerifier
+from sentinai.problems import ExpiredToken, Forbidden, MissingToken
+from sentinai.web import session
+
+EXTENSION = "matcher.workbench"
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
+_STATIC = "workbench.static"
+_PAGE = "workbench.page"
+
+
+@dataclass(frozen=True, slots=True)
+class Workbench:
+    """What the pages work with."""
+
+    services: Services
+    verifier: TokenVerifier
+
+
+def services() -> Services:
+    """The matcher's parts, of the application that answers."""
+    return _workbench().services
+
+
+def _workbench() -> Workbench:
+    found: Workbench = current_app.extensions[EXTENSION]
+    return found
+
+
+def guard(pages: Blueprint) -> None:
+    """Let only authors in, tell everyone else the way, and give every page its headers."""
+    pages.before_request(_require_author)
+    pages.after_request(_protect)
+    pages.context_processor(_shared_values)
+
+
+def _require_author() -> Response | None:
+    """None to go on. Whoever looks at the page is told the way as a page; its script gets a problem."""
+    if request.endpoint == _STATIC:
+        return None
+    found = session.current(_workbench().verifier)
+    if found is not None:
+        g.person, token = found
+        g.csrf_token = session.csrf_token(token)
+    if found is not None and g.person.has("author"):
+        return None
+    if request.endpoint == _PAGE:
+        return Response(render_template("workbench/entrance.html", over=_was_here()), _refusal(found).status)
+    raise _refusal(found)
+
+
+def _refusal(found: tuple[Identity, str] | None) -> MissingToken | ExpiredToken | Forbidden:
+    if found is not None:
+        return Forbidden("The workbench needs the role author.")
+    if _was_here():
+        return ExpiredToken("The session is over; sign in again.")
+    return MissingToken("Sign in at the console.")
+
+
+def _was_here() -> bool:
+    return session.COOKIE in request.cookies
+
+
+def _protect(response: Response) -> Response:
+    response.headers["Content-Security-Policy"] = _POLICY
+    response.headers["Referrer-Policy"] = "same-origin"
+    if request.endpoint == _STATIC:
+        response.headers["Cache-Control"] = "max-age=3600"
+    return response
+
+
+def _shared_values() -> dict[str, Any]:
+    return {
+        "person": g.get("person"),
+        "csrf_token": g.get("csrf_token", ""),
+        "console_url": f"{services().settings.executor_url}/console",
+    }

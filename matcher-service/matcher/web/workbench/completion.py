@@ -1,0 +1,103 @@
+"""What an editor suggests where: keys with the beginning of their value, paths, and the values of a path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from matcher.web.workbench.samples import Attribute
+from sentinai.conditions import vocabulary
+from sentinai.conditions.vocabulary import BOOLEAN, COMPARISONS, CONTEXT_PREFIX, SEVERITY, TAGS, TEXT, TYPE
+
+Values = Mapping[str, Sequence[Any]]
+Option = Mapping[str, Any]
+_CARET = "▮"
+_LISTS = ("in", "not_in", "any", "none")
+_TEXTS = (TEXT, TYPE, SEVERITY, "string")
+_BINARY = ("==", "===", "!=", "!==", "<", "<=", ">", ">=", "in", "glob")
+_UNARY = ("!", "!!")
+_HIDDEN = ("exception.tenant_id", "exception.severity_rank")
+_WHOLE = "exception.normalized_context"
+
+
+def completion(attributes: Sequence[Attribute], values: Values) -> dict[str, Any]:
+    """The options of each place by name, and ``values`` by path.
+
+    An option is ``{label, about, opening?, path?, list?}``: ``opening`` is how the value of a key begins, with
+    ▮ where the caret goes, ``path`` what the key is about, ``list`` whether its value is one.
+    """
+    booleans = [vocabulary.FIELDS["sla_breached"].path]
+    booleans += [attribute.path for attribute in attributes if attribute.type == BOOLEAN]
+    return {
+        "root": _root(),
+        "match": [*_predicates(), *_context_predicates(attributes), _sla_window()],
+        "sla_window": [_key(f"minutes_remaining_{suffix}", "minutes", _CARET) for suffix in COMPARISONS],
+        "logic": [_key(name, about, _arguments(name)) for name, about in vocabulary.OPERATORS.items()],
+        "paths": [*_paths(), *({"label": each.path, "about": each.about} for each in attributes)],
+        "exception": list(_exception_keys()),
+        "normalized_context": [
+            _key(each.name, each.about, _opening(each.type), path=each.path) for each in attributes
+        ],
+        "values": {**values, **{path: [True, False] for path in booleans}},
+    }
+
+
+def _key(label: str, about: str, opening: str, **more: Any) -> Option:
+    return {"label": label, "about": about, "opening": opening, **more}
+
+
+def _opening(kind: str, suffix: str = "") -> str:
+    if suffix in _LISTS or kind in (TAGS, "array"):
+        return f'["{_CARET}"]'
+    if kind == "object":
+        return f"{{{_CARET}}}"
+    return f'"{_CARET}"' if kind in _TEXTS else _CARET
+
+
+def _root() -> list[Option]:
+    return [
+        _key("match", "predicates, all of which must hold", f"{{{_CARET}}}"),
+        _key("logic", "one JSON-Logic rule", f"{{{_CARET}}}"),
+        _key("priority", "higher wins; 0 unless given", _CARET),
+    ]
+
+
+def _predicates() -> Iterator[Option]:
+    for name, field in vocabulary.FIELDS.items():
+        yield from _with_suffixes(name, field.kind, field.path, field.kind, field.kind)
+
+
+def _context_predicates(attributes: Sequence[Attribute]) -> Iterator[Option]:
+    for each in attributes:
+        name = CONTEXT_PREFIX + each.name
+        yield from _with_suffixes(name, vocabulary.ANY, each.path, each.about, each.type)
+
+
+def _with_suffixes(name: str, kind: str, path: str, about: str, type_: str) -> Iterator[Option]:
+    for suffix in vocabulary.SUFFIXES[kind]:
+        label = f"{name}_{suffix}" if suffix else name
+        yield _key(label, about, _opening(type_, suffix), path=path, list=suffix in _LISTS)
+
+
+def _sla_window() -> Option:
+    return _key("sla_window", "an object with minutes_remaining_lt and the like", f"{{{_CARET}}}")
+
+
+def _arguments(operator: str) -> str:
+    if operator in _BINARY:
+        return f'[{{"var": "{_CARET}"}}, ]'
+    if operator == "var":
+        return f'"{_CARET}"'
+    return f"{{{_CARET}}}" if operator in _UNARY else f"[{_CARET}]"
+
+
+def _paths() -> Iterator[Option]:
+    return ({"label": path, "about": about} for path, about in vocabulary.PATHS.items())
+
+
+def _exception_keys() -> Iterator[Option]:
+    for path, about in vocabulary.PATHS.items():
+        scope, _, name = path.partition(".")
+        if scope == "exception" and path not in _HIDDEN:
+            opening = f"{{{_CARET}}}" if path == _WHOLE else _opening(about.partition(":")[0])
+            yield _key(name, about, opening, path=path)

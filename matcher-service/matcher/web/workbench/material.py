@@ -1,0 +1,122 @@
+"""What an author writes with: the words of the tenant's packs and playbooks, samples, and starting points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from matcher.matching import Playbook
+from matcher.web.workbench.completion import completion
+from matcher.web.workbench.samples import Attribute, context_attributes, samples
+from sentinai import packs
+from sentinai.conditions.shapes import shape_of
+from sentinai.conditions.vocabulary import SEVERITIES, STATUSES
+
+Pack = Mapping[str, Any]
+Values = Mapping[str, Sequence[Any]]
+_PLAYBOOKS_READ = 500
+_VALUES_KEPT = 20
+
+
+def material(
+    *, domain_packs: Mapping[str, Pack], policy_pack: Pack, playbooks: Iterable[Playbook], now: datetime
+) -> dict[str, Any]:
+    """Everything that completion, samples and starting points need, as JSON-able values.
+
+    Only the domain that the Policy Pack names, where there is a pack of it: Domain Packs are shared by tenants.
+    Of a large catalogue the best ranked 500 playbooks are read.
+    """
+    own = str(policy_pack.get("domain_name", ""))
+    domains = {own: domain_packs[own]} if own in domain_packs else domain_packs
+    best = list(islice(sorted(playbooks, key=lambda each: each.rank_key), _PLAYBOOKS_READ))
+    used = _used_values(best)
+    return {
+        "completion": completion(
+            _unique(domains.values()), {**_texts(used), **_pack_values(domains, policy_pack)}
+        ),
+        "samples": samples(domains, used, now),
+        "examples": _examples(domains, policy_pack),
+        "playbooks": [playbook.to_json() for playbook in best],
+    }
+
+
+def _used_values(playbooks: Iterable[Playbook]) -> Values:
+    """By path, the values that the playbooks in use compare with: what an exception really says."""
+    found: dict[str, list[Any]] = {}
+    for playbook in playbooks:
+        for clause in playbook.conditions.clauses:
+            shape = shape_of(clause.logic)
+            if shape is None or shape.negated:
+                continue
+            known = found.setdefault(shape.path, [])
+            known += [value for value in shape.values if value is not None and value not in known]
+            del known[_VALUES_KEPT:]
+    return found
+
+
+def _texts(used: Values) -> dict[str, list[str]]:
+    texts = {path: sorted(value for value in values if isinstance(value, str)) for path, values in used.items()}
+    return {path: values for path, values in texts.items() if values}
+
+
+def _pack_values(domains: Mapping[str, Pack], policy_pack: Pack) -> dict[str, list[str]]:
+    tags = [*policy_pack.get("tags", ()), *(rule["tag"] for rule in policy_pack.get("tag_rules", ()))]
+    owners = [*(packs.assignable(policy_pack, "queue") or ()), *(packs.assignable(policy_pack, "user") or ())]
+    types = [name for pack in domains.values() for name in packs.exception_types(pack)]
+    listed = {
+        "exception.domain": list(domains),
+        "exception.exception_type": types,
+        "exception.severity": list(SEVERITIES),
+        "exception.status": list(STATUSES),
+        "exception.owner": owners,
+        "policy.tags": sorted(set(tags)),
+    }
+    return {path: list(dict.fromkeys(values)) for path, values in listed.items() if values}
+
+
+def _unique(domains: Iterable[Pack]) -> list[Attribute]:
+    """Each attribute of a normalised context once, though several exception types have it."""
+    found: dict[str, Attribute] = {}
+    for pack in domains:
+        for name in packs.exception_types(pack):
+            for attribute in context_attributes(pack, name):
+                found.setdefault(attribute.name, attribute)
+    return sorted(found.values(), key=lambda attribute: attribute.name)
+
+
+def _examples(domains: Mapping[str, Pack], policy_pack: Pack) -> list[dict[str, Any]]:
+    """Three conditions that show the language, in the tenant's own words where there are any."""
+    domain, pack = next(iter(domains.items()), ("Finance", {}))
+    kind = next(iter(packs.exception_types(pack)), "Trade Settlement Failure")
+    tags = _pack_values(domains, policy_pack).get("policy.tags", ["large_exposure"])
+    return [
+        {
+            "name": "One type of exception, by severity",
+            "conditions": {
+                "match": {"domain": domain, "exception_type": kind, "severity_in": ["high", "critical"]},
+                "priority": 50,
+            },
+        },
+        {
+            "name": "The deadline is near",
+            "conditions": {
+                "match": {"domain": domain, "sla_minutes_remaining_lt": 60, "policy_tags_any": tags[:1]},
+                "priority": 80,
+            },
+        },
+        {
+            "name": "A rule in JSON-Logic",
+            "conditions": {
+                "match": {"domain": domain},
+                "logic": {
+                    "or": [
+                        {">": [{"var": "exception.amount"}, 1000000]},
+                        {"===": [{"var": "exception.severity"}, "critical"]},
+                    ]
+                },
+                "priority": 20,
+            },
+        },
+    ]
