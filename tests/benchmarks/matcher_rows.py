@@ -1,0 +1,272 @@
+"""The matcher's rows: the core against engines that try playbooks one by one, the service against an echo."""
+
+from __future__ import annotations
+
+import json
+import random
+import tempfile
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import datalogic_py
+import requests
+from sqlalchemy import insert
+from tests.benchmarks.harness import Row, compare, seconds, short, step
+from tests.benchmarks.load import requests_per_second
+from tests.support import catalogues
+from tests.support.databases import new_database
+from tests.support.pair import running_pair
+from tests.support.processes import Served, free_port
+
+from executor.store import catalogue as stored_catalogue
+from matcher.matching import Catalogue, Playbook, compile_catalogue, match
+from sentinai import context
+from sentinai.conditions import EvaluationError, evaluate
+from sentinai.database import Database
+from sentinai.settings import Settings
+from sentinai.tables import PlaybookRow
+
+SIZES = (100, 1_000, 10_000, 100_000)
+_SEEN = 100
+_TENANT = "bench"
+
+
+class Core:
+    """A catalogue of some size, and contexts that are matched against it in turn."""
+
+    def __init__(self, size: int) -> None:
+        self.playbooks = catalogues.playbooks(size)
+        self.catalogue: Catalogue = compile_catalogue(self.playbooks)
+        chance = random.Random(3)
+        self.contexts = [
+            context.build(catalogues.exception(chance), domain_pack={}, policy_pack={}, as_of=catalogues.START)
+            for _ in range(_SEEN)
+        ]
+        self._turn = self._turns()
+
+    def _turns(self) -> Iterator[dict[str, Any]]:
+        while True:
+            yield from self.contexts
+
+    def match(self) -> None:
+        """One match, with everything an answer has."""
+        match(self.catalogue, next(self._turn), as_of=catalogues.START)
+
+    def one_by_one(self) -> None:
+        """Every condition by json-logic-qubit."""
+        seen = next(self._turn)
+        for playbook in self.playbooks:
+            with suppress(EvaluationError):
+                evaluate.holds(playbook.conditions.rule, seen)
+
+
+class Native:
+    """The same rules in the fastest native engine: compiled once, evaluated in one call against parsed data."""
+
+    def __init__(self, core: Core) -> None:
+        engine = datalogic_py.Engine()
+        self._session = engine.session()
+        self._rules = [engine.compile(_plain(playbook)) for playbook in core.playbooks]
+        self._data = [datalogic_py.DataHandle(json.dumps(each)) for each in core.contexts]
+        self._turn = 0
+
+    def __call__(self) -> None:
+        """Every condition, once."""
+        self._turn += 1
+        self._session.evaluate_many(self._rules, self._data[self._turn % len(self._data)])
+
+
+def _plain(playbook: Playbook) -> str:
+    """The rule in plain JSON-Logic: a glob as the equality of texts, which is less work for that engine."""
+    return json.dumps(playbook.conditions.rule).replace('{"glob":', '{"==":')
+
+
+def core_rows(sizes: tuple[int, ...] = SIZES) -> Iterator[Row]:
+    """The matching core."""
+    times: dict[int, float] = {}
+    for size in sizes:
+        with step(f"core, {size:,} playbooks"):
+            core = Core(size)
+            times[size] = seconds(core.match, 0.5)
+            if size == sizes[-1]:
+                found = compare(core.match, core.one_by_one, rounds=3, least=0.3)
+                yield _row("core", size, "json-logic-qubit one by one", found, 10_000)
+            if size in (sizes[0], sizes[-1]):
+                native = Native(core)
+                found = compare(core.match, native, rounds=5, least=0.3)
+                yield _row("core", size, "datalogic-py one by one", found, 2 if size == sizes[0] else 1_000)
+    if 1_000 in times and sizes[-1] in times:
+        growth = times[sizes[-1]] / times[1_000]
+        measured = ", ".join(f"{size:,}: {short(times[size])}" for size in times)
+        yield Row(
+            f"growth of the core's time to {sizes[-1]:,} playbooks",
+            "1,000 playbooks",
+            growth,
+            growth,
+            growth,
+            2.5,
+            "low",
+            measured,
+        )
+
+
+def _row(what: str, size: int, against: str, found: Any, target: float) -> Row:
+    measured = f"{short(found.first)} against {short(found.second)}"
+    return Row(
+        f"match {what}, {size:,} playbooks", against, found.ratio, found.low, found.high, target, "high", measured
+    )
+
+
+def memory_row(size: int = 100_000) -> Row:
+    """What a compiled catalogue takes beyond the playbooks that it was compiled from."""
+    with step(f"memory of {size:,} playbooks"):
+        playbooks = catalogues.playbooks(size)
+        tracemalloc.start()
+        before = tracemalloc.get_traced_memory()[0]
+        kept = compile_catalogue(playbooks)
+        taken = tracemalloc.get_traced_memory()[0] - before
+        tracemalloc.stop()
+        each = taken / len(kept.playbooks) / 1024
+    return Row(
+        "memory of the compiled catalogue, a playbook",
+        "—",
+        each,
+        each,
+        each,
+        2,
+        "low",
+        f"{taken / 2**20:.0f} MiB",
+        "KiB",
+    )
+
+
+def service_rows(size: int = 10_000) -> Iterator[Row]:
+    """The service over HTTP, and a cold build from the database."""
+    folder = Path(tempfile.mkdtemp(prefix="sentinai-bench-"))
+    url = new_database("sqlite", folder)
+    with step(f"storing {size:,} playbooks"):
+        _store(url, size)
+    bodies = [
+        json.dumps({"exception": catalogues.exception(random.Random(number))}).encode() for number in range(64)
+    ]
+    with running_pair(url, folder, gunicorn_threads=4) as pair, _Echo(folder, pair.environment) as echo:
+        headers = {"Authorization": f"Bearer {pair.token(_TENANT)}", "Content-Type": "application/json"}
+        with step("POST /api/match against an echo"):
+            ratios, rates = [], []
+            for _ in range(4):
+                matched = requests_per_second(f"{pair.matcher.url}/api/match", bodies, headers)
+                echoed = requests_per_second(f"{echo.url}/echo", bodies, headers)
+                ratios.append(matched / echoed)
+                rates.append((matched, echoed))
+            # The first round warms both up.
+            ratios, rates = sorted(ratios[1:]), rates[1:]
+            measured = f"{rates[-1][0]:,.0f} against {rates[-1][1]:,.0f} requests/s"
+        yield Row(
+            f"POST /api/match, {size:,} playbooks, requests/s",
+            "an empty Flask echo of the same bodies",
+            ratios[len(ratios) // 2],
+            ratios[0],
+            ratios[-1],
+            0.7,
+            "high",
+            measured,
+        )
+        with step("POST /api/match/batch"):
+            chance = random.Random(5)
+            batch = json.dumps({"exceptions": [catalogues.exception(chance) for _ in range(1000)]}).encode()
+            took = seconds(lambda: _post(f"{pair.matcher.url}/api/match/batch", batch, headers), 5)
+        yield Row(
+            f"POST /api/match/batch, {size:,} playbooks, one core",
+            "—",
+            1000 / took,
+            1000 / took,
+            1000 / took,
+            10_000,
+            "high",
+            f"1,000 exceptions in {short(took)}",
+            "exceptions/s",
+        )
+        with step("a cold build, and a publish seen"):
+            cold = _first_answer(url, pair.settings)
+        yield Row(
+            f"build of {size:,} playbooks from the database, cold",
+            "—",
+            cold,
+            cold,
+            cold,
+            0.5,
+            "low",
+            short(cold),
+            "s",
+        )
+
+
+def _first_answer(url: str, settings: Settings) -> float:
+    import time
+
+    from matcher.services import assemble
+
+    services = assemble(settings)
+    started = time.perf_counter()
+    services.catalogues.current(_TENANT)
+    return time.perf_counter() - started
+
+
+def _store(url: str, size: int) -> None:
+    database = Database(Settings(database_url=url))
+    chance = random.Random(11)
+
+    def work(session: Any) -> None:
+        stored_catalogue.add_tenant(session, _TENANT, "Benchmark")
+        rows = [
+            {
+                "tenant_id": _TENANT,
+                "name": f"Playbook {number}",
+                "version": 1,
+                "conditions": catalogues.document(chance),
+                "status": "active",
+                "created_at": catalogues.START,
+            }
+            for number in range(size)
+        ]
+        session.execute(insert(PlaybookRow), rows)
+        stored_catalogue.raise_revision(session)
+
+    database.write(_TENANT, work)
+    database.engine.dispose()
+
+
+class _Echo:
+    """An empty Flask application that answers what it was sent, under the same gunicorn settings."""
+
+    def __init__(self, folder: Path, environment: Any) -> None:
+        (folder / "echo").mkdir()
+        (folder / "echo" / "__init__.py").write_text("")
+        (folder / "echo" / "app.py").write_text(
+            "from flask import Flask, request\n\n\n"
+            "def create_app():\n"
+            "    app = Flask('echo')\n\n"
+            "    @app.post('/echo')\n"
+            "    def echo():\n"
+            "        return request.get_json()\n\n"
+            "    @app.get('/healthz')\n"
+            "    def healthz():\n"
+            "        return {}\n\n"
+            "    return app\n"
+        )
+        environment = {**environment, "PYTHONPATH": str(folder)}
+        self._served = Served("echo", free_port(), environment, folder / "echo.log")
+
+    def __enter__(self) -> Served:
+        self._served.wait()
+        return self._served
+
+    def __exit__(self, *_: object) -> None:
+        self._served.stop()
+
+
+def _post(url: str, body: bytes, headers: dict[str, str]) -> None:
+    requests.post(url, data=body, headers=headers, timeout=120).raise_for_status()
