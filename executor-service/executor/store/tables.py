@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     JSON,
     CheckConstraint,
+    Dialect,
     ForeignKeyConstraint,
     Index,
     Integer,
@@ -17,12 +19,32 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from sentinai.tables import Base, RowId, TenantOwned
 
 FINISHING_EVENTS = ("PlaybookStepCompleted", "PlaybookStepSkipped")
 _FINISHING = f"event_type IN {FINISHING_EVENTS}"
 _STATUSES = "status IN ('open', 'analyzing', 'pending_review', 'escalated', 'resolved')"
+
+
+class JsonNumber(TypeDecorator[Any]):
+    """A number that keeps its value. SQLite would turn bare digits in a JSON column into a double; not in text."""
+
+    impl = JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """JSON where that is text, and plain text on SQLite."""
+        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else JSON(none_as_null=True))
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        """As JSON text, where the database has no such type."""
+        return json.dumps(value) if value is not None and dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        """As the number it was."""
+        return json.loads(value) if isinstance(value, str) else value
 
 
 class ExceptionRow(TenantOwned, Base):
@@ -60,7 +82,7 @@ class ExceptionRow(TenantOwned, Base):
     status: Mapped[str] = mapped_column(String(32))
     source_system: Mapped[str | None] = mapped_column(String(256))
     entity: Mapped[str | None] = mapped_column(String(512))
-    amount: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
+    amount: Mapped[Any | None] = mapped_column(JsonNumber)
     owner_kind: Mapped[str | None] = mapped_column(String(16))
     owner_id: Mapped[str | None] = mapped_column(String(128))
     sla_deadline: Mapped[datetime | None]

@@ -6,6 +6,8 @@ from alembic import op
 from sentinai.tables import UtcDateTime
 
 JSON_TEXT = sa.JSON(none_as_null=True)
+# In a JSON column SQLite would make a double of bare digits.
+JSON_NUMBER = sa.JSON(none_as_null=True).with_variant(sa.Text(), "sqlite")
 ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TENANT_TABLES = (
     "playbook",
@@ -86,7 +88,7 @@ def upgrade() -> None:
         sa.Column("status", sa.String(length=32), nullable=False),
         sa.Column("source_system", sa.String(length=256), nullable=True),
         sa.Column("entity", sa.String(length=512), nullable=True),
-        sa.Column("amount", JSON_TEXT, nullable=True),
+        sa.Column("amount", JSON_NUMBER, nullable=True),
         sa.Column("owner_kind", sa.String(length=16), nullable=True),
         sa.Column("owner_id", sa.String(length=128), nullable=True),
         sa.Column("sla_deadline", UtcDateTime(), nullable=True),
