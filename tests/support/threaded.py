@@ -1,0 +1,114 @@
+"""The pair in threads of this process: real HTTP between the services, and a clock that a test moves."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from rich.progress import Progress
+from tests.support.pair import Client
+from tests.support.processes import free_port
+from werkzeug.serving import make_server
+
+import executor.app
+import matcher.app
+from executor import verification, worker
+from executor.services import Services, assemble
+from sentinai.identity import mint_token
+from sentinai.settings import Settings
+
+START = datetime(2026, 4, 14, 7, 15, tzinfo=UTC)
+
+
+class Clock:
+    """Tells the time that a test says it is; tokens go by the real one."""
+
+    def __init__(self, start: datetime = START) -> None:
+        self._now = start
+
+    def __call__(self) -> datetime:
+        """The instant it is."""
+        return self._now
+
+    def advance(self, **distance: float) -> datetime:
+        """Move forward, by the arguments of a timedelta."""
+        self._now += timedelta(**distance)
+        return self._now
+
+
+@dataclass(frozen=True, slots=True)
+class Threaded:
+    """Both services answering in threads; ``services`` are the worker's own parts, on the same database."""
+
+    settings: Settings
+    services: Services
+    clock: Clock
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """Where each service answers."""
+        return {"executor": self.settings.executor_url, "matcher": self.settings.matcher_url}
+
+    def token(self, tenant_id: str, *roles: str, **claims: Any) -> str:
+        """A token that both services take; of a person, unless told otherwise."""
+        given = {"subject": "someone", "actor_type": "human", **claims}
+        return mint_token(self.settings, tenant_id=tenant_id, roles=roles or ("admin",), **given)
+
+    def client(self, tenant_id: str, *roles: str, service: str = "executor", **claims: Any) -> Client:
+        """A caller of the executor, or of the matcher."""
+        return Client(self.urls[service], self.token(tenant_id, *roles, **claims))
+
+    def work(self, **settings: Any) -> None:
+        """Let the worker look once after every tenant, by other settings where given."""
+        worker.work_once(replace(self.services, settings=replace(self.settings, **settings)))
+
+    def verify(self, *tenants: str) -> verification.Report:
+        """The proof over some tenants, or over the whole database."""
+        with Progress(disable=True) as progress:
+            return verification.verify(self.services.database, tenants or None, progress)
+
+
+@contextmanager
+def threaded_pair(database_url: str, folder: Path, **settings: Any) -> Iterator[Threaded]:
+    """Serve both services on a migrated database until the end; further settings by name."""
+    key = folder / "signing.key"
+    key.write_text(secrets.token_urlsafe(48))
+    ports = {"matcher": free_port(), "executor": free_port()}
+    given: dict[str, Any] = {
+        "database_url": database_url,
+        "jwt_key_file": str(key),
+        "matcher_url": f"http://127.0.0.1:{ports['matcher']}",
+        "executor_url": f"http://127.0.0.1:{ports['executor']}",
+        "log_level": "ERROR",
+        **settings,
+    }
+    read, clock = Settings(**given), Clock()
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    with ExitStack() as stack:
+        stack.enter_context(serving(matcher.app.create_app(read, clock), ports["matcher"]))
+        stack.enter_context(serving(executor.app.create_app(read, clock), ports["executor"]))
+        services = assemble(read, clock)
+        stack.callback(services.database.engine.dispose)
+        yield Threaded(read, services, clock)
+
+
+@contextmanager
+def serving(app: Flask | Any, port: int = 0) -> Iterator[str]:
+    """Serve a WSGI application in threads on a port, a free one by default; its URL."""
+    server = make_server("127.0.0.1", port, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
