@@ -126,12 +126,13 @@ def _require_turn(situation: Situation, call: StepCall) -> None:
 
 def _require_permission(situation: Situation, step: Step, call: StepCall) -> None:
     """Attesting and skipping are a person's; doing is, where the step's risk says so."""
+    is_person = call.actor.actor_type == "human"
+    if call.mode != "execute" and not is_person:
+        raise HumanRequired(f"Only a person may {call.mode} a step.")
     if call.mode == "skip" and step.params.get("mandatory"):
         raise StepMandatory(f"Step {step.step_order}, {step.name!r}, must be done; it cannot be skipped.")
-    if call.actor.actor_type == "human":
+    if is_person:
         return
-    if call.mode != "execute":
-        raise HumanRequired(f"Only a person may {call.mode} a step.")
     found = risk.assess(
         step,
         ACTIONS[step.action_type].effect,
