@@ -1,0 +1,207 @@
+"""Which playbook an exception has: given, kept, switched, withdrawn; and asked for anew when time has passed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.support.casework import AGENT, PERSON, Casework, call, note
+from tests.support.threaded import Threaded
+
+from sentinai.documents import check
+
+
+def recalculate(work: Casework, exception_id: str, body: Any = None) -> Any:
+    found = work.admin.ok("POST", f"/api/exceptions/{exception_id}/playbook/recalculate", body)
+    assert check("recalculation", found) == []
+    return found
+
+
+def current(work: Casework, exception_id: str) -> int | None:
+    return work.admin.ok("GET", f"/api/exceptions/{exception_id}")["current_playbook_id"]
+
+
+def test_the_best_ranked_is_recommended_with_its_reasons(work: Casework):
+    broad = work.publish("Broad", [note()], priority=1)
+    narrow = work.publish("Narrow", [note(), note("More")], priority=30, severity="medium")
+    work.publish("Other", [note()], priority=90, severity="critical")
+    state = work.state(work.take_in())
+    assert (state["playbook"]["playbook_id"], state["run"], state["current_step"]) == (narrow, 1, 1)
+    assert state["started"] is False
+    assert [step["status"] for step in state["steps"]] == ["pending", "pending"]
+    assert "severity" in state["reasoning"]
+    assert all(reason["satisfied"] for reason in state["reasons"])
+    assert [entry["playbook_id"] for entry in state["alternatives"]] == [broad]
+    assert [miss["name"] for miss in state["near_misses"]] == ["Other"]
+    assert state["better_match"] is None
+
+
+def test_asking_again_any_number_of_times_is_as_asking_once(work: Casework):
+    playbook_id = work.publish("One", [note()])
+    exception_id = work.take_in()
+    before = work.events(exception_id)
+    for _ in range(3):
+        answer = recalculate(work, exception_id)
+        assert (answer["changed"], answer["current_playbook_id"], answer["current_step"]) == (
+            False,
+            playbook_id,
+            1,
+        )
+        assert (answer["playbook_name"], answer["playbook_version"]) == ("One", 1)
+    assert work.events(exception_id) == before
+
+
+def test_an_unstarted_recommendation_follows_what_is_published(work: Casework):
+    first = work.publish("First", [note()])
+    exception_id = work.take_in()
+    second = work.publish("Second", [note()], priority=5)
+    assert current(work, exception_id) == first
+    answer = recalculate(work, exception_id)
+    assert (answer["changed"], answer["current_playbook_id"]) == (True, second)
+    payload = work.events(exception_id, "PlaybookRecalculated")[-1]["payload"]
+    assert payload["previous"]["playbook_id"] == first
+    assert payload["new"]["playbook_id"] == second
+    assert (payload["run"], payload["trigger"]) == (2, "requested")
+    assert payload["reasoning"]
+
+
+def test_a_change_of_what_conditions_look_at_recalculates(work: Casework):
+    medium = work.publish("Medium", [note()], severity="medium")
+    work.publish("Billing", [note()], exception_type="Bill*", priority=9)
+    visited = work.publish("Visited", [note()], **{"context.visits_gte": 5}, priority=20)
+    urgent = work.publish("Urgent", [note()], sla_minutes_remaining_lt=30, priority=40)
+    exception_id = work.take_in()
+    path = f"/api/exceptions/{exception_id}"
+    assert current(work, exception_id) == medium
+    assert work.admin.ok("PATCH", path, {"severity": "low"})["current_playbook_id"] is None
+    assert work.admin.ok("PATCH", path, {"exception_type": "Bill Mismatch"})["playbook"]["name"] == "Billing"
+    assert work.admin.ok("PATCH", path, {"normalized_context": {"visits": 6}})["current_playbook_id"] == visited
+    soon = {"sla_deadline": work.due(minutes=29)}
+    assert work.admin.ok("PATCH", path, soon)["current_playbook_id"] == urgent
+    assert work.events(exception_id, "PlaybookRecalculated")[-1]["payload"]["trigger"] == "updated"
+
+
+def test_a_recommendation_that_fits_no_more_is_withdrawn(work: Casework):
+    work.publish("Medium", [note()], severity="medium")
+    exception_id = work.take_in()
+    changed = work.admin.ok("PATCH", f"/api/exceptions/{exception_id}", {"severity": "high"})
+    assert (changed["current_playbook_id"], changed["current_step"], changed["playbook"]) == (None, None, None)
+    assert work.events(exception_id, "PlaybookRecalculated")[-1]["payload"]["new"] is None
+    state = work.state(exception_id)
+    assert (state["playbook"], state["steps"], state["progress"]) == (None, [], {"done": 0, "total": 0})
+    assert state["reasoning"]
+
+
+def test_a_playbook_in_progress_is_never_pulled_away_but_a_better_one_is_shown(work: Casework):
+    kept = work.publish("Kept", [note(), note("More")])
+    exception_id = work.take_in()
+    work.complete(exception_id, 1)
+    better = work.publish("Better", [note()], priority=8)
+    answer = recalculate(work, exception_id)
+    assert (answer["changed"], answer["current_playbook_id"], answer["current_step"]) == (False, kept, 2)
+    assert answer["better_match"]["playbook_id"] == better
+    assert work.state(exception_id)["better_match"]["name"] == "Better"
+    work.admin.ok("POST", f"/api/playbooks/{better}/retire")
+    work.admin.ok(
+        "PATCH", f"/api/exceptions/{exception_id}", {"exception_type": "Nothing Known", "severity": "low"}
+    )
+    assert current(work, exception_id) == kept
+    assert work.state(exception_id)["better_match"] is None
+
+
+def test_one_that_was_started_and_fits_no_more_stays(work: Casework):
+    kept = work.publish("Medium", [note(), note("More")], severity="medium")
+    exception_id = work.take_in()
+    work.admin.ok("POST", f"/api/exceptions/{exception_id}/playbook/start", PERSON)
+    work.admin.ok("PATCH", f"/api/exceptions/{exception_id}", {"severity": "critical"})
+    assert current(work, exception_id) == kept
+    work.complete(exception_id, 1)
+
+
+def test_a_person_switches_and_coming_back_starts_clean(work: Casework):
+    old = work.publish("Old", [note(), note("More")])
+    exception_id = work.take_in()
+    work.complete(exception_id, 1)
+    new = work.publish("New", [note()], priority=8)
+    answer = recalculate(work, exception_id, {"switch": True})
+    assert (answer["changed"], answer["current_playbook_id"], answer["current_step"]) == (True, new, 1)
+    assert work.events(exception_id, "PlaybookRecalculated")[-1]["payload"]["trigger"] == "switched"
+    work.admin.ok("POST", f"/api/playbooks/{new}/retire")
+    assert recalculate(work, exception_id)["current_playbook_id"] == old
+    state = work.state(exception_id)
+    assert (state["run"], state["started"], state["progress"]["done"]) == (3, False, 0)
+    assert work.complete(exception_id, 1)["outcome"] == "completed"
+
+
+def test_an_agent_does_not_switch(work: Casework):
+    work.publish("Old", [note(), note("More")])
+    exception_id = work.take_in()
+    work.complete(exception_id, 1)
+    work.publish("New", [note()], priority=8)
+    path = f"/api/exceptions/{exception_id}/playbook/recalculate"
+    work.acting(AGENT).problem(403, "human_required", "POST", path, {"switch": True})
+    assert work.acting(AGENT).ok("POST", path)["changed"] is False
+
+
+def test_switching_when_nothing_better_is_there_changes_nothing(work: Casework):
+    work.publish("Only", [note(), note("More")])
+    exception_id = work.take_in()
+    work.complete(exception_id, 1)
+    assert recalculate(work, exception_id, {"switch": True})["changed"] is False
+    assert work.state(exception_id)["progress"]["done"] == 1
+
+
+def test_a_blocked_playbook_is_passed_over_for_the_next_one(work: Casework):
+    work.publish("Cuts", [call("cut_supply", "Cut", reason="x")], priority=50)
+    mild = work.publish("Mild", [note()], priority=1)
+    exception_id = work.take_in()
+    assert current(work, exception_id) == mild
+    payload = work.events(exception_id, "PolicyEvaluated")[-1]["payload"]
+    assert [each["playbook_name"] for each in payload["rejected"]] == ["Cuts"]
+    assert "cut_supply is not approved" in payload["rejected"][0]["reasons"][0]
+    [alternative] = work.state(exception_id)["alternatives"]
+    assert "not approved" in alternative["blocked"][0]
+
+
+def test_when_every_one_is_blocked_there_is_none(work: Casework):
+    work.policy(blocked_actions=["add_comment"])
+    work.publish("Comments", [note()])
+    exception_id = work.take_in()
+    assert current(work, exception_id) is None
+    assert [event["event_type"] for event in work.events(exception_id)] == ["ExceptionCreated", "TriageCompleted"]
+    assert "passed over by policy" in work.state(exception_id)["reasoning"]
+
+
+def test_what_needs_a_person_is_recommended_and_told(work: Casework):
+    work.publish("Reads", [call()])
+    payload = work.events(work.take_in(), "PolicyEvaluated")[0]["payload"]
+    assert payload["verdict"] == "needs_approval"
+    assert payload["reasons"]
+
+
+def test_when_a_threshold_passes_the_worker_asks_anew(work: Casework, pair: Threaded):
+    calm = work.publish("Calm", [note()])
+    hurry = work.publish("Hurry", [note()], sla_minutes_remaining_lt=20, priority=9)
+    exception_id = work.take_in(sla_deadline=work.due(minutes=45))
+    assert current(work, exception_id) == calm
+    pair.clock.advance(minutes=24)
+    pair.work()
+    assert current(work, exception_id) == calm
+    pair.clock.advance(minutes=2)
+    pair.work()
+    assert current(work, exception_id) == hurry
+    event = work.events(exception_id, "PlaybookRecalculated")[-1]
+    assert (event["actor_type"], event["actor_id"], event["payload"]["trigger"]) == ("system", "worker", "expired")
+    before = work.events(exception_id)
+    pair.work()
+    assert work.events(exception_id) == before
+
+
+def test_the_worker_leaves_a_playbook_in_progress(work: Casework, pair: Threaded):
+    calm = work.publish("Calm", [note(), note("More")])
+    work.publish("Hurry", [note()], sla_minutes_remaining_lt=20, priority=9)
+    exception_id = work.take_in(sla_deadline=work.due(minutes=45))
+    work.complete(exception_id, 1)
+    pair.clock.advance(minutes=30)
+    pair.work()
+    assert current(work, exception_id) == calm
+    assert work.state(exception_id)["better_match"]["name"] == "Hurry"
