@@ -25,7 +25,8 @@ from sentinai.settings import Settings
 
 _TENANT = "bench"
 _ACTOR = Actor("human", "alex")
-_STEPS = 100
+_STEPS = 20
+_EXCEPTIONS = 200
 
 
 class _OnePlaybook:
@@ -105,13 +106,14 @@ class Completions:
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
+        self._exceptions = [bench.exception() for _ in range(_EXCEPTIONS)]
+        for exception_id in self._exceptions:
+            bench.complete(exception_id, 1)
         self._places = self._all_places()
 
     def _all_places(self) -> Iterator[tuple[str, int]]:
-        while True:
-            exception_id = self._bench.exception()
-            # The first step starts the playbook, too, and the last completes it: neither is like the others.
-            self._bench.complete(exception_id, 1)
+        # The first step starts the playbook, too, and the last completes it: neither is like the others.
+        for exception_id in self._exceptions:
             for number in range(2, _STEPS):
                 yield exception_id, number
 

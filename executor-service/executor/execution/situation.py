@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from executor.actions.registry import StepContext
@@ -65,6 +65,12 @@ def around(tx: Transaction, record: ExceptionRecord) -> Situation:
         packs=packs,
         run_events=tx.run_events(record.exception_id, record.playbook_run),
     )
+
+
+def after(tx: Transaction, before: Situation, record: ExceptionRecord) -> Situation:
+    """Where an exception stands after a call that left it on the same playbook."""
+    events = tx.run_events(record.exception_id, record.playbook_run)
+    return replace(before, record=record, run_events=events)
 
 
 def step_context(

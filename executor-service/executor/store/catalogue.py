@@ -17,6 +17,15 @@ from sentinai.problems import NotFound
 from sentinai.tables import DomainPackRow, PlaybookRow, PlaybookStepRow, PolicyPackRow, TenantRow
 
 _IN_PLACE = {"synchronize_session": False}
+_STEP_COLUMNS = (
+    PlaybookStepRow.playbook_id,
+    PlaybookStepRow.step_id,
+    PlaybookStepRow.step_order,
+    PlaybookStepRow.name,
+    PlaybookStepRow.action_type,
+    PlaybookStepRow.params,
+    PlaybookStepRow.requires_approval,
+)
 
 
 def add_tenant(session: Session, tenant_id: str, name: str) -> bool:
@@ -199,21 +208,21 @@ def add_policy_pack(session: Session, pack: Mapping[str, Any], now: datetime) ->
 
 
 def _steps(session: Session, playbook_ids: Sequence[int] | None) -> dict[int, tuple[Step, ...]]:
-    query = select(PlaybookStepRow).order_by(PlaybookStepRow.playbook_id, PlaybookStepRow.step_order)
+    query = select(*_STEP_COLUMNS).order_by(PlaybookStepRow.playbook_id, PlaybookStepRow.step_order)
     if playbook_ids is not None:
         query = query.where(PlaybookStepRow.playbook_id.in_(playbook_ids))
-    found: dict[int, tuple[Step, ...]] = {}
-    for row in session.scalars(query):
+    found: dict[int, list[Step]] = {}
+    for playbook_id, step_id, step_order, name, action_type, params, requires_approval in session.execute(query):
         step = Step(
-            step_id=row.step_id,
-            step_order=row.step_order,
-            name=row.name,
-            action_type=row.action_type,
-            params=row.params,
-            requires_approval=row.requires_approval,
+            step_id=step_id,
+            step_order=step_order,
+            name=name,
+            action_type=action_type,
+            params=params,
+            requires_approval=requires_approval,
         )
-        found[row.playbook_id] = (*found.get(row.playbook_id, ()), step)
-    return found
+        found.setdefault(playbook_id, []).append(step)
+    return {playbook_id: tuple(steps) for playbook_id, steps in found.items()}
 
 
 def _playbook(row: PlaybookRow, steps: tuple[Step, ...]) -> Playbook:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, insert, select
+from sqlalchemy import Row, Select, insert, select
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
@@ -17,6 +18,9 @@ from executor.store.tables import ExceptionEventRow
 from sentinai.documents import check
 
 PROGRESS_EVENTS = ("PlaybookStarted", "PlaybookStepCompleted", "PlaybookStepSkipped", "PlaybookCompleted")
+
+_COLUMNS = tuple(getattr(ExceptionEventRow, field.name) for field in fields(Event))
+"""Columns rather than rows of the ORM: events are read by the hundred, and never changed."""
 
 
 class InvalidEvent(RuntimeError):
@@ -88,12 +92,12 @@ def after(
     query = _of(exception_id).where(ExceptionEventRow.seq > seq)
     if event_types:
         query = query.where(ExceptionEventRow.event_type.in_(event_types))
-    return [_event(row) for row in session.scalars(query.limit(limit))]
+    return [_event(row) for row in session.execute(query.limit(limit))]
 
 
 def first(session: Session, exception_id: str) -> Event | None:
     """The event that created an exception, if there is such an exception."""
-    row = session.scalars(_of(exception_id).limit(1)).one_or_none()
+    row = session.execute(_of(exception_id).limit(1)).one_or_none()
     return None if row is None else _event(row)
 
 
@@ -102,34 +106,24 @@ def of_run(session: Session, exception_id: str, run: int) -> list[Event]:
     query = _of(exception_id).where(
         ExceptionEventRow.run == run, ExceptionEventRow.event_type.in_(PROGRESS_EVENTS)
     )
-    return [_event(row) for row in session.scalars(query)]
+    return [_event(row) for row in session.execute(query)]
 
 
 def of_types(session: Session, event_types: Sequence[str]) -> Iterator[Event]:
     """Every event of some types in the tenant, oldest first."""
     query = (
-        select(ExceptionEventRow)
+        select(*_COLUMNS)
         .where(ExceptionEventRow.event_type.in_(event_types))
         .order_by(ExceptionEventRow.created_at)
     )
-    for row in session.scalars(query.execution_options(yield_per=500)):
+    for row in session.execute(query.execution_options(yield_per=500)):
         yield _event(row)
 
 
-def _of(exception_id: str) -> Select[ExceptionEventRow]:
-    query = select(ExceptionEventRow).where(ExceptionEventRow.exception_id == exception_id)
+def _of(exception_id: str) -> Select[Any]:
+    query = select(*_COLUMNS).where(ExceptionEventRow.exception_id == exception_id)
     return query.order_by(ExceptionEventRow.seq)
 
 
-def _event(row: ExceptionEventRow) -> Event:
-    return Event(
-        event_id=row.event_id,
-        seq=row.seq,
-        event_type=row.event_type,
-        actor_type=row.actor_type,
-        actor_id=row.actor_id,
-        payload=row.payload,
-        created_at=row.created_at,
-        prev_hash=row.prev_hash,
-        hash=row.hash,
-    )
+def _event(row: Row[Any]) -> Event:
+    return Event(**row._mapping)  # noqa: SLF001 - SQLAlchemy's name for a public thing
