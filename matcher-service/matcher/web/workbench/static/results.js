@@ -1,75 +1,81 @@
 // What the service answered, shown.
 
-import { element, fill, icon, visible } from "./dom.js";
+import { copy, fill, visible } from "./dom.js";
 
-const plural = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
-const marked = (kind, name, text) => element("span", { class: `mark ${kind}` }, icon(name), text);
+const plural = (count, one) => `${count} ${one}${count === 1 ? "" : "s"}`;
+const short = (value) => (typeof value === "string" ? value : JSON.stringify(typeof value === "number" ? Math.round(value * 100) / 100 : value));
 
-/** The one line that says how things stand; an action may follow. */
-export function verdict(kind, name, title, detail = "", ...actions) {
-  const box = document.getElementById("verdict");
-  if (box.textContent === title + detail && !actions.length) return;
-  box.className = `notice ${kind}`;
-  box.replaceChildren(icon(name), element("div", { class: "stack" }, element("p", {}, element("strong", {}, title), ` ${detail}`), ...actions));
+/** Shows the one of the page's verdicts that holds, with what it says in particular. */
+export function verdict(state, said = "") {
+  for (const each of document.getElementById("verdict").children) {
+    const place = each.querySelector("[data-said]");
+    if (place && each.dataset.state === state) place.textContent = said;
+    each.hidden = each.dataset.state !== state;
+  }
 }
 
 /** The clauses: in words while there is no exception, red and green with the actual value once there is one. */
 export function clauses(review, judged) {
   const told = review?.valid ? review.clauses : [];
-  fill("words", told.length ? `Applies when ${listed(told.map(({ text }) => text))}.` : "");
-  fill("clauses", ...told.map((clause, index) => entry(clause.text, judged?.reasons[index], clause.indexed)));
+  visible("reading", told.length);
   const held = judged?.reasons.filter(({ satisfied }) => satisfied).length;
   fill("tally", judged ? `${held} of ${told.length} hold` : plural(told.length, "clause"));
+  fill("words", new Intl.ListFormat("en").format(told.map(({ text }) => text)));
+  fill("clauses", ...told.map(({ text, indexed }, index) => clause(text, judged?.reasons[index], indexed)));
   fill("normalized", JSON.stringify(review?.normalized, null, 2) ?? "");
-  fill("seen", judged ? JSON.stringify(judged.context, null, 2) : "");
+  fill("seen", JSON.stringify(judged?.context, null, 2) ?? "");
   visible("seen-details", judged);
+  return told.length - held;
 }
 
-const listed = (words) => (words.length > 1 ? `${words.slice(0, -1).join(", ")}, and ${words.at(-1)}` : words[0]);
-
-function entry(text, reason, indexed = true) {
-  const state = reason && (reason.satisfied ? marked("good", "check", "Holds") : marked("failed", "cross", "Fails"));
-  const slow = indexed ? "" : element("span", { class: "muted small" }, "Evaluated one by one: the index cannot help.");
-  return element("li", {}, state ?? marked("", "info", "Untried"), element("div", {}, element("p", {}, text), ...(reason ? [actual(reason)] : []), slow));
+function clause(text, reason, indexed = true) {
+  const made = copy(reason ? `clause-${reason.satisfied}` : "clause");
+  made.querySelector("p").textContent = text;
+  if (reason) made.querySelector("code").textContent = actual(reason);
+  made.querySelector("[data-slow]").hidden = indexed;
+  return made;
 }
 
 function actual({ text, path, actual: value }) {
-  const failure = text.match(/\((evaluation failed.*)\)$/)?.[1];
-  const shown = path === null ? Object.entries(value ?? {}).map((pair) => pair.map(short).join(": ")).join(", ") : short(value);
-  return element("p", { class: "small muted" }, failure ?? "Actual: ", failure ? "" : element("code", {}, shown || "nothing"));
+  const failure = text.match(/evaluation failed.*(?=\)$)/)?.[0];
+  if (failure || path !== null) return failure ?? short(value);
+  return Object.entries(value ?? {}).map(([name, each]) => `${name}: ${short(each)}`).join(", ") || "nothing";
 }
 
-const short = (value) => (typeof value === "string" ? value : JSON.stringify(typeof value === "number" ? Math.round(value * 100) / 100 : value));
-
-/** What the stored playbooks would be chosen as, and where the draft would stand among them. */
+/** Which of the published playbooks fit the exception, and where the draft would stand among them. */
 export function choice(found, draft) {
   visible("choice", found);
   if (!found) return;
-  const rivals = found.ranked.filter(({ playbook_id }) => playbook_id !== draft.revises);
+  const others = (list) => list.filter(({ playbook_id }) => playbook_id !== draft.revises);
+  const rivals = others(found.ranked);
   const ahead = rivals.filter(({ priority }) => priority > draft.priority).length;
-  const own = { name: "This draft", priority: draft.priority, own: true };
-  const ranking = draft.matches ? rivals.toSpliced(ahead, 0, own) : rivals;
-  fill("considered", `${plural(found.candidates, "published playbook")} considered, ${found.matched} match`);
+  const ranking = draft.matches ? rivals.toSpliced(ahead, 0, { ...draft, own: true }) : rivals;
+  const near = others(found.near_misses);
+  fill("considered", `${plural(found.candidates, "published playbook")}, ${found.matched} matching`);
   fill("place", place(rivals, ahead, draft));
   fill("ranking", ...ranking.slice(0, Math.max(5, draft.matches ? ahead + 1 : 0)).map(ranked));
   fill("reasoning", found.reasoning);
-  const near = found.near_misses.filter(({ playbook_id }) => playbook_id !== draft.revises);
   visible("near", near.length);
-  fill("near-misses", ...near.map(({ name, version, failed }) => entry(`${name} v${version}: ${failed.text}`, failed)));
-  fill("tags", `Policy tags: ${found.policy_tags.join(", ") || "none"}. ${found.valid_until ? `The choice holds until ${found.valid_until}.` : ""}`);
+  fill("near-misses", ...near.map(({ name, version, failed }) => clause(`${name} v${version}: ${bare(failed)}`, failed)));
+  fill("tags", found.policy_tags.join(", ") || "none");
+  fill("until", found.valid_until ?? "a playbook, a pack or the exception changes");
 }
 
-function place(rivals, ahead, { matches, priority }) {
-  const [first] = rivals;
+const bare = ({ text }) => text.replace(/ \((it is|they are|there) .*\)$/, "");
+
+function place([first], ahead, { matches, priority }) {
   if (!matches) return first ? `${first.name} wins.` : "No playbook would be chosen.";
+  if (ahead) return `Published now, this draft would come ${ahead === 1 ? "second" : `after ${ahead} others`}: ${first.name} wins, by priority ${first.priority} against ${priority}.`;
   if (!first) return "Published now, this draft would win: no other playbook matches.";
-  if (ahead) return `Published now, this draft would come ${ahead + 1}.: ${first.name} wins by its priority, ${first.priority} against ${priority}.`;
-  const by = first.priority === priority ? `as high a priority as ${first.name}, ${priority}, and the newer one goes first` : `its priority ${priority} is above the ${first.priority} of ${first.name}`;
-  return `Published now, this draft would win: ${by}.`;
+  const why = first.priority === priority ? "of two with the same priority, the newer" : `priority ${priority} against ${first.priority}`;
+  return `Published now, this draft would win over ${first.name}: ${why}.`;
 }
 
 function ranked({ name, version, priority, own, reasons = [] }) {
-  const title = element("div", { class: "row spread" }, element("strong", {}, own ? name : `${name} v${version}`), element("span", { class: "small muted number" }, `priority ${priority}`));
-  const why = element("details", {}, element("summary", {}, "Why it matches"), element("ul", { class: "clauses" }, ...reasons.map((reason) => entry(reason.text.replace(/ \((it|there).*\)$/, ""), reason))));
-  return element("li", own ? { class: "own", "aria-current": "true" } : {}, title, ...(own ? [] : [why]));
+  const made = copy(own ? "ranked-own" : "ranked");
+  made.querySelector("[data-priority]").textContent = priority;
+  if (own) return made;
+  made.querySelector("strong").textContent = `${name} v${version}`;
+  made.querySelector("ul").append(...reasons.map((reason) => clause(bare(reason), reason)));
+  return made;
 }

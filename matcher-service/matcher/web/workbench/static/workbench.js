@@ -6,144 +6,118 @@ import { element, fill, visible } from "./dom.js";
 import { Editor } from "./editor.js";
 import { format, read } from "./json.js";
 import * as results from "./results.js";
-import { ask, get } from "./service.js";
+import { ask, call } from "./service.js";
 
 const PAUSE = 250;
 const RETRY = 5000;
-const page = document.getElementById("workbench");
 const asOf = document.getElementById("as-of");
-const kept = `workbench:${page.dataset.tenant}:${page.dataset.subject}`;
+const draft = `workbench:${document.getElementById("workbench").dataset.owner}`;
 let [revises, known, timer, running] = [];
 
 const condition = new Editor("condition", (where) => (known ? forCondition(known, where) : []), changed);
 const exception = new Editor("exception", (where) => (known ? forException(known, where) : []), changed);
 
 function changed() {
-  localStorage.setItem(kept, JSON.stringify({ condition: condition.text, exception: exception.text, revises }));
-  clearTimeout(timer);
+  localStorage.setItem(draft, JSON.stringify({ condition: condition.text, exception: exception.text, revises }));
   running?.abort();
-  timer = setTimeout(check, PAUSE);
+  later(begin, PAUSE);
 }
 
-async function check() {
+function later(act, pause) {
+  clearTimeout(timer);
+  timer = setTimeout(act, pause);
+}
+
+/** Fetches once what completion and the lists need; then checks what stands in the editors. */
+async function begin() {
+  clearTimeout(timer);
   running = new AbortController();
   const { signal } = running;
-  const [draft, given] = [condition.reading, exception.reading];
-  document.getElementById("results").setAttribute("aria-busy", "true");
+  visible("busy", true);
   try {
-    const answer = await ask({ condition: draft.root && condition.text, exception: given.root && exception.text, asOf: asOf.value && `${asOf.value}Z` }, signal);
-    if (!signal.aborted) show(draft, given, answer);
+    if (!known) await prepare();
+    const texts = [condition, exception].map(({ reading, text }) => reading.root && text);
+    const answer = await ask(...texts, asOf.value && `${asOf.value}Z`, signal);
+    if (!signal.aborted) show(answer);
   } catch (error) {
     if (!signal.aborted) failed(error);
   }
+  if (!signal.aborted) visible("busy", false);
 }
 
-function show(draft, given, { review, verdict, choice, refused }) {
-  const warnings = (review?.warnings ?? []).filter(isNews).map((each) => ({ ...each, kind: "warning" }));
-  condition.show(draft.wrong ? [misread(draft)] : [...(review?.errors ?? []).map((each) => ({ ...each, kind: "error" })), ...warnings]);
-  exception.show(given.wrong ? [misread(given)] : refused ?? []);
-  results.clauses(review, verdict);
-  results.choice(choice, { matches: verdict?.matches, priority: draft.value?.priority ?? 0, revises: revises?.playbook_id });
-  fill("warnings", ...condition.marks.filter(({ kind }) => kind === "warning").map((mark) => condition.problem(mark)));
+function show({ review, judged, choice, refused = [] }) {
+  const as = (kind, found = []) => found.map((each) => ({ ...each, kind }));
+  const misread = ({ reading: { wrong } }) => wrong && as("error", [wrong]);
+  condition.show(misread(condition) ?? [...as("error", review?.errors), ...as("warning", review?.warnings.filter(isNews))]);
+  exception.show(misread(exception) ?? as("error", refused));
+  const [errors, warnings] = ["error", "warning"].map((wanted) => condition.located.filter(({ kind }) => kind === wanted));
+  fill("warnings", ...warnings.map((each) => condition.entry(each)));
   visible("warnings-card", warnings.length);
-  visible("clauses-card", review?.valid);
-  visible("answers", review?.valid || choice);
-  say(draft, given.wrong || refused, review, verdict);
-  document.getElementById("results").removeAttribute("aria-busy");
+  const failing = results.clauses(review, judged);
+  results.choice(choice, { matches: judged?.matches, priority: condition.reading.value?.priority ?? 0, revises: revises?.playbook_id });
+  if (condition.reading.blank) results.verdict("blank");
+  else if (errors.length) results.verdict("invalid", errors.length === 1 ? "one error" : `${errors.length} errors`);
+  else if (!judged) results.verdict(exception.reading.blank ? "untried" : "unread");
+  else if (judged.error) results.verdict("raises", judged.error.message);
+  else results.verdict(judged.matches ? "matches" : "fails", `${failing} of ${judged.reasons.length}`);
 }
-
-const misread = ({ wrong }) => ({ kind: "error", start: wrong.start, end: wrong.end, message: wrong.message, hint: wrong.hint });
 
 /** A new version of a playbook may well say the same as the version it replaces. */
-const isNews = ({ code, message }) => !(revises && ["duplicate", "shadowed"].includes(code) && message.includes(revises.name));
-
-function say(draft, isBadException, review, verdict) {
-  const errors = condition.marks.filter(({ kind }) => kind === "error").length;
-  const fails = verdict?.reasons.filter(({ satisfied }) => !satisfied).length;
-  if (draft.blank) results.verdict("", "empty", "No condition yet.", "Write one, or start from an example or a published playbook.");
-  else if (errors) results.verdict("bad", "cross", "Not valid:", `${errors === 1 ? "one error" : `${errors} errors`}. It would not be published.`);
-  else if (isBadException) results.verdict("warn", "warning", "Valid.", "The exception cannot be read, so nothing was held against it.");
-  else if (!verdict) results.verdict("fine", "check", "Valid.", "Give an exception to see whether it matches.");
-  else if (verdict.error) results.verdict("bad", "warning", "Valid, but it cannot be evaluated:", `${verdict.error.message}. A playbook like that does not match.`);
-  else if (verdict.matches) results.verdict("fine", "check", "Valid, and it matches.", "Every clause holds.");
-  else results.verdict("warn", "cross", "Valid, but no match:", `${fails} of ${review.clauses.length} ${review.clauses.length === 1 ? "clause" : "clauses"} ${fails === 1 ? "fails" : "fail"} on this exception.`);
-}
+const isNews = ({ code, message }) => !(revises && ["duplicate", "never_chosen"].includes(code) && message.startsWith(revises.name));
 
 function failed(error) {
-  const isOver = error instanceof Problem && error.status === 401;
-  const isAway = !(error instanceof Problem) || error.status >= 500;
-  visible("answers", false);
-  if (isOver) {
-    const link = element("a", { href: `${page.dataset.console}/sign-in`, class: "button" }, "Sign in at the console");
-    results.verdict("warn", "lock", "Your session is over.", "Your draft stays in this browser. Sign in, then load this page again.", link);
-  } else {
-    const again = element("button", { type: "button", class: "button" }, "Try again");
-    again.addEventListener("click", begin);
-    results.verdict("bad", "warning", isAway ? "The matcher is away." : "The matcher refused.", isAway ? "Your draft is safe; trying again in a few seconds." : explain(error), again);
-    if (isAway) timer = setTimeout(begin, RETRY);
+  const isRefusal = error instanceof Problem && error.status < 500;
+  for (const region of ["reading", "choice", "warnings-card"]) visible(region, false);
+  if (isRefusal) results.verdict(error.status === 401 ? "over" : "refused", explain(error));
+  else {
+    results.verdict("away");
+    later(begin, RETRY);
   }
-}
-
-/** Fetches what completion and the lists need, once; then checks. */
-async function begin() {
-  clearTimeout(timer);
-  try {
-    if (!known) await prepare();
-  } catch (error) {
-    return failed(error);
-  }
-  return check();
 }
 
 async function prepare() {
-  const material = await get("/workbench/material");
-  known = material.completion;
-  const start = document.getElementById("start");
-  const groups = [["Examples", material.examples, ({ name }) => name], ["Published playbooks", material.playbooks, ({ name, version }) => `${name} v${version}`]];
-  for (const [label, items, text] of groups) {
-    if (items.length) start.append(element("optgroup", { label }, ...items.map((each, index) => element("option", { value: each.playbook_id ?? `example ${index}` }, text(each)))));
+  const { completion, examples, playbooks, samples } = await call("/workbench/material");
+  known = completion;
+  const group = (label, options) => element("optgroup", { label }, ...options.map(([value, text]) => element("option", { value }, text)));
+  offer("start", [group("Examples", examples.map(({ name }, index) => [`e${index}`, name])), group("Published playbooks", playbooks.map((each) => [each.playbook_id, `${each.name} v${each.version}`]))], start);
+  offer("sample", samples.map(({ name }, index) => element("option", { value: index }, name)), (index) => { exception.text = pretty(samples[index].exception); });
+  if (!exception.text) exception.text = pretty(samples[0].exception);
+
+  async function start(value) {
+    const example = examples[value.slice(1)];
+    if (value[0] === "e") return revise(undefined, pretty(example.conditions));
+    const { conditions, ...playbook } = await call(`/workbench/playbooks/${value}`);
+    return revise(playbook, pretty(conditions));
   }
-  const sample = document.getElementById("sample");
-  sample.append(...material.samples.map(({ name }, index) => element("option", { value: index }, name)));
-  const take = (index) => { exception.text = pretty(material.samples[index].exception); };
-  chosen(sample, take);
-  chosen(start, async (value) => {
-    const example = material.examples[value.split(" ")[1]];
-    const source = example ?? (await get(`/workbench/playbooks/${value}`).catch(failed));
-    if (source) revise(example ? undefined : source, pretty(source.conditions));
-  });
-  if (!exception.text) take(0);
 }
 
-/** What is chosen of a list is done, and the list stands ready again. */
-function chosen(select, act) {
+/** A list of things to take: what is chosen is done, and the list stands ready again. */
+function offer(id, options, act) {
+  const select = document.getElementById(id);
+  select.append(...options);
   select.addEventListener("change", () => {
-    if (select.value) act(select.value);
+    Promise.resolve(act(select.value)).catch(failed);
     select.value = "";
   });
 }
 
 function pretty(value) {
   const text = JSON.stringify(value);
-  return format(text, read(text).root).replace(/^\{"/, '{"');
+  return format(text, read(text).root);
 }
 
-/** From here on the draft is a new version of a playbook, or of none. */
+/** From here on the draft is the next version of a playbook, or of none. */
 function revise(playbook, text = condition.text) {
-  revises = playbook && { playbook_id: playbook.playbook_id, name: playbook.name, version: playbook.version };
-  visible("revising", revises);
-  if (revises) document.querySelector("#revising span").textContent = `The next version of ${revises.name} v${revises.version}`;
+  revises = playbook;
+  visible("revising", playbook);
+  fill("revised", playbook ? `${playbook.name} v${playbook.version}` : "");
   condition.text = text;
 }
 
-document.querySelector("#revising button").addEventListener("click", () => revise());
+document.getElementById("as-new").addEventListener("click", () => revise());
+document.getElementById("again").addEventListener("click", begin);
 asOf.addEventListener("input", changed);
-document.getElementById("as-of-now").addEventListener("click", () => {
-  asOf.value = "";
-  changed();
-});
 
-const before = JSON.parse(localStorage.getItem(kept) ?? "{}");
+const before = JSON.parse(localStorage.getItem(draft) ?? "{}");
 exception.text = before.exception ?? "";
 revise(before.revises, before.condition ?? "");
-begin();
