@@ -64,10 +64,12 @@ def add(session: Session, record: ExceptionRecord) -> None:
     session.execute(insert(ExceptionRow), [_values(record)])
 
 
-def save(session: Session, record: ExceptionRecord) -> None:
-    """Store the exception as it now stands."""
+def save(session: Session, before: ExceptionRecord, record: ExceptionRecord) -> None:
+    """Store what has changed of an exception."""
+    old, new = _values(before), _values(record)
+    changed = {name: value for name, value in new.items() if value is not old[name]}
     session.execute(
-        update(ExceptionRow).where(ExceptionRow.exception_id == record.exception_id).values(_values(record)),
+        update(ExceptionRow).where(ExceptionRow.exception_id == record.exception_id).values(changed),
         execution_options={"synchronize_session": False},
     )
 

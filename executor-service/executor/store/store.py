@@ -66,7 +66,7 @@ class SqlTransaction:
             last = events.append(self.session, draft.stored, draft.emitted, draft.now)[-1]
             record = replace(record, event_seq=last.seq, event_hash=last.hash)
         outbox.add(self.session, record, draft.messages, draft.now)
-        exceptions.save(self.session, record)
+        exceptions.save(self.session, draft.stored, record)
         return record
 
 
