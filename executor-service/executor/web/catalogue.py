@@ -12,7 +12,8 @@ from executor.services import Services
 from executor.store import catalogue
 from executor.web.queries import PlaybooksQuery, PublishQuery, paging
 from sentinai.clock import format_time
-from sentinai.conditions import clauses, parse
+from sentinai.conditions import parse
+from sentinai.conditions.clauses import describe
 from sentinai.problems import Finding, InvalidDocument, NotFound
 from sentinai.tables import DomainPackRow, PolicyPackRow
 from sentinai.web import Answer, Api, Call
@@ -135,7 +136,7 @@ def _json(findings: Sequence[Finding]) -> list[dict[str, str]]:
 
 def _in_words(conditions: Any) -> list[str]:
     try:
-        return [clauses.describe(clause.logic) for clause in parse(conditions).clauses]
+        return [describe(clause.logic) for clause in parse(conditions).clauses]
     except InvalidDocument:
         return []
 

@@ -20,7 +20,8 @@ from executor.web.console.access import services
 from executor.web.exceptions import listed
 from executor.web.queries import SEVERITIES, STATUSES, ExceptionsQuery
 from sentinai import packs
-from sentinai.conditions import clauses, parse
+from sentinai.conditions import parse
+from sentinai.conditions.clauses import describe
 from sentinai.identity import Identity
 from sentinai.problems import InvalidDocument, Problem
 from sentinai.web.service import answer_problem
@@ -213,6 +214,6 @@ def _figures(figures: Figures) -> dict[str, Any]:
 
 def _words(conditions: Any) -> list[str]:
     try:
-        return [clauses.describe(clause.logic) for clause in parse(conditions).clauses]
+        return [describe(clause.logic) for clause in parse(conditions).clauses]
     except InvalidDocument:
         return []
