@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from flask import Flask
 from rich.progress import Progress
 from tests.support.pair import Client
 from tests.support.processes import free_port
@@ -26,6 +25,8 @@ from sentinai.identity import mint_token
 from sentinai.settings import Settings
 
 START = datetime(2026, 4, 14, 7, 15, tzinfo=UTC)
+Wsgi = Callable[..., Any]
+"""A WSGI application."""
 
 
 class Clock:
@@ -77,8 +78,13 @@ class Threaded:
 
 
 @contextmanager
-def threaded_pair(database_url: str, folder: Path, **settings: Any) -> Iterator[Threaded]:
-    """Serve both services on a migrated database until the end; further settings by name."""
+def threaded_pair(
+    database_url: str, folder: Path, before_matcher: Callable[[Wsgi], Wsgi] = lambda app: app, **settings: Any
+) -> Iterator[Threaded]:
+    """Serve both services on a migrated database until the end; further settings by name.
+
+    ``before_matcher`` may put something between the matcher and its callers.
+    """
     key = folder / "signing.key"
     key.write_text(secrets.token_urlsafe(48))
     ports = {"matcher": free_port(), "executor": free_port()}
@@ -93,7 +99,7 @@ def threaded_pair(database_url: str, folder: Path, **settings: Any) -> Iterator[
     read, clock = Settings(**given), Clock()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     with ExitStack() as stack:
-        stack.enter_context(serving(matcher.app.create_app(read, clock), ports["matcher"]))
+        stack.enter_context(serving(before_matcher(matcher.app.create_app(read, clock)), ports["matcher"]))
         stack.enter_context(serving(executor.app.create_app(read, clock), ports["executor"]))
         services = assemble(read, clock)
         stack.callback(services.database.engine.dispose)
@@ -101,7 +107,7 @@ def threaded_pair(database_url: str, folder: Path, **settings: Any) -> Iterator[
 
 
 @contextmanager
-def serving(app: Flask | Any, port: int = 0) -> Iterator[str]:
+def serving(app: Wsgi, port: int = 0) -> Iterator[str]:
     """Serve a WSGI application in threads on a port, a free one by default; its URL."""
     server = make_server("127.0.0.1", port, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})

@@ -1,0 +1,141 @@
+"""The matcher is slow, gone, or talks rubbish: the executor says so, keeps working, and loses nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from tests.support.casework import PERSON, Casework, new_casework, note
+from tests.support.moods import Moody, hanging_up, saying, slow
+from tests.support.processes import free_port
+from tests.support.threaded import Threaded, Wsgi, serving, threaded_pair
+
+from executor.app import create_app
+
+Mood = Callable[[Moody], Wsgi]
+TROUBLES: dict[str, Mood] = {
+    "hangs up": lambda _: hanging_up,
+    "is slow": lambda _: slow(0.5),
+    "fails": lambda _: saying("{}", 500),
+    "is busy": lambda _: saying("{}", 503),
+    "is no JSON": lambda _: saying("<html>"),
+    "is another document": lambda _: saying('{"selected": 3}'),
+    "is doubled": lambda _: saying('{"a": 1, "a": 2}'),
+    "sends elsewhere": lambda _: saying("{}", 302, Location="http://127.0.0.1:9/"),
+    "knows no token": lambda _: saying("{}", 401),
+    "is of another": lambda moody: moody.altered(lambda answer: {**answer, "exception_id": "OTHER"}),
+    "names a stranger": lambda moody: moody.altered(_naming_a_stranger),
+}
+
+
+def _naming_a_stranger(answer: Any) -> Any:
+    ranked = [{**entry, "playbook_id": entry["playbook_id"] + 10_000} for entry in answer["ranked"]]
+    return {**answer, "ranked": ranked, "selected": ranked[0]}
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A tenant at work, and the matcher's mood."""
+
+    work: Casework
+    pair: Threaded
+    moody: Moody
+    playbook_id: int
+
+
+@pytest.fixture
+def desk(database_url: str, tmp_path: Path) -> Iterator[Desk]:
+    moods: list[Moody] = []
+
+    def before_matcher(app: Wsgi) -> Wsgi:
+        moods.append(Moody(app))
+        return moods[0]
+
+    options = {"matcher_timeout_seconds": 0.25, "matcher_attempts": 2}
+    with threaded_pair(database_url, tmp_path, before_matcher, **options) as pair:
+        work = new_casework(pair, pair.clock())
+        yield Desk(work, pair, moods[0], work.publish("Look", [note(), note("Again")]))
+        assert pair.verify().valid
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_whatever_the_trouble_an_exception_is_taken_in_and_the_worker_catches_up(desk: Desk, trouble: str):
+    work = desk.work
+    desk.moody.mood = TROUBLES[trouble](desk.moody)
+    answer = work.admin("POST", "/api/exceptions", work.document(exception_id="LATE"))
+    assert (answer.status_code, answer.json()["playbook"]) == (201, None)
+    [deferred] = work.events("LATE", "RecommendationDeferred")
+    assert deferred["payload"]["reason"]
+    before = work.admin.ok("GET", "/api/exceptions/LATE"), work.events("LATE")
+    path = "/api/exceptions/LATE/playbook/recalculate"
+    refused = work.admin("POST", path)
+    assert (refused.status_code, refused.json()["code"]) == (503, "matcher_unavailable")
+    assert int(refused.headers["Retry-After"]) > 0
+    desk.pair.clock.advance(minutes=1)
+    desk.pair.work()
+    assert (work.admin.ok("GET", "/api/exceptions/LATE"), work.events("LATE")) == before
+    desk.moody.mood = None
+    desk.pair.work()
+    assert work.admin.ok("GET", "/api/exceptions/LATE")["current_playbook_id"] == desk.playbook_id
+    [given] = work.events("LATE", "PlaybookRecalculated")
+    assert (given["actor_id"], given["payload"]["trigger"]) == ("worker", "deferred")
+    assert work.admin.ok("POST", path)["changed"] is False
+
+
+def test_the_worker_does_not_press_a_matcher_that_was_just_away(desk: Desk):
+    desk.moody.mood = hanging_up
+    exception_id = desk.work.take_in()
+    desk.moody.mood, calls = None, desk.moody.calls
+    desk.pair.work()
+    assert desk.moody.calls == calls
+    desk.pair.clock.advance(seconds=16)
+    desk.pair.work()
+    assert desk.work.state(exception_id)["playbook"]["playbook_id"] == desk.playbook_id
+
+
+def test_a_change_is_stored_and_the_recommendation_follows_later(desk: Desk):
+    work = desk.work
+    exception_id = work.take_in()
+    urgent = work.publish("Urgent", [note()], severity="critical", priority=9)
+    desk.moody.mood = saying("{}", 500)
+    changed = work.admin.ok("PATCH", f"/api/exceptions/{exception_id}", {"severity": "critical"})
+    assert (changed["severity"], changed["current_playbook_id"]) == ("critical", desk.playbook_id)
+    desk.moody.mood = None
+    desk.pair.clock.advance(minutes=1)
+    desk.pair.work()
+    assert work.admin.ok("GET", f"/api/exceptions/{exception_id}")["current_playbook_id"] == urgent
+
+
+def test_steps_are_done_without_the_matcher(desk: Desk):
+    exception_id = desk.work.take_in()
+    desk.moody.mood, calls = hanging_up, desk.moody.calls
+    desk.work.admin.ok("POST", f"/api/exceptions/{exception_id}/playbook/start", PERSON)
+    for step in (1, 2):
+        assert desk.work.complete(exception_id, step)["outcome"] == "completed"
+    desk.work.admin.ok("POST", f"/api/exceptions/{exception_id}/comments", {"text": "Done all the same."})
+    assert desk.moody.calls == calls
+
+
+def test_one_failure_is_got_over_by_asking_again(desk: Desk):
+    answers = iter([saying("{}", 503)])
+    desk.moody.mood = lambda *call: next(answers, desk.moody.app)(*call)
+    exception_id = desk.work.take_in()
+    assert desk.work.state(exception_id)["playbook"]["playbook_id"] == desk.playbook_id
+    assert desk.work.events(exception_id, "RecommendationDeferred") == []
+
+
+def test_without_any_matcher_the_executor_is_not_ready_but_takes_in(desk: Desk):
+    nowhere = replace(desk.pair.settings, matcher_url=f"http://127.0.0.1:{free_port()}")
+    with serving(create_app(nowhere)) as url:
+        ready = requests.get(f"{url}/readyz", timeout=20)
+        assert ready.status_code == 503
+        assert "matcher" in ready.json()["checks"]["matcher"]
+        assert ready.json()["checks"]["database"] == "ok"
+        assert requests.get(f"{url}/healthz", timeout=20).ok
+        headers = {"Authorization": f"Bearer {desk.pair.token(desk.work.tenant_id)}"}
+        answer = requests.post(f"{url}/api/exceptions", json=desk.work.document(), headers=headers, timeout=20)
+        assert (answer.status_code, answer.json()["playbook"]) == (201, None)

@@ -1,0 +1,58 @@
+"""Something between a service and its callers that can make it slow, silent, or talk rubbish."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from tests.support.threaded import Wsgi
+from werkzeug.wrappers import Response
+
+
+class Moody:
+    """A WSGI application before another; ``mood`` answers in its place, or None lets it answer itself."""
+
+    def __init__(self, app: Wsgi) -> None:
+        self.app = app
+        self.mood: Wsgi | None = None
+        self.calls = 0
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer a request."""
+        self.calls += 1
+        found: Iterable[bytes] = (self.mood or self.app)(environ, start_response)
+        return found
+
+    def altered(self, change: Callable[[Any], Any]) -> Wsgi:
+        """The service's own answer, with its document changed."""
+
+        def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+            response = Response.from_app(self.app, environ)
+            response.data = json.dumps(change(json.loads(response.data)))
+            return response(environ, start_response)
+
+        return answer
+
+
+def saying(text: str, status: int = 200, **headers: str) -> Wsgi:
+    """Always the same answer."""
+    return Response(text, status, headers, mimetype="application/json")
+
+
+def slow(seconds: float) -> Wsgi:
+    """An answer that comes too late."""
+
+    def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        time.sleep(seconds)
+        return Response("{}")(environ, start_response)
+
+    return answer
+
+
+def hanging_up(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """A connection that breaks."""
+    environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+    return Response("")(environ, start_response)
