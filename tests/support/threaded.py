@@ -67,9 +67,14 @@ class Threaded:
         """A caller of the executor, or of the matcher."""
         return Client(self.urls[service], self.token(tenant_id, *roles, **claims))
 
-    def work(self, **settings: Any) -> None:
-        """Let the worker look once after every tenant, by other settings where given."""
-        worker.work_once(replace(self.services, settings=replace(self.settings, **settings)))
+    def work(self, *tenants: str, **settings: Any) -> None:
+        """Let the worker look once after some tenants, or after every one; by other settings where given."""
+        services = replace(self.services, settings=replace(self.settings, **settings))
+        if not tenants:
+            worker.work_once(services)
+        for tenant_id in tenants:
+            worker.recalculate_due(services, tenant_id)
+            worker.deliver_due(services, tenant_id)
 
     def verify(self, *tenants: str) -> verification.Report:
         """The proof over some tenants, or over the whole database."""

@@ -1,0 +1,208 @@
+"""The outbox and the worker: what a step asked for is delivered, tried again, and given up in plain sight."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from tests.support.casework import PERSON, Casework, call, note, step_path, tell
+from tests.support.pair import Client
+from tests.support.processes import free_port
+from tests.support.threaded import Threaded, serving
+from werkzeug.wrappers import Request, Response
+
+from executor.app import create_app
+from executor.store import outbox
+
+KEY = "Idempotency-Key"
+
+
+class Sink:
+    """Takes what is posted; refuses the first so many."""
+
+    def __init__(self, refusals: int = 0) -> None:
+        self.refusals = refusals
+        self.taken: list[tuple[str, Any]] = []
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        request = Request(environ)
+        self.taken.append((request.headers[KEY], json.loads(request.get_data())))
+        status = 500 if len(self.taken) <= self.refusals else 200
+        return Response("thanks", status)(environ, start_response)
+
+
+@pytest.fixture
+def sink() -> Sink:
+    return Sink()
+
+
+@pytest.fixture
+def webhook(sink: Sink) -> Iterator[str]:
+    with serving(sink) as url:
+        yield f"{url}/hook"
+
+
+def counts(pair: Threaded, work: Casework) -> dict[str, int]:
+    with pair.services.database.read(work.tenant_id) as session:
+        return outbox.counts(session)
+
+
+def test_a_notification_waits_in_the_outbox_until_the_worker_sends_it_once(work: Casework, pair: Threaded):
+    work.publish("One", [tell(template_id="visit", placeholders={"meter": "7"}, group="field crew"), note()])
+    exception_id = work.take_in()
+    work.complete(exception_id, 1)
+    [requested] = work.events(exception_id, "NotificationRequested")
+    assert requested["payload"]["group"] == "field crew"
+    assert requested["payload"]["message"] == "By noor, meter 7."
+    assert counts(pair, work) == {"pending": 1}
+    for _ in range(2):
+        pair.work(work.tenant_id)
+    [sent] = work.events(exception_id, "NotificationSent")
+    assert sent["payload"]["outbox_id"] == requested["payload"]["outbox_id"]
+    assert (sent["payload"]["outcome"], sent["payload"]["attempts"], sent["actor_id"]) == ("sent", 1, "worker")
+    assert counts(pair, work) == {"delivered": 1}
+
+
+def test_a_webhook_is_posted_to_the_configured_address_with_its_key(
+    work: Casework, pair: Threaded, sink: Sink, webhook: str
+):
+    work.publish("One", [tell(channel="webhook", subject="S", message="See {exception.entity}.")])
+    exception_id = work.take_in()
+    work.complete(exception_id, 1)
+    pair.work(work.tenant_id, webhook_url=webhook)
+    [(key, posted)] = sink.taken
+    [requested] = work.events(exception_id, "NotificationRequested")
+    assert key == requested["payload"]["outbox_id"]
+    assert (posted["channel"], posted["subject"], posted["message"]) == ("webhook", "S", "See Pier 9.")
+
+
+def test_what_fails_is_tried_again_later_under_the_same_key(
+    work: Casework, pair: Threaded, webhook: str, sink: Sink
+):
+    sink.refusals = 2
+    work.publish("One", [tell(channel="webhook")])
+    exception_id = work.take_in()
+    work.complete(exception_id, 1)
+    for tries in (1, 2, 3):
+        pair.work(work.tenant_id, webhook_url=webhook)
+        pair.work(work.tenant_id, webhook_url=webhook)
+        assert len(sink.taken) == tries
+        pair.clock.advance(seconds=2**tries)
+    assert len({key for key, _ in sink.taken}) == 1
+    [sent] = work.events(exception_id, "NotificationSent")
+    assert (sent["payload"]["outcome"], sent["payload"]["attempts"]) == ("sent", 3)
+
+
+def test_what_keeps_failing_is_given_up_in_plain_sight(work: Casework, pair: Threaded, webhook: str, sink: Sink):
+    sink.refusals = 99
+    work.publish("One", [tell(channel="webhook")])
+    exception_id = work.take_in()
+    work.complete(exception_id, 1)
+    for _ in range(5):
+        pair.work(work.tenant_id, webhook_url=webhook, outbox_attempts=3)
+        pair.clock.advance(hours=1)
+    assert len(sink.taken) == 3
+    assert counts(pair, work) == {"failed": 1}
+    [sent] = work.events(exception_id, "NotificationSent")
+    assert (sent["payload"]["outcome"], sent["payload"]["attempts"]) == ("failed", 3)
+    assert "500" in sent["payload"]["detail"]
+
+
+def test_one_that_fails_does_not_hold_up_the_others(work: Casework, pair: Threaded):
+    work.publish("Two", [tell(channel="webhook"), tell(channel="email")])
+    exception_id = work.take_in()
+    work.complete(exception_id, 1)
+    work.complete(exception_id, 2)
+    pair.work(work.tenant_id, webhook_url=f"http://127.0.0.1:{free_port()}/")
+    [sent] = work.events(exception_id, "NotificationSent")
+    assert sent["payload"]["channel"] == "email"
+    assert counts(pair, work) == {"delivered": 1, "pending": 1}
+
+
+def test_what_a_worker_took_and_did_not_finish_is_due_again_after_its_lease(work: Casework, pair: Threaded):
+    work.publish("One", [tell()])
+    exception_id = work.take_in()
+    work.complete(exception_id, 1)
+    lease = timedelta(minutes=5)
+    pair.services.database.write(
+        work.tenant_id, lambda session: outbox.claim(session, pair.clock(), lease=lease, limit=10)
+    )
+    pair.work(work.tenant_id)
+    assert work.events(exception_id, "NotificationSent") == []
+    pair.clock.advance(minutes=6)
+    pair.work(work.tenant_id)
+    [sent] = work.events(exception_id, "NotificationSent")
+    assert sent["payload"]["attempts"] == 2
+
+
+def test_several_workers_deliver_each_message_once(work: Casework, pair: Threaded, sink: Sink, webhook: str):
+    work.publish("Five", [tell(channel="webhook") for _ in range(5)])
+    for _ in range(3):
+        exception_id = work.take_in()
+        for step in range(1, 6):
+            work.complete(exception_id, step)
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(pair.work, work.tenant_id, webhook_url=webhook) for _ in range(4)]:
+            done.result()
+    keys = [key for key, _ in sink.taken]
+    assert (len(keys), len(set(keys))) == (15, 15)
+    assert counts(pair, work) == {"delivered": 15}
+
+
+def test_a_tool_is_only_logged_unless_told_otherwise(work: Casework, pair: Threaded):
+    work.publish("One", [call()])
+    exception_id = work.take_in()
+    work.complete(exception_id, 1)
+    requested, recorded = work.events(exception_id, "ToolCallRequested", "ToolCallRecorded")
+    assert (requested["payload"]["mode"], requested["payload"]["payload"]) == ("log_only", {"meter": "EM-44"})
+    assert recorded["payload"]["outcome"] == "logged"
+    assert counts(pair, work) == {}
+
+
+def _complete_at(url: str, pair: Threaded, work: Casework, exception_id: str) -> Any:
+    client = Client(url, pair.token(work.tenant_id, subject=PERSON["actor_id"]))
+    return client.ok("POST", step_path(exception_id, 1), PERSON)
+
+
+def test_in_stub_mode_the_dummy_tool_is_called_through_the_outbox(work: Casework, pair: Threaded):
+    work.publish("One", [call()])
+    exception_id = work.take_in()
+    stub = replace(pair.settings, tool_mode="stub")
+    with serving(create_app(stub, pair.clock)) as url:
+        result = _complete_at(url, pair, work, exception_id)["steps"][0]["result"]
+    assert result["mode"] == "stub"
+    assert work.events(exception_id, "ToolCallRecorded") == []
+    pair.work(work.tenant_id)
+    [recorded] = work.events(exception_id, "ToolCallRecorded")
+    payload = recorded["payload"]
+    assert (payload["outcome"], payload["mode"], payload["attempts"]) == ("succeeded", "stub", 1)
+    assert payload["idempotency_key"] == result["idempotency_key"] == payload["response"]["idempotency_key"]
+    assert payload["response"]["stub"] is True
+
+
+def test_a_tool_that_cannot_be_reached_is_given_up_in_plain_sight(work: Casework, pair: Threaded):
+    work.publish("One", [call()])
+    exception_id = work.take_in()
+    with serving(create_app(replace(pair.settings, tool_mode="stub"), pair.clock)) as url:
+        _complete_at(url, pair, work, exception_id)
+    pair.work(work.tenant_id, executor_url=f"http://127.0.0.1:{free_port()}", outbox_attempts=1)
+    [recorded] = work.events(exception_id, "ToolCallRecorded")
+    assert recorded["payload"]["outcome"] == "failed"
+    assert counts(pair, work) == {"failed": 1}
+
+
+def test_an_outbox_row_comes_with_the_event_that_asked_for_it_or_not_at_all(work: Casework, pair: Threaded):
+    work.publish("One", [tell()])
+    exception_id = work.take_in()
+    work.complete(exception_id, 1)
+    query = text("SELECT outbox_id, idempotency_key FROM outbox WHERE tenant_id = :tenant_id")
+    with pair.services.database.plain() as connection:
+        rows = connection.execute(query, {"tenant_id": work.tenant_id}).all()
+    [requested] = work.events(exception_id, "NotificationRequested")
+    assert [row.outbox_id for row in rows] == [requested["payload"]["outbox_id"]]
