@@ -15,11 +15,34 @@ Checked = tuple[Sequence[Finding], Sequence[Finding]]
 """Errors and warnings."""
 
 CONDITION_KEYS = frozenset({"match", "logic", "priority"})
+_SCHEMA_WORDS = frozenset({"$ref", "properties"})
+_TYPES = ("string", "number", "integer", "boolean", "object", "array", "null")
 
 
 def exception_types(domain_pack: Pack) -> list[str]:
     """The exception types that a Domain Pack lists."""
     return list(domain_pack.get("exception_types", ()))
+
+
+def context_names(domain_pack: Pack) -> frozenset[str] | None:
+    """The names that an exception's context may have; None unless every exception type describes its own.
+
+    An attribute of an entity counts as one, and so do ``policy_tags``, which any exception may bring.
+    """
+    types = domain_pack.get("exception_types")
+    described = list(types.values()) if isinstance(types, Mapping) else []
+    if not described or not all(about.get("context") for about in described):
+        return None
+    entities = domain_pack.get("entities", {}).values()
+    return frozenset(
+        name
+        for names in (
+            ("policy_tags",),
+            *(about["context"] for about in described),
+            *(entity.get("attributes", ()) for entity in entities),
+        )
+        for name in names
+    )
 
 
 def tools(domain_pack: Pack) -> Mapping[str, Any]:
@@ -29,24 +52,33 @@ def tools(domain_pack: Pack) -> Mapping[str, Any]:
 
 
 def tool_parameters(tool: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON Schema of a tool's payload; one that only names its parameters is brought into that shape."""
+    """The JSON Schema of a tool's payload; parameters given by name only are brought into that shape."""
     given = tool.get("parameters", {})
-    if ("type" in given and isinstance(given["type"], (str, list))) or "properties" in given or "$ref" in given:
-        return dict(given)
     if not given:
         return {"type": "object"}
+    if not _only_names(given):
+        return dict(given)
+    about = {name: {"type": each} if isinstance(each, str) else each for name, each in given.items()}
     return {
         "type": "object",
-        "properties": {
-            name: {key: value for key, value in about.items() if key != "required"}
-            for name, about in given.items()
-            if isinstance(about, Mapping)
-        },
-        "required": [
-            name for name, about in given.items() if isinstance(about, Mapping) and about.get("required")
-        ],
+        "properties": {name: _without_flag(each) for name, each in about.items()},
+        "required": [name for name, each in about.items() if each.get("required") is True],
         "additionalProperties": False,
     }
+
+
+def _without_flag(parameter: Mapping[str, Any]) -> dict[str, Any]:
+    """A parameter's schema: ``required`` as a list is a word of JSON Schema, as a boolean it is ours."""
+    return {key: value for key, value in parameter.items() if key != "required" or isinstance(value, list)}
+
+
+def _only_names(parameters: Mapping[str, Any]) -> bool:
+    """Whether these are parameters by name (to ``{type, required}``, or to the type) and no JSON Schema."""
+    return (
+        not isinstance(parameters.get("type"), str)
+        and not _SCHEMA_WORDS & parameters.keys()
+        and all(isinstance(each, Mapping) or each in _TYPES for each in parameters.values())
+    )
 
 
 def notification_templates(domain_pack: Pack) -> Mapping[str, Any]:

@@ -6,25 +6,24 @@ a format spec rounds, groups and pads. What is rendered is data; whoever shows i
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from sentinai.problems import Finding, TemplateUnresolved
+from sentinai import formats
+from sentinai.problems import Finding, InvalidDocument, TemplateUnresolved
 
 ROOTS = ("exception", "domain_pack", "policy_pack", "sla", "step", "actor")
-MAX_WIDTH = 64
-MAX_PRECISION = 12
+MAX_TEXT = 65_536
+"""Characters of one rendered text; what is longer is cut, and says so."""
+
+MAX_PAYLOAD = 262_144
+"""Characters of a rendered payload, all in all; a longer one is refused."""
+
+_CUT = "… [cut]"
 _PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*\Z")
-_SPEC = re.compile(
-    r"(?:(?P<fill>[^{}])?(?P<align>[<>^]))?(?P<width>\d{1,2})?(?P<group>[,_])?"
-    r"(?:\.(?P<precision>\d{1,2}))?(?P<kind>[dfs%])?\Z"
-)
 _TOKENS = re.compile(r"\{\{|\}\}|\{(?P<inside>[^{}]*)\}|[{}]")
 _MISSING = object()
 
@@ -84,13 +83,10 @@ def _token(found: re.Match[str]) -> Part:
 
 
 def _check_spec(spec: str, token: str) -> None:
-    found = _SPEC.match(spec)
-    if not found:
-        raise TemplateSyntaxError(f"{token!r}: a format rounds, groups and pads, as in :>12,.2f.")
-    if int(found["width"] or 0) > MAX_WIDTH or int(found["precision"] or 0) > MAX_PRECISION:
-        raise TemplateSyntaxError(
-            f"{token!r}: a width is at most {MAX_WIDTH} and a precision at most {MAX_PRECISION}."
-        )
+    try:
+        formats.parse(spec)
+    except ValueError as error:
+        raise TemplateSyntaxError(f"{token!r}: {error}.") from error
 
 
 def _joined(parts: list[Part]) -> Iterator[Part]:
@@ -136,9 +132,15 @@ def placeholders(template: str) -> list[Placeholder]:
 
 def render_text(template: str, values: Mapping[str, Any]) -> str:
     """The template as text: a missing value shows as ``[missing: path]``, null is empty, objects are JSON."""
-    return "".join(
-        part if isinstance(part, str) else _shown(part, _look_up(part.path, values)) for part in parse(template)
-    )
+    shown: list[str] = []
+    room = MAX_TEXT
+    for part in parse(template):
+        text = part if isinstance(part, str) else _shown(part, _look_up(part.path, values))
+        shown.append(text[:room])
+        room -= len(text)
+        if room < 0:
+            return "".join((*shown, _CUT))
+    return "".join(shown)
 
 
 def render_payload(document: Any, values: Mapping[str, Any]) -> Any:
@@ -148,40 +150,84 @@ def render_payload(document: Any, values: Mapping[str, Any]) -> Any:
 
     Raises:
         TemplateUnresolved: a placeholder has no value; every such one is named.
+        InvalidDocument: what comes of it is longer than ``MAX_PAYLOAD``.
     """
-    missing = sorted({part.path for part in _all_placeholders(document) if not _has(part.path, values)})
+    missing = sorted({part.path for part in placeholders_in(document) if not _has(part.path, values)})
     if missing:
         raise TemplateUnresolved(
             f"No value for {', '.join(f'{{{path}}}' for path in missing)}.",
             findings=[Finding("", "template_unresolved", f"{{{path}}} has no value.") for path in missing],
         )
-    return preview_payload(document, values)
+    try:
+        return _filled(document, values, _Room(MAX_PAYLOAD))
+    except _TooLong as error:
+        raise InvalidDocument(f"The payload comes to more than {MAX_PAYLOAD} characters.") from error
 
 
 def preview_payload(document: Any, values: Mapping[str, Any]) -> Any:
-    """The same, with a missing value shown as ``[missing: path]`` instead of refused."""
-    if isinstance(document, dict):
-        return {key: preview_payload(item, values) for key, item in document.items()}
-    if isinstance(document, list):
-        return [preview_payload(item, values) for item in document]
-    if not isinstance(document, str):
-        return document
-    parts = parse(document)
-    if len(parts) == 1 and isinstance(parts[0], Placeholder) and not parts[0].spec:
-        value = _look_up(parts[0].path, values)
-        return _shown(parts[0], value) if value is _MISSING else value
-    return render_text(document, values)
+    """The same for people, never refused: a missing value shows as ``[missing: path]``."""
+    try:
+        return _filled(document, values, _Room(MAX_PAYLOAD))
+    except _TooLong:
+        return f"[longer than {MAX_PAYLOAD} characters]"
 
 
-def _all_placeholders(document: Any) -> Iterator[Placeholder]:
-    if isinstance(document, dict):
+def placeholders_in(document: Any) -> Iterator[Placeholder]:
+    """The placeholders of all strings in a document, but for its keys."""
+    if isinstance(document, Mapping):
         for item in document.values():
-            yield from _all_placeholders(item)
+            yield from placeholders_in(item)
     elif isinstance(document, list):
         for item in document:
-            yield from _all_placeholders(item)
+            yield from placeholders_in(item)
     elif isinstance(document, str):
-        yield from (part for part in parse(document) if isinstance(part, Placeholder))
+        yield from placeholders(document)
+
+
+class _TooLong(Exception):
+    """What is being rendered has no room left."""
+
+
+class _Room:
+    """How many characters a rendered document may still take; a few placeholders can ask for a great many."""
+
+    def __init__(self, characters: int) -> None:
+        self._left = characters
+
+    def take(self, value: Any) -> None:
+        """Make sure that a value fits in: about as long as its JSON.
+
+        Raises:
+            _TooLong: it does not; found out without looking at the rest of the value.
+        """
+        pending = [value]
+        while pending:
+            each = pending.pop()
+            self._left -= 2 + len(each) if isinstance(each, (str, list, Mapping)) else 8
+            if self._left < 0:
+                raise _TooLong
+            if isinstance(each, Mapping):
+                pending += [*each.keys(), *each.values()]
+            elif isinstance(each, list):
+                pending += each
+
+
+def _filled(document: Any, values: Mapping[str, Any], room: _Room) -> Any:
+    if isinstance(document, Mapping):
+        return {key: _filled(item, values, room) for key, item in document.items()}
+    if isinstance(document, list):
+        return [_filled(item, values, room) for item in document]
+    filled = _filled_text(document, values) if isinstance(document, str) else document
+    room.take(filled)
+    return filled
+
+
+def _filled_text(template: str, values: Mapping[str, Any]) -> Any:
+    parts = parse(template)
+    if len(parts) != 1 or not isinstance(parts[0], Placeholder) or parts[0].spec:
+        return render_text(template, values)
+    value = _look_up(parts[0].path, values)
+    return _shown(parts[0], value) if value is _MISSING else value
 
 
 def _has(path: str, values: Mapping[str, Any]) -> bool:
@@ -202,40 +248,4 @@ def _look_up(path: str, values: Any) -> Any:
 def _shown(placeholder: Placeholder, value: Any) -> str:
     if value is _MISSING:
         return f"[missing: {placeholder.path}]"
-    if value is None:
-        return ""
-    return _formatted(value, placeholder.spec)
-
-
-def _formatted(value: Any, spec: str) -> str:
-    found = _SPEC.match(spec)
-    assert found is not None
-    text = _number(value, found) if _is_number(value) else _plain(value, found)
-    return format(text, f"{found['fill'] or ' '}{found['align'] or '<'}{found['width'] or 0}")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _number(value: int | float, spec: re.Match[str]) -> str:
-    """A number, exactly: by decimals, so that an integer of any size keeps its digits."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    kind, group = spec["kind"] or "", spec["group"] or ""
-    if kind in ("", "s", "d") and not spec["precision"]:
-        rounded: int | float = round(value) if kind == "d" else value
-        return format(rounded, group) if isinstance(rounded, int) or group else _shortest(rounded)
-    places = int(spec["precision"] or 6) if kind in ("f", "%") or spec["precision"] else 0
-    number = Decimal(value) if isinstance(value, int) else Decimal(repr(value))
-    return format(number, f"{group}.{places}{'%' if kind == '%' else 'f'}")
-
-
-def _shortest(value: float) -> str:
-    return json.dumps(value)
-
-
-def _plain(value: Any, spec: re.Match[str]) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
-    cut = spec["precision"] and isinstance(value, str) and spec["kind"] in (None, "s")
-    return text[: int(spec["precision"])] if cut else text
+    return "" if value is None else formats.show(value, formats.parse(placeholder.spec))

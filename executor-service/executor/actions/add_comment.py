@@ -31,7 +31,8 @@ class AddComment:
     def check(self, params: Mapping[str, Any], packs: Packs) -> tuple[Sequence[Finding], Sequence[Finding]]:
         """Errors and warnings about the params."""
         name = _member(params)
-        return rendering.check_document(params[name], f"/{name}"), []
+        at = f"/{name}"
+        return rendering.check_document(params[name], at), rendering.doubts(params[name], at, packs)
 
     def plan(self, context: StepContext) -> Plan:
         """What doing the step now comes to."""

@@ -39,15 +39,17 @@ class CallTool:
         names = tuple(params.get("placeholders", {}))
         member = _member(params)
         errors = rendering.check_document(params.get(member), f"/{member}", names)
-        errors += rendering.check_document(params.get("placeholders"), "/placeholders")
-        return errors, list(_doubts(params["tool_id"], packs))
+        of_placeholders, doubtful = rendering.about_placeholders(params, packs)
+        doubtful += rendering.doubts(params.get(member), f"/{member}", packs)
+        found = [*_doubts(params["tool_id"], packs), *_misfits(params, packs), *doubtful]
+        return errors + of_placeholders, found
 
     def plan(self, context: StepContext) -> Plan:
         """What doing the step now comes to."""
         params = context.step.params
         tool_id = params["tool_id"]
         tool = _require_tool(tool_id, context.packs)
-        payload = templates.render_payload(params.get(_member(params), {}), rendering.with_placeholders(context))
+        payload = rendering.payload(context, params.get(_member(params), {}))
         found = check_schema(of_packs.tool_parameters(tool), payload)
         if found:
             raise InvalidDocument(
@@ -118,6 +120,9 @@ def _doubts(tool_id: str, packs: Packs) -> Iterator[Finding]:
             f"The Domain Pack does not define the tool {tool_id!r}.",
             f"It defines: {known}.",
         )
+    elif tool_id in packs.policy.get("blocked_actions", ()):
+        message = f"The Policy Pack blocks the tool {tool_id!r}; the playbook will not be assigned."
+        yield Finding("/tool_id", "tool_blocked", message, "Have it taken out of blocked_actions.")
     elif packs.policy and tool_id not in packs.policy.get("approved_tools", ()):
         yield Finding(
             "/tool_id",
@@ -125,6 +130,29 @@ def _doubts(tool_id: str, packs: Packs) -> Iterator[Finding]:
             f"The Policy Pack does not approve the tool {tool_id!r}; the playbook will not be assigned.",
             "Have it added to approved_tools.",
         )
+
+
+def _misfits(params: Mapping[str, Any], packs: Packs) -> Iterator[Finding]:
+    """Where the payload cannot fit the tool's parameters, whatever its placeholders come to."""
+    tool = of_packs.tools(packs.domain).get(params["tool_id"])
+    if tool is None:
+        return
+    member = _member(params)
+    given, schema = params.get(member, {}), of_packs.tool_parameters(tool)
+    names = {word: schema[word] for word in _WORDS_ABOUT_NAMES if word in schema}
+    for finding in check_schema({**names, "properties": dict.fromkeys(schema.get("properties", {}), True)}, given):
+        if finding.code in ("required", "unknown_field"):
+            yield Finding(f"/{member}{finding.pointer}", "payload_misfit", finding.message, finding.hint)
+    for name, value in given.items():
+        wanted = schema.get("properties", {}).get(name)
+        if wanted is None or any(templates.placeholders_in(value)):
+            continue
+        for finding in check_schema(wanted, templates.preview_payload(value, {})):
+            if finding.code != "invalid_schema":
+                yield Finding(f"/{member}", "payload_misfit", f"{name}: {finding.message}", finding.hint)
+
+
+_WORDS_ABOUT_NAMES = ("required", "additionalProperties", "patternProperties")
 
 
 ACTION = CallTool()

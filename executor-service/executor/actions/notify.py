@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from executor.actions import rendering
+from executor.actions import paths, rendering
 from executor.actions.outgoing import message
 from executor.actions.registry import Plan, StepContext, step_members
 from executor.execution.model import NewEvent, Packs
@@ -45,8 +45,8 @@ class Notify:
             for member in ("subject", "message")
             for finding in rendering.check_document(params.get(member), f"/{member}", names)
         ]
-        errors += rendering.check_document(params.get("placeholders"), "/placeholders")
-        return errors, list(_doubts(params, packs, names))
+        of_placeholders, doubtful = rendering.about_placeholders(params, packs)
+        return errors + of_placeholders, [*_doubts(params, packs, names), *doubtful]
 
     def plan(self, context: StepContext) -> Plan:
         """What doing the step now comes to."""
@@ -82,6 +82,8 @@ class Notify:
 
 
 def _doubts(params: Mapping[str, Any], packs: Packs, names: tuple[str, ...]) -> Iterator[Finding]:
+    for member in ("subject", "message"):
+        yield from rendering.doubts(params.get(member), f"/{member}", packs)
     template_id = params.get("template_id")
     if template_id is None or not packs.domain:
         return
@@ -95,8 +97,10 @@ def _doubts(params: Mapping[str, Any], packs: Packs, names: tuple[str, ...]) -> 
         )
         return
     for member in ("subject", "message"):
-        for finding in templates.check(known[template_id].get(member, ""), names=names):
-            yield Finding("/template_id", finding.code, f"Template {template_id!r}: {finding.message}")
+        text = known[template_id].get(member, "")
+        for finding in (*templates.check(text, names=names), *paths.doubts(text, packs)):
+            message = f"Template {template_id!r}: {finding.message}"
+            yield Finding("/template_id", finding.code, message, finding.hint)
 
 
 ACTION = Notify()

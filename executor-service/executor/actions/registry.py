@@ -18,6 +18,7 @@ from executor.execution.model import (
     Playbook,
     Step,
 )
+from sentinai.documents import check_schema
 from sentinai.problems import Finding, ToolNotAllowed
 
 
@@ -100,6 +101,21 @@ class _Registry(Mapping[str, Action]):
 
 
 ACTIONS: Mapping[str, Action] = _Registry()
+
+
+def check_params(
+    action_type: str, params: Mapping[str, Any], packs: Packs
+) -> tuple[Sequence[Finding], Sequence[Finding]]:
+    """Errors and warnings about the params of a step, for whoever publishes it; pointers are into the params."""
+    action = ACTIONS[action_type]
+    of_schema = check_schema(action.params_schema, params)
+    if of_schema:
+        return of_schema, []
+    errors, warnings = action.check(params, packs)
+    if action_type not in packs.policy.get("blocked_actions", ()):
+        return errors, warnings
+    message = f"The Policy Pack blocks the action {action_type}; the playbook will not be assigned."
+    return errors, [Finding("", "action_blocked", message, "Have it taken out of blocked_actions."), *warnings]
 
 
 def plan_step(context: StepContext) -> Plan:

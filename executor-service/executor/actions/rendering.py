@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from executor.actions import paths
 from executor.actions.registry import StepContext
 from executor.execution.documents import exception_document
+from executor.execution.model import Packs
 from sentinai import templates
 from sentinai.problems import Finding
 
@@ -32,27 +34,73 @@ def values(context: StepContext) -> dict[str, Any]:
 def with_placeholders(context: StepContext) -> dict[str, Any]:
     """The roots, and the extra names that the step's ``placeholders`` define by templates of their own."""
     roots = values(context)
-    extra = context.step.params.get("placeholders", {})
-    return {**{name: templates.preview_payload(value, roots) for name, value in extra.items()}, **roots}
+    return {**_previewed(_extra(context), roots), **roots}
+
+
+def payload(context: StepContext, document: Any) -> Any:
+    """A document rendered to be acted on, with the extra names that it uses.
+
+    Raises:
+        TemplateUnresolved: a value is missing, in the document or in an extra name that it uses.
+        InvalidDocument: what comes of it is too long.
+    """
+    roots = values(context)
+    used = {each.root for each in templates.placeholders_in(document)}
+    extra = {name: value for name, value in _extra(context).items() if name in used}
+    return templates.render_payload(document, {**templates.render_payload(extra, roots), **roots})
 
 
 def check_document(document: Any, pointer: str, names: tuple[str, ...] = ()) -> list[Finding]:
     """What is wrong with the templates in a document, each at its pointer."""
+    return [
+        finding.under(place)
+        for place, text in _texts(document, pointer)
+        for finding in templates.check(text, names=names)
+    ]
+
+
+def doubts(document: Any, pointer: str, packs: Packs) -> list[Finding]:
+    """What is doubtful about the templates in a document, each at its pointer: paths where nothing stands."""
+    return [
+        finding.under(place) for place, text in _texts(document, pointer) for finding in paths.doubts(text, packs)
+    ]
+
+
+def about_placeholders(params: Mapping[str, Any], packs: Packs) -> tuple[list[Finding], list[Finding]]:
+    """Errors and warnings about the ``placeholders`` of a step: their templates, and names that are taken."""
+    given = params.get("placeholders", {})
+    taken = [
+        Finding(
+            f"/placeholders/{name}",
+            "reserved_placeholder",
+            f"{{{name}}} is always the {name} itself: this entry is never used.",
+            "Choose another name.",
+        )
+        for name in given
+        if name in templates.ROOTS
+    ]
+    return check_document(given, "/placeholders"), [*taken, *doubts(given, "/placeholders", packs)]
+
+
+def _extra(context: StepContext) -> Mapping[str, Any]:
+    given: Mapping[str, Any] = context.step.params.get("placeholders", {})
+    return {name: value for name, value in given.items() if name not in templates.ROOTS}
+
+
+def _previewed(extra: Mapping[str, Any], roots: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: templates.preview_payload(value, roots) for name, value in extra.items()}
+
+
+def _texts(document: Any, pointer: str) -> Iterator[tuple[str, str]]:
+    """The strings of a document, but for its keys, with their pointers."""
     if isinstance(document, Mapping):
-        return [
-            finding
-            for key, value in document.items()
-            for finding in check_document(value, f"{pointer}/{_escaped(key)}", names)
-        ]
-    if isinstance(document, list):
-        return [
-            finding
-            for index, value in enumerate(document)
-            for finding in check_document(value, f"{pointer}/{index}", names)
-        ]
-    if isinstance(document, str):
-        return [finding.under(pointer) for finding in templates.check(document, names=names)]
-    return []
+        for key, value in document.items():
+            yield from _texts(value, f"{pointer}/{_escaped(key)}")
+    elif isinstance(document, list):
+        for index, value in enumerate(document):
+            yield from _texts(value, f"{pointer}/{index}")
+    elif isinstance(document, str):
+        yield pointer, document
 
 
 def _escaped(key: str) -> str:

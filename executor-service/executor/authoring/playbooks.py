@@ -9,13 +9,13 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from executor.actions.registry import ACTIONS
+from executor.actions.registry import check_params
 from executor.execution.model import Packs, Playbook
 from executor.store import catalogue
 from sentinai.conditions import Conditions, parse
 from sentinai.conditions.lint import Peer, lint
 from sentinai.database import Database
-from sentinai.documents import check, check_schema, summary
+from sentinai.documents import check, summary
 from sentinai.problems import Finding, InvalidDocument
 
 
@@ -117,13 +117,7 @@ def _check_step(step: Mapping[str, Any], index: int, packs: Packs) -> tuple[list
         errors.append(
             Finding(f"{at}/step_order", "out_of_order", f"This is step {index + 1}.", "Leave step_order out.")
         )
-    action = ACTIONS[step["action_type"]]
-    params = step.get("params", {})
-    of_schema = check_schema(action.params_schema, params)
-    errors += [finding.under(f"{at}/params") for finding in of_schema]
-    if of_schema:
-        return errors, []
-    found, doubtful = action.check(params, packs)
+    found, doubtful = check_params(step["action_type"], step.get("params", {}), packs)
     errors += [finding.under(f"{at}/params") for finding in found]
     return errors, [finding.under(f"{at}/params") for finding in doubtful]
 
