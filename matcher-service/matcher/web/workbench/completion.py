@@ -16,6 +16,18 @@ _LISTS = ("in", "not_in", "any", "none")
 _TEXTS = (TEXT, TYPE, SEVERITY, "string")
 _BINARY = ("==", "===", "!=", "!==", "<", "<=", ">", ">=", "in", "glob")
 _UNARY = ("!", "!!")
+_MEANINGS = {
+    "": "is, or is one of",
+    "in": "is one of",
+    "not": "is not",
+    "not_in": "is none of",
+    "lt": "is less than",
+    "lte": "is at most",
+    "gt": "is more than",
+    "gte": "is at least",
+    "any": "has one of",
+    "none": "has none of",
+}
 _HIDDEN = ("exception.tenant_id", "exception.severity_rank")
 _WHOLE = "exception.normalized_context"
 
@@ -64,7 +76,7 @@ def _root() -> list[Option]:
 
 def _predicates() -> Iterator[Option]:
     for name, field in vocabulary.FIELDS.items():
-        yield from _with_suffixes(name, field.kind, field.path, field.kind, field.kind)
+        yield from _with_suffixes(name, field.kind, field.path, "", field.kind)
 
 
 def _context_predicates(attributes: Sequence[Attribute]) -> Iterator[Option]:
@@ -76,7 +88,9 @@ def _context_predicates(attributes: Sequence[Attribute]) -> Iterator[Option]:
 def _with_suffixes(name: str, kind: str, path: str, about: str, type_: str) -> Iterator[Option]:
     for suffix in vocabulary.SUFFIXES[kind]:
         label = f"{name}_{suffix}" if suffix else name
-        yield _key(label, about, _opening(type_, suffix), path=path, list=suffix in _LISTS)
+        meaning = "has all of" if kind == TAGS and not suffix else _MEANINGS[suffix]
+        told = f"{meaning} · {about}" if about else meaning
+        yield _key(label, told, _opening(type_, suffix), path=path, list=suffix in _LISTS)
 
 
 def _sla_window() -> Option:

@@ -19,6 +19,14 @@ _SITUATIONS = (("high", 45), ("medium", 240), ("critical", 20), ("low", 1440), (
 """Severity, and minutes until the deadline."""
 _CHOICE = re.compile(r"([\w ()]+?)(?:, [\w ()]+)* or [\w ()]+")
 _REMARK = re.compile(r"\s*\([^)]*\)")
+_STANDARDS = {
+    "ISO 4217": "EUR",
+    "ISO 6166": "DE0001102580",
+    "ISO 9362": "COBADEFF",
+    "ISO 17442": "529900HNOAA1KXQJUQ27",
+    "ISO 8601": "2026-12-01",
+}
+"""What a description that names a standard asks for."""
 _BY_TYPE: Mapping[str, Any] = {"number": 10, "integer": 10, "boolean": True, "array": [], "object": {}}
 
 
@@ -91,10 +99,13 @@ def _value(attribute: Attribute, used: Values) -> Any:
         return known
     if attribute.type in _BY_TYPE:
         return _BY_TYPE[attribute.type]
+    standard = next((value for name, value in _STANDARDS.items() if name in attribute.description), None)
+    if standard:
+        return standard
     choice = _CHOICE.match(attribute.description)
     if choice:
         return _REMARK.sub("", choice[1]).strip()
-    return f"{attribute.name.replace('_', '-')}-1"
+    return f"{attribute.name.replace('_', '-').upper()}-1"
 
 
 def _first(used: Values, path: str, otherwise: Any) -> Any:

@@ -4,10 +4,7 @@ const TOKEN = /"(?:[^"\\\n]|\\.)*"?|[{}[\],:]|[^\s{}[\],:"]+/g;
 const CLOSED = /^"(?:[^"\\\n]|\\.)+"$|^""$/;
 const REST = /[\w.*? -]*"/y;
 
-/**
- * Where the caret stands: `role` is key or value; `keys` lead to it; `typed`, from `start` to `end`, is what is
- * written of it; `path` is what a rule beside it reads; `taken` are the keys before it.
- */
+/** Where the caret stands: a key or a value, below which keys, and what is typed of it, from `start` to `end`. */
 export function situation(text, caret) {
   const frames = [{ expects: "value" }];
   let [start, typed] = [caret, ""];

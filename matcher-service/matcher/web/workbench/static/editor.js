@@ -5,7 +5,6 @@ import { element } from "./dom.js";
 import { format, placeOf, read } from "./json.js";
 
 const PAINTED = /("(?:[^"\\\n]|\\.)*"?)(?=(\s*:)?)|-?\d[\d.eE+-]*|true|false|null/g;
-const PAIRS = { '"': '"', "{": "}", "[": "]" };
 
 export class Editor {
   options = [];
@@ -50,17 +49,20 @@ export class Editor {
 
   /** A finding as an entry of a list; its button leads to its place. */
   entry({ kind, message, hint = "", start, end }) {
-    const go = element("button", { type: "button", class: "button quiet" }, `Line ${this.lineAt(start) + 1}`);
+    const [line] = this.at(start);
+    const go = element("button", { type: "button", class: "button quiet" }, `Line ${line + 1}`);
     go.addEventListener("click", () => {
       this.field.focus();
       this.field.setSelectionRange(start, end);
-      this.linesPart.children[this.lineAt(start)].scrollIntoView({ block: "nearest" });
+      this.linesPart.children[line].scrollIntoView({ block: "nearest" });
     });
     return element("li", { class: kind }, go, element("p", {}, message, element("span", { class: "muted" }, ` ${hint}`)));
   }
 
-  lineAt(offset) {
-    return this.text.slice(0, offset).split("\n").length - 1;
+  /** The line and the column of an offset, both from 0. */
+  at(offset) {
+    const before = this.text.slice(0, offset).split("\n");
+    return [before.length - 1, before.at(-1).length];
   }
 
   /** Paints the text as it stands now; findings with a pointer move along with what they are about. */
@@ -68,26 +70,25 @@ export class Editor {
     this.reading = read(this.text);
     const { places } = this.reading;
     const shown = this.findings.filter(({ pointer }) => pointer === undefined || places);
-    this.located = shown.map((found) => (found.pointer === undefined ? found : { ...found, ...bounds(placeOf(places, found)) }));
+    this.located = shown.map((found) => (found.pointer === undefined ? found : { ...found, ...placeOf(places, found) }));
     const lines = this.text.split("\n");
     const kinds = lines.map(() => "");
-    for (const { kind, start } of this.located) kinds[this.lineAt(start)] ||= kind;
-    this.linesPart.replaceChildren(...kinds.map((kind, index) => element("li", { class: kind }, String(index + 1))));
+    for (const { kind, start } of this.located) kinds[this.at(start)[0]] ||= kind;
+    this.linesPart.replaceChildren(...kinds.map((kind, index) => element("li", kind ? { class: kind } : {}, String(index + 1))));
     this.paintPart.replaceChildren(...painted(this.text), "\n");
     this.marksPart.replaceChildren(...this.located.flatMap((found) => this.marked(found, lines)));
   }
 
   /** A wave below a finding's place, and what it says after the line. */
   marked({ kind, message, start, end }, lines) {
-    const line = this.lineAt(start);
-    const column = start - this.text.lastIndexOf("\n", start - 1) - 1;
-    const wave = element("li", { class: `wave ${kind}` }, " ".repeat(Math.min(end - start, lines[line].length - column) || 1));
-    const said = element("li", { class: `said ${kind}` }, message);
-    for (const [each, at] of [[wave, column], [said, lines[line].length + 2]]) {
-      each.style.top = `${line * 1.5}rem`;
-      each.style.left = `${at}ch`;
-    }
-    return [wave, said];
+    const [line, column] = this.at(start);
+    const { length } = lines[line];
+    const wave = " ".repeat(Math.min(end - start, length - column) || 1);
+    return [["wave", wave, column], ["said", message, length + 2]].map(([what, text, at]) => {
+      const mark = element("li", { class: `${what} ${kind}` }, text);
+      mark.style.translate = `${at}ch ${line * 1.5}rem`;
+      return mark;
+    });
   }
 
   get situation() {
@@ -111,31 +112,22 @@ export class Editor {
     else if (isOpen && turn) this.choose(this.chosen + turn);
     else if (isOpen && (key === "Enter" || key === "Tab")) this.accept(this.options[this.chosen]);
     else if (isOpen && key === "Escape") this.close();
-    else if (/^(Arrow|Home|End|Page)/.test(key)) return this.close();
-    else if (event.ctrlKey || event.metaKey || !this.wrote(key)) return undefined;
-    return event.preventDefault();
+    else if (key === "Enter" && !event.ctrlKey && !event.isComposing) this.newLine();
+    else {
+      if (/^(Arrow|Home|End|Page)/.test(key)) this.close();
+      return;
+    }
+    event.preventDefault();
   }
 
-  /** Writes what a key means beyond itself: new lines that keep the indentation, and pairs. */
-  wrote(key) {
-    const { selectionStart: at, selectionEnd: end } = this.field;
-    const [before, after] = [this.text[at - 1], this.text[at]];
-    const inText = this.situation.typed.startsWith('"');
-    if (at !== end) return false;
-    if (key === "Enter") this.newLine(at, PAIRS[before], after);
-    else if (key === after && (inText ? key === '"' : /["\]}]/.test(key)) && before !== "\\") this.field.setSelectionRange(at + 1, at + 1);
-    else if (PAIRS[key] && !inText && !/[\w"]/.test(after ?? "")) this.replace(at, at, key + PAIRS[key], 1);
-    else if (key === "Backspace" && before && PAIRS[before] === after) this.replace(at - 1, at + 1, "");
-    else return false;
-    if (this.situation.typed === '"') this.open();
-    else this.close();
-    return true;
-  }
-
-  newLine(at, closing, after) {
-    const indent = this.text.slice(0, at).split("\n").at(-1).match(/^ */)[0];
-    const deeper = `\n${indent}${closing && closing !== '"' ? "  " : ""}`;
-    this.replace(at, at, deeper + (closing && closing === after ? `\n${indent}` : ""), deeper.length);
+  /** A new line keeps the indentation, and goes deeper after an opening bracket. */
+  newLine() {
+    const { selectionStart: start, selectionEnd: end } = this.field;
+    const line = this.text.slice(0, start).split("\n").at(-1);
+    const indent = line.match(/^ */)[0];
+    const deeper = `\n${indent}${/[[{]$/.test(line) ? "  " : ""}`;
+    const rest = deeper.length > indent.length + 1 && "]}".includes(this.text[end]) ? `\n${indent}` : "";
+    this.replace(start, end, deeper + rest, deeper.length);
   }
 
   /** Replaces a part of the text so that undo knows of it; the caret goes `caret` into what is written. */
@@ -153,8 +145,7 @@ export class Editor {
     if (!this.options.length || this.options[0].insert === where.typed) return this.close();
     this.optionsPart.replaceChildren(...this.options.map(({ label, about }, index) =>
       element("li", { role: "option", id: `${this.name}-option-${index}` }, label, element("small", {}, about))));
-    const line = this.lineAt(where.start);
-    const column = where.start - this.text.lastIndexOf("\n", where.start - 1) - 1;
+    const [line, column] = this.at(where.start);
     this.optionsPart.style.top = `calc(${(line + 1) * 1.5 + 0.5}rem - ${this.sheetPart.scrollTop}px)`;
     this.optionsPart.style.left = `clamp(0px, 3.75rem + ${column}ch - ${this.sheetPart.scrollLeft}px, 100% - 18rem)`;
     this.optionsPart.hidden = false;
@@ -193,8 +184,6 @@ export class Editor {
     else this.open();
   }
 }
-
-const bounds = ({ start, end }) => ({ start, end });
 
 function painted(text) {
   let at = 0;

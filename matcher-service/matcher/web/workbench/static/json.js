@@ -16,6 +16,7 @@ class Reader {
 
   constructor(text) {
     this.text = text;
+    this.last = text.trimEnd().length - 1;
   }
 
   take(pattern) {
@@ -30,7 +31,7 @@ class Reader {
     return this.text[this.at];
   }
 
-  refuse(message, start, hint, end = Math.max(this.at, start + 1)) {
+  refuse(message, start, hint = "", end = Math.max(this.at, start + 1)) {
     throw Object.assign(new Misread(), { message, start, end, hint });
   }
 
@@ -48,8 +49,8 @@ class Reader {
   noValue() {
     const start = this.at;
     const word = this.take(WORD);
-    if (!word) this.refuse("A value is missing here.", Math.min(start, this.text.trimEnd().length - 1));
-    if (word[0] === '"') this.refuse("This text does not end, or has a character that must be escaped.", start, 'It ends with "; \\" and \\\\ are escapes.');
+    if (!word) this.refuse("A value is missing here.", Math.min(start, this.last));
+    if (word[0] === '"') this.refuse("This text does not end, or has a character that must be escaped.", start, 'It ends with "; escapes are \\" and \\\\.');
     this.refuse(`${word} is no value.`, start, `A text stands in double quotes: "${word.replaceAll("'", "")}".`);
   }
 
@@ -67,23 +68,22 @@ class Reader {
   }
 
   comma({ start, end }, close) {
-    const { at } = this;
-    if (this.text[at] === undefined) this.refuse(`${close} is missing at the end.`, start, undefined, end);
-    if (this.text[at] !== ",") this.refuse(`A comma, or ${close}, is missing after this.`, start, undefined, end);
+    const comma = this.at;
+    if (this.text[comma] !== ",") this.refuse(`A comma or ${close} is missing after this.`, start, "", end);
     this.at += 1;
-    if (this.next() === close) this.refuse("This comma is one too many.", at, undefined, at + 1);
+    if (this.next() === close) this.refuse("This comma is one too many.", comma, "", comma + 1);
   }
 
   key(names) {
-    const sign = this.next();
-    const start = this.at;
-    if (sign === undefined) this.refuse("} is missing at the end.", this.text.trimEnd().length - 1);
+    this.next();
+    const start = Math.min(this.at, this.last);
     const written = this.take(STRING);
-    if (!written) this.refuse("A key stands in double quotes here.", start, undefined, start + Math.max(1, this.take(WORD).length));
+    if (this.text[start] === '"' && !written) this.noValue();
+    if (!written) this.refuse(`A key in double quotes${this.at > this.last ? ", or }," : ""} is missing here.`, start, "", start + (this.take(WORD).length || 1));
     const key = { name: JSON.parse(written), start, end: this.at };
     if (names.has(key.name)) this.refuse("This key stands here twice.", start);
     names.add(key.name);
-    if (this.next() !== ":") this.refuse("A colon and a value are missing after this.", start, undefined, key.end);
+    if (this.next() !== ":") this.refuse("A colon and a value are missing after this.", start, "", key.end);
     this.at += 1;
     return key;
   }
@@ -98,7 +98,7 @@ export function read(text) {
   const reader = new Reader(text);
   try {
     const root = reader.value("", 0);
-    if (reader.next()) reader.refuse("There is more after the end.", reader.at, undefined, text.length);
+    if (reader.next()) reader.refuse("There is more after the end.", reader.at, "", text.length);
     return { root, places: reader.places, value: JSON.parse(text) };
   } catch (wrong) {
     if (wrong instanceof Misread) return { wrong };
@@ -109,9 +109,9 @@ export function read(text) {
 /** Where a finding belongs: its key or its value; for what is missing, the nearest thing around it. */
 export function placeOf(places, { pointer, code }) {
   while (!places.has(pointer)) pointer = pointer.slice(0, pointer.lastIndexOf("/"));
-  const { key, items, start, end } = places.get(pointer);
-  if (key?.end && (items || AT_KEYS.includes(code))) return key;
-  return { start, end: items ? start + 1 : end };
+  const { key, items, ...place } = places.get(pointer);
+  const { start, end } = key?.end && (items || AT_KEYS.includes(code)) ? key : place;
+  return { start, end: items && end === place.end ? start + 1 : end };
 }
 
 /** A text written anew: short things on one line, the rest indented. Every scalar stays as it was typed. */

@@ -3,7 +3,6 @@
 import { copy, fill, visible } from "./dom.js";
 
 const plural = (count, one) => `${count} ${one}${count === 1 ? "" : "s"}`;
-const short = (value) => (typeof value === "string" ? value : JSON.stringify(typeof value === "number" ? Math.round(value * 100) / 100 : value));
 
 /** Shows the one of the page's verdicts that holds, with what it says in particular. */
 export function verdict(state, said = "") {
@@ -28,18 +27,14 @@ export function clauses(review, judged) {
   return told.length - held;
 }
 
+/** A clause with what was found, which the reason's own text adds to it. */
 function clause(text, reason, indexed = true) {
   const made = copy(reason ? `clause-${reason.satisfied}` : "clause");
-  made.querySelector("p").textContent = text;
-  if (reason) made.querySelector("code").textContent = actual(reason);
-  made.querySelector("[data-slow]").hidden = indexed;
+  const [said, found, slow] = made.querySelectorAll("p");
+  said.textContent = text;
+  found.textContent = reason?.text.slice(text.length).replace(/^ \((.*)\)$/s, "$1") ?? "";
+  slow.hidden = indexed;
   return made;
-}
-
-function actual({ text, path, actual: value }) {
-  const failure = text.match(/evaluation failed.*(?=\)$)/)?.[0];
-  if (failure || path !== null) return failure ?? short(value);
-  return Object.entries(value ?? {}).map(([name, each]) => `${name}: ${short(each)}`).join(", ") || "nothing";
 }
 
 /** Which of the published playbooks fit the exception, and where the draft would stand among them. */
@@ -56,19 +51,15 @@ export function choice(found, draft) {
   fill("ranking", ...ranking.slice(0, Math.max(5, draft.matches ? ahead + 1 : 0)).map(ranked));
   fill("reasoning", found.reasoning);
   visible("near", near.length);
-  fill("near-misses", ...near.map(({ name, version, failed }) => clause(`${name} v${version}: ${bare(failed)}`, failed)));
+  fill("near-misses", ...near.map(({ name, version, failed }) => clause(`${name} v${version}: ${failed.text}`, failed)));
   fill("tags", found.policy_tags.join(", ") || "none");
   fill("until", found.valid_until ?? "a playbook, a pack or the exception changes");
 }
 
-const bare = ({ text }) => text.replace(/ \((it is|they are|there) .*\)$/, "");
-
 function place([first], ahead, { matches, priority }) {
-  if (!matches) return first ? `${first.name} wins.` : "No playbook would be chosen.";
-  if (ahead) return `Published now, this draft would come ${ahead === 1 ? "second" : `after ${ahead} others`}: ${first.name} wins, by priority ${first.priority} against ${priority}.`;
-  if (!first) return "Published now, this draft would win: no other playbook matches.";
-  const why = first.priority === priority ? "of two with the same priority, the newer" : `priority ${priority} against ${first.priority}`;
-  return `Published now, this draft would win over ${first.name}: ${why}.`;
+  if (!matches) return `Without this draft, ${first ? `${first.name} wins` : "no playbook would be chosen"}.`;
+  const why = !first ? "no other playbook matches" : first.priority === priority ? "of two with the same priority, the newer wins" : `priority ${priority} against ${first.priority}`;
+  return `Published now, this draft would ${ahead ? `come after ${first.name}` : first ? `win over ${first.name}` : "win"}: ${why}.`;
 }
 
 function ranked({ name, version, priority, own, reasons = [] }) {
@@ -76,6 +67,6 @@ function ranked({ name, version, priority, own, reasons = [] }) {
   made.querySelector("[data-priority]").textContent = priority;
   if (own) return made;
   made.querySelector("strong").textContent = `${name} v${version}`;
-  made.querySelector("ul").append(...reasons.map((reason) => clause(bare(reason), reason)));
+  made.querySelector("ul").append(...reasons.map((reason) => clause(reason.text, reason)));
   return made;
 }

@@ -12,7 +12,7 @@ const PAUSE = 250;
 const RETRY = 5000;
 const asOf = document.getElementById("as-of");
 const draft = `workbench:${document.getElementById("workbench").dataset.owner}`;
-let [revises, known, timer, running] = [];
+let [revises, known, ready, timer, running] = [];
 
 const condition = new Editor("condition", (where) => (known ? forCondition(known, where) : []), changed);
 const exception = new Editor("exception", (where) => (known ? forException(known, where) : []), changed);
@@ -35,11 +35,12 @@ async function begin() {
   const { signal } = running;
   visible("busy", true);
   try {
-    if (!known) await prepare();
+    await (ready ??= prepare());
     const texts = [condition, exception].map(({ reading, text }) => reading.root && text);
     const answer = await ask(...texts, asOf.value && `${asOf.value}Z`, signal);
     if (!signal.aborted) show(answer);
   } catch (error) {
+    if (!known) ready = undefined;
     if (!signal.aborted) failed(error);
   }
   if (!signal.aborted) visible("busy", false);
