@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sentinai import templates
-from sentinai.conditions import check_logic, parse
+from sentinai.conditions.rules import logic_of
 from sentinai.documents import check_schema
 from sentinai.problems import Finding, InvalidDocument
 
@@ -14,7 +14,6 @@ Pack = Mapping[str, Any]
 Checked = tuple[Sequence[Finding], Sequence[Finding]]
 """Errors and warnings."""
 
-CONDITION_KEYS = frozenset({"match", "logic", "priority"})
 _SCHEMA_WORDS = frozenset({"$ref", "properties"})
 _TYPES = ("string", "number", "integer", "boolean", "object", "array", "null")
 
@@ -123,17 +122,14 @@ def check_policy_pack(pack: Pack) -> Checked:
 
 
 def _check_when(rule: Pack, pointer: str) -> list[Finding]:
-    """A rule's ``when`` is a conditions document or a bare JSON-Logic rule."""
-    when = rule.get("when")
-    if when is None:
+    """A rule's ``when`` is a conditions document or a bare JSON-Logic rule; it may be left out."""
+    if "when" not in rule:
         return []
-    if isinstance(when, Mapping) and CONDITION_KEYS & when.keys():
-        try:
-            parse(when)
-        except InvalidDocument as problem:
-            return [finding.under(f"{pointer}/when") for finding in problem.findings]
-        return []
-    return [finding.under(pointer) for finding in check_logic(when, "/when")]
+    try:
+        logic_of(rule["when"])
+    except InvalidDocument as problem:
+        return [finding.under(f"{pointer}/when") for finding in problem.findings]
+    return []
 
 
 def _check_template(template: Pack, pointer: str) -> list[Finding]:

@@ -236,7 +236,7 @@ def test_a_payload_that_does_not_fit_refuses_the_step(payload: dict[str, Any]) -
     ],
 )
 def test_a_payload_with_a_value_missing_refuses_the_step(payload: Any, placeholders: Any) -> None:
-    with pytest.raises(TemplateUnresolved, match="exception.normalized_context.lost"):
+    with pytest.raises(TemplateUnresolved, match=r"exception\.normalized_context\.lost"):
         planned("call_tool", tool_id="lift", payload_template=payload, placeholders=placeholders)
 
 
