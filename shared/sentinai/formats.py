@@ -18,7 +18,8 @@ MAX_WIDTH = 64
 MAX_PRECISION = 12
 _SPEC = re.compile(
     r"(?:(?P<fill>[^{}])?(?P<align>[<>^])|(?P<zero>0(?=\d)))?(?P<width>[1-9]\d{0,2})?(?P<group>[,_])?"
-    r"(?:\.(?P<precision>\d{1,3}))?(?P<kind>[dfs%])?\Z"
+    r"(?:\.(?P<precision>\d{1,3}))?(?P<kind>[dfs%])?\Z",
+    re.ASCII,
 )
 _PLACES = 6
 """What ``f`` and ``%`` round to without a precision, as in Python."""

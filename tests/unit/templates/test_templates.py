@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentinai import templates
-from sentinai.problems import TemplateUnresolved
+from sentinai.problems import InvalidDocument, TemplateUnresolved
 
 VALUES = {
     "exception": {
@@ -108,12 +108,36 @@ def test_a_payload_without_a_value_is_refused_and_every_lack_is_named() -> None:
     assert "exception.y.z" in refused.value.detail
 
 
+def test_a_text_that_grows_out_of_bounds_is_cut_and_says_so() -> None:
+    values = {"exception": {"note": "x" * 1_000_000}}
+    text = templates.render_text("{exception.note}" * 100, values)
+    assert text.startswith("xxx")
+    assert text.endswith("[cut]")
+    assert len(text) < templates.MAX_TEXT + 20
+    just = templates.render_text("{exception.note}", {"exception": {"note": "y" * templates.MAX_TEXT}})
+    assert just == "y" * templates.MAX_TEXT
+
+
+@pytest.mark.parametrize("template", ["{a}", "x{a}", "{a:>9}"])
+def test_a_payload_that_grows_out_of_bounds_is_refused(template: str) -> None:
+    values = {"a": ["x" * 1000] * 50}
+    assert templates.render_payload([template], values)
+    with pytest.raises(InvalidDocument):
+        templates.render_payload([[template] * 40], values)
+    assert str(templates.MAX_PAYLOAD) in templates.preview_payload({"k": [template] * 40}, values)
+
+
+def test_the_placeholders_of_a_document_are_those_of_its_strings_and_not_of_its_keys() -> None:
+    document = {"{key}": ["{a.b} {{c}}", {"x": "{d:>4}"}], "n": 5, "broken": "{", "none": None}
+    assert [each.path for each in templates.placeholders_in(document)] == ["a.b", "d"]
+
+
 JSON = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=5)),
     lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(st.text(max_size=3), inner, max_size=2)),
     max_leaves=5,
 )
-SPECS = st.sampled_from(["", ":,.2f", ":>20", ":.1%", ":d", ":s", ":_<30,.0f", ":^9.3", ":012"])
+SPECS = st.sampled_from(["", ":,.2f", ":>20", ":.1%", ":d", ":s", ":_<30,.0f", ":^9.3", ":_.2f", ":_%", ":07.1f"])
 TEMPLATES = st.lists(
     st.one_of(st.sampled_from(["{{", "}}", "text "]), SPECS.map(lambda spec: "{exception.a" + spec + "}")),
     max_size=4,

@@ -1,0 +1,129 @@
+"""Policy, resolution and feedback: what each says, and that it is valid by its event's schema."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.support.values import NO_PACKS, NOON, PERSON, playbook, record, step, written
+
+from executor.agents import feedback, policy, resolution
+from executor.execution.documents import named
+from executor.execution.draft import Draft
+from executor.execution.model import Actor, Event, NewEvent, Packs
+from executor.execution.situation import Situation
+from sentinai.documents import check
+
+BOOK = playbook(
+    step("add_comment", 1, text="Looked at {exception.entity}"),
+    step("call_tool", 2, tool_id="lift", payload={"row": "{exception.normalized_context.row}"}),
+    step("set_status", 3, status="resolved"),
+)
+
+
+def situation(*, current: int | None = 1, events: tuple[Event, ...] = (), packs: Packs = NO_PACKS) -> Situation:
+    return Situation(record(current_step=current), BOOK, packs, events)
+
+
+def test_the_verdict_names_what_was_chosen_and_what_was_passed_over() -> None:
+    verdict = policy.evaluate(
+        BOOK, Packs(domain={"tools": {"lift": {}}}, policy={"approved_tools": ["lift"]}), None
+    )
+    blocked = policy.evaluate(BOOK, NO_PACKS, None)
+    assert (verdict.verdict, blocked.verdict) == ("needs_approval", "blocked")
+    worse = replace(BOOK, playbook_id=9, name="Worse")
+    event = policy.evaluated(BOOK, verdict, [(worse, blocked)])
+    assert check("events/PolicyEvaluated", event.payload) == []
+    assert event.payload["playbook_id"] == BOOK.playbook_id
+    assert [each["playbook_name"] for each in event.payload["rejected"]] == ["Worse"]
+    assert event.payload["rejected"][0]["reasons"] == list(blocked.reasons)
+
+
+def test_a_policy_that_blocks_everything_says_so() -> None:
+    event = policy.evaluated(None, None, [(BOOK, policy.evaluate(BOOK, NO_PACKS, "low"))])
+    assert (event.payload["verdict"], event.payload["playbook_id"]) == ("blocked", None)
+    assert check("events/PolicyEvaluated", event.payload) == []
+
+
+@pytest.mark.parametrize(("current", "needs_person"), [(1, False), (2, True), (3, False)])
+def test_the_next_step_is_suggested_with_who_may_do_it(current: int, needs_person: bool) -> None:
+    event = resolution.suggest(situation(current=current), NOON)
+    assert event is not None
+    assert check("events/ResolutionSuggested", event.payload) == []
+    assert (event.payload["step_order"], event.payload["requires_human"]) == (current, needs_person)
+    assert event.run == 3
+
+
+def test_the_suggestion_shows_the_step_as_it_would_be_done() -> None:
+    event = resolution.suggest(situation(current=2), NOON)
+    assert event is not None
+    assert event.payload["preview"]["payload"] == {"row": 9}
+
+
+def test_where_there_is_nothing_to_do_nothing_is_suggested() -> None:
+    assert resolution.suggest(situation(current=None), NOON) is None
+    assert resolution.suggest(Situation(record(current_playbook_id=None), None, NO_PACKS, ()), NOON) is None
+
+
+def finishing(order: int, who: str, *, skipped: bool = False) -> NewEvent:
+    payload: dict[str, Any] = {
+        **named(BOOK, 3),
+        "step_order": order,
+        "step_name": f"Step {order}",
+        "mode": "skip" if skipped else "attest",
+        "actor_type": "human",
+        "actor_id": who,
+    }
+    if not skipped:
+        payload["next_step"] = order + 1 if order < 3 else None
+    else:
+        payload |= {"reason": "no need", "next_step": order + 1}
+    return NewEvent("PlaybookStepSkipped" if skipped else "PlaybookStepCompleted", payload, run=3)
+
+
+def run_so_far() -> tuple[Event, ...]:
+    """Started at 10:00; step 1 after 20 minutes, step 2 skipped after 25 more."""
+    begun = NOON - timedelta(hours=2)
+    parts = (
+        (NewEvent("PlaybookStarted", {}), 0),
+        (finishing(1, "odile"), 20),
+        (finishing(2, "pim", skipped=True), 45),
+    )
+    return tuple(
+        written([event], first=seq, at=begun + timedelta(minutes=minutes))[0]
+        for seq, (event, minutes) in enumerate(parts, 1)
+    )
+
+
+def test_a_finished_run_is_summed_up() -> None:
+    at = situation(current=3, events=run_so_far())
+    draft = Draft(at.record, PERSON, NOON)
+    draft.emit(finishing(3, "odile"))
+    event = feedback.capture(draft, at, "playbook_completed")
+    told = event.payload
+    assert check("events/FeedbackCaptured", told) == []
+    assert (told["steps_total"], told["steps_completed"], told["steps_skipped"]) == (3, 2, 1)
+    assert [each["seconds"] for each in told["steps"]] == [20 * 60, 25 * 60, 75 * 60]
+    assert sum(each["seconds"] for each in told["steps"]) == told["duration_seconds"] == 7200
+    assert {(who["actor_id"], who["steps"]) for who in told["actors"]} == {("odile", 2), ("pim", 1)}
+
+
+@pytest.mark.parametrize(
+    ("deadline", "kept"),
+    [(None, None), (NOON, True), (NOON + timedelta(hours=1), True), (NOON - timedelta(microseconds=1), False)],
+)
+def test_the_sla_is_kept_up_to_its_deadline(deadline: Any, kept: bool | None) -> None:
+    at = situation(current=3, events=run_so_far())
+    event = feedback.capture(Draft(record(sla_deadline=deadline), PERSON, NOON), at, "resolved")
+    assert event.payload["sla_kept"] is kept
+
+
+def test_an_exception_resolved_without_a_playbook_is_summed_up_too() -> None:
+    bare = record(current_playbook_id=None, current_step=None, playbook_run=0)
+    event = feedback.capture(
+        Draft(bare, Actor("system", "s"), NOON), Situation(bare, None, NO_PACKS, ()), "resolved"
+    )
+    assert check("events/FeedbackCaptured", event.payload) == []
+    assert (event.run, event.payload["steps"], event.payload["duration_seconds"]) == (None, [], None)

@@ -1,0 +1,83 @@
+"""Triage: the severity and type that the packs' rules give an exception, and what of it is applied."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.support.values import NO_PACKS, NOON, record
+
+from executor.agents import triage
+from executor.execution.model import Packs
+from sentinai.documents import check
+
+DOMAIN = {
+    "exception_types": {"Misplaced Container": {}, "Fire": {}},
+    "severity_rules": [
+        {"name": "raises", "when": {"<": ["a", 1]}, "severity": "low"},
+        {"name": "hostile", "when": {"method": ["x", "upper"]}, "severity": "low"},
+        {"name": "far off", "when": {">": [{"var": "exception.normalized_context.row"}, 20]}, "severity": "HIGH"},
+        {"name": "late", "when": {"match": {"sla_minutes_remaining_lt": 180}}, "severity": "medium"},
+        {"name": "any", "when": {"match": {}}, "severity": "low"},
+    ],
+}
+
+
+def severity(*, policy: dict[str, Any] | None = None, **fields: Any) -> str | None:
+    of = record(**{"severity": None, **fields})
+    return triage.propose(of, Packs(domain=DOMAIN, policy=policy or {}), NOON).severity
+
+
+def test_the_first_rule_that_holds_decides_and_one_that_raises_or_is_hostile_does_not() -> None:
+    assert severity(normalized_context={"row": 21}) == "high"
+    assert severity() == "medium"
+    assert severity(sla_deadline=None) == "low"
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ({"severity": "Critical"}, "critical"),
+        ({"exception_type": "misplaced container", "severity": "critical"}, "critical"),
+        ({"exception_type": "Fire", "severity": "critical"}, "medium"),
+        ({"when": {"match": {"entity": "MSKU 604-2"}}, "severity": "critical"}, "critical"),
+        ({"when": {"match": {"entity": "other"}}, "severity": "critical"}, "medium"),
+        ({"exception_type": "Fire", "when": {"match": {}}, "severity": "critical"}, "medium"),
+    ],
+)
+def test_an_override_that_fits_in_all_it_names_comes_before_the_rules(
+    override: dict[str, Any], expected: str
+) -> None:
+    assert severity(policy={"severity_overrides": [override]}) == expected
+
+
+def test_without_rules_the_severity_stays_open() -> None:
+    proposal = triage.propose(record(severity=None), NO_PACKS, NOON)
+    assert proposal.severity is None
+    assert triage.completed(record(severity=None), proposal, None).payload["applied"] == {}
+
+
+def test_a_type_is_written_as_the_pack_writes_it_and_an_unknown_one_is_told() -> None:
+    packs = Packs(domain=DOMAIN, policy={})
+    assert triage.propose(record(exception_type="FIRE"), packs, NOON).exception_type == "Fire"
+    unknown = triage.propose(record(exception_type="Flood"), packs, NOON)
+    assert unknown.exception_type == "Flood"
+    assert any("Flood" in line for line in unknown.basis)
+
+
+def test_what_the_caller_gave_stands_and_what_he_left_open_is_applied() -> None:
+    packs = Packs(domain=DOMAIN, policy={"severity_overrides": [{"severity": "critical"}]})
+    for given, stands, applied in (("low", "low", {}), (None, "critical", {"severity": "critical"})):
+        of = record(severity=given)
+        proposal = triage.propose(of, packs, NOON)
+        event = triage.completed(of, proposal, "Find the box")
+        assert proposal.severity == "critical"
+        assert triage.apply(of, proposal).severity == stands
+        assert event.payload["applied"] == applied
+        assert "Find the box" in event.payload["summary"]
+        assert check("events/TriageCompleted", event.payload) == []
+
+
+def test_the_same_exception_gets_the_same_proposal() -> None:
+    packs = Packs(domain=DOMAIN, policy={})
+    assert triage.propose(record(), packs, NOON) == triage.propose(record(), packs, NOON)
