@@ -64,27 +64,8 @@ def test_a_value_is_shown(value: Any, spec: str, text: str) -> None:
 
 TOO_MUCH = ["65", "100", "9999999999", ".13f", ".999"]
 AGAINST_ITSELF = [".2d", ",s", "05s", "05,d", "<05d"]
-UNKNOWN = [
-    "0",
-    "x",
-    "r",
-    "+d",
-    "#x",
-    "e",
-    "g",
-    "n",
-    "c",
-    ",,d",
-    "d ",
-    " d",
-    "{",
-    "**^5",
-    ".f",
-    "5.",
-    "5\n",
-    "٣",
-    "!r",
-]
+UNKNOWN = ["0", "x", "r", "+d", "#x", "e", "g", "n", "c", ",,d", "d ", " d", "{", "**^5", ".f", "5.", "5\n", "!r"]
+OTHER_DIGITS = ["\u0663", "1\u0663", ".\u0663f"]
 
 
 @pytest.mark.parametrize("spec", [*TOO_MUCH, *AGAINST_ITSELF, *UNKNOWN, *OTHER_DIGITS])
