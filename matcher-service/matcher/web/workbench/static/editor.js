@@ -29,6 +29,7 @@ export class Editor {
 
   set text(text) {
     this.field.value = text;
+    this.sheetPart.scrollTo(0, 0);
     this.show([]);
     this.changed();
   }
@@ -36,6 +37,7 @@ export class Editor {
   format() {
     if (this.reading.root) this.replace(0, this.text.length, format(this.text, this.reading.root));
     this.field.focus();
+    this.sheetPart.scrollTo(0, 0);
   }
 
   /** Shows findings (`{kind, message, hint}` with `pointer`, or `start` and `end`) in place, and errors as a list. */
