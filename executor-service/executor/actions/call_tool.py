@@ -99,9 +99,8 @@ def _member(params: Mapping[str, Any]) -> str:
 
 
 def _require_tool(tool_id: str, packs: Packs) -> Mapping[str, Any]:
-    blocked = packs.policy.get("blocked_actions", ())
-    if tool_id in blocked or "call_tool" in blocked:
-        raise ToolNotAllowed(f"The Policy Pack blocks {tool_id if tool_id in blocked else 'call_tool'}.")
+    if tool_id in packs.policy.get("blocked_actions", ()):
+        raise ToolNotAllowed(f"The Policy Pack blocks the tool {tool_id!r}.")
     if tool_id not in packs.policy.get("approved_tools", ()):
         raise ToolNotAllowed(f"The Policy Pack does not approve the tool {tool_id!r}.")
     tool = of_packs.tools(packs.domain).get(tool_id)

@@ -256,6 +256,16 @@ def test_an_extra_name_cannot_pass_for_a_root() -> None:
     assert plan.result["payload"]["note"] == "odile"
 
 
+def test_an_extra_name_that_a_root_hides_need_not_have_a_value() -> None:
+    plan = planned(
+        "call_tool",
+        tool_id="lift",
+        payload_template={"row": 1, "note": "{actor.id}"},
+        placeholders={"actor": "{exception.normalized_context.lost}"},
+    )
+    assert plan.result["payload"]["note"] == "odile"
+
+
 def test_a_payload_that_grows_out_of_bounds_is_refused_and_its_preview_says_so() -> None:
     crowded = record(normalized_context={"row": 1, "log": "x" * 50_000})
     payload = {"row": 1, "note": [["{exception.normalized_context.log}"] * 9]}

@@ -42,6 +42,7 @@ SCHEMA = {"type": "object", "properties": {"crane": {"type": "string"}}, "requir
         ({"type": {"type": "integer"}}, {"type": 5}, True),
         ({"type": {"type": "integer"}}, {"type": "five"}, False),
         ({"box": {"type": "object", "required": ["id"]}}, {"box": {}}, False),
+        ({"box": {"type": "object", "required": ["id"]}}, {}, True),
         ({"minProperties": 1}, {}, False),
         ({"type": ["object", "null"]}, {}, True),
     ],
