@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
     RuleBasedStateMachine,
     initialize,
-    invariant,
+    multiple,
     rule,
     run_state_machine_as_test,
 )
@@ -53,6 +53,17 @@ ATTRIBUTES = st.fixed_dictionaries(
         ),
     },
 )
+POLICIES = st.fixed_dictionaries(
+    {},
+    optional={
+        "approved_tools": st.just([]),
+        "blocked_actions": st.sampled_from([["assign_owner"], ["reread_meter"]]),
+        "assignable": st.just({"queues": ["field"], "users": []}),
+        "status_transitions": st.just({"open": ["escalated"], "escalated": []}),
+        "resolve_on_completion": st.booleans(),
+        "human_approval_rules": st.just([{"severity": ["high", "critical"]}]),
+    },
+)
 
 
 @pytest.fixture
@@ -81,16 +92,20 @@ class Office(RuleBasedStateMachine):
         self.tags: dict[str, str] = {}
         self.acknowledged: Counter[tuple[str, int, int]] = Counter()
 
-    @initialize(steps=st.lists(STEPS, min_size=2, max_size=4))
-    def begin(self, steps: list[Any]) -> None:
-        """There is something to work through from the start."""
+    @initialize(target=exceptions, steps=st.lists(STEPS, min_size=2, max_size=4))
+    def begin(self, steps: list[Any]) -> Any:
+        """There is something to work through from the start, and something to work on."""
         self.work.publish("P0", steps, priority=0)
+        return multiple(*(self.take_in_one(severity=severity) for severity in ("low", "high", None)))
 
     @rule(target=exceptions, attributes=ATTRIBUTES, minutes=st.none() | st.integers(-60, 300))
     def take_in(self, attributes: dict[str, Any], minutes: int | None) -> str:
         """An exception comes in."""
         deadline = None if minutes is None else (self.pair.clock() + timedelta(minutes=minutes)).isoformat()
-        document = self.work.document(**attributes, sla_deadline=deadline)
+        return self.take_in_one(**attributes, sla_deadline=deadline)
+
+    def take_in_one(self, **attributes: Any) -> str:
+        document = self.work.document(**attributes)
         created = self.work.admin("POST", "/api/exceptions", document)
         assert created.status_code == 201, created.text
         self.tags[document["exception_id"]] = created.headers["ETag"]
@@ -112,29 +127,14 @@ class Office(RuleBasedStateMachine):
             match["sla_minutes_remaining_lt"] = 60 * hours
         self.work.publish(f"P{number}", steps, priority=priority, **match)
 
-    @rule(place=st.integers(0, 9))
-    def retire(self, place: int) -> None:
-        """An author retires."""
-        playbooks = self.work.admin.ok("GET", "/api/playbooks")["items"]
-        chosen = playbooks[place % len(playbooks)]["playbook_id"]
-        self.work.admin.ok("POST", f"/api/playbooks/{chosen}/retire")
-
-    @rule(
-        members=st.fixed_dictionaries(
-            {},
-            optional={
-                "approved_tools": st.just([]),
-                "blocked_actions": st.sampled_from([["assign_owner"], ["reread_meter"]]),
-                "assignable": st.just({"queues": ["field"], "users": []}),
-                "status_transitions": st.just({"open": ["escalated"], "escalated": []}),
-                "resolve_on_completion": st.booleans(),
-                "human_approval_rules": st.just([{"severity": ["high", "critical"]}]),
-            },
-        )
-    )
-    def decide_policy(self, members: dict[str, Any]) -> None:
-        """The policy changes."""
+    @rule(number=st.integers(1, 3), members=POLICIES, away=st.booleans())
+    def administer(self, number: int, members: dict[str, Any], away: bool) -> None:
+        """A playbook is retired, the policy changes, the matcher goes or comes back."""
+        listed = self.work.admin.ok("GET", "/api/playbooks", params={"name": f"P{number}"})["items"]
+        for playbook in listed[:1]:
+            self.work.admin.ok("POST", f"/api/playbooks/{playbook['playbook_id']}/retire")
         self.work.policy(**members)
+        self.moody.mood = saying("{}", 503) if away else None
 
     @rule(exception_id=exceptions, attributes=ATTRIBUTES.filter(bool))
     def change(self, exception_id: str, attributes: dict[str, Any]) -> None:
@@ -152,25 +152,44 @@ class Office(RuleBasedStateMachine):
         """Somebody starts."""
         self._call(exception_id, "POST", f"/api/exceptions/{exception_id}/playbook/start", actor, {200, 409})
 
+    @rule(exception_id=exceptions, how=st.sampled_from(["execute", "attest", "skip"]))
+    def go_on(self, exception_id: str, how: str) -> None:
+        """A person finishes the current step; then again, which changes nothing."""
+        order = self.work.state(exception_id)["current_step"] or 1
+        answer, again = (self._finish(exception_id, PERSON, order, how) for _ in range(2))
+        if answer is not None:
+            assert again["outcome"] == "already_completed"
+
+    @rule(exception_id=exceptions)
+    def finish_all(self, exception_id: str) -> None:
+        """A person finishes what can be finished."""
+        while order := self.work.state(exception_id)["current_step"]:
+            if self._finish(exception_id, PERSON, order, "execute") is None:
+                return
+
     @rule(
         exception_id=exceptions,
-        actor=st.sampled_from([PERSON, PERSON, AGENT]),
-        step=st.sampled_from([0, 0, 0, 1, 2, 4]),
-        how=st.sampled_from(["execute", "execute", "attest", "skip"]),
+        actor=st.sampled_from([PERSON, AGENT]),
+        order=st.integers(1, 4),
+        how=st.sampled_from(["execute", "attest", "skip"]),
     )
-    def finish(self, exception_id: str, actor: dict[str, str], step: int, how: str) -> None:
-        """Somebody completes or skips the current step (0) or one by number; then again, which changes nothing."""
-        state = self.work.state(exception_id)
-        order = step or state["current_step"] or 1
+    def finish_any(self, exception_id: str, actor: dict[str, str], order: int, how: str) -> None:
+        """Somebody tries some step."""
+        self._finish(exception_id, actor, order, how)
+
+    def _finish(self, exception_id: str, actor: dict[str, str], order: int, how: str) -> Any:
+        before = self.work.state(exception_id)
         body = {**actor, **({"reason": "Because."} if how == "skip" else {"mode": how, "notes": "So."})}
         path = step_path(exception_id, order, "skip" if how == "skip" else "complete")
         answer = self._call(exception_id, "POST", path, body, {200, 403, 404, 409, 422})
-        if answer is None or answer["outcome"] == "already_completed":
-            return
-        self.acknowledged[exception_id, answer["run"], order] += 1
-        again = self._call(exception_id, "POST", path, body, {200})
-        assert again["outcome"] == "already_completed"
-        assert self._tag(exception_id) == self.tags[exception_id]
+        if answer is None:
+            return None
+        if answer["outcome"] == "already_completed":
+            assert before["steps"][order - 1]["status"] in ("completed", "skipped")
+        else:
+            assert order == before["current_step"]
+            self.acknowledged[exception_id, answer["run"], order] += 1
+        return answer
 
     @rule(exception_id=exceptions)
     def comment(self, exception_id: str) -> None:
@@ -184,18 +203,9 @@ class Office(RuleBasedStateMachine):
         self.pair.work(self.work.tenant_id)
         self.tags = {exception_id: self._tag(exception_id) for exception_id in self.tags}
 
-    @rule(away=st.booleans())
-    def matcher(self, away: bool) -> None:
-        """The matcher goes, or comes back."""
-        self.moody.mood = saying("{}", 503) if away else None
-
-    @invariant()
-    def every_field_follows_from_the_log(self) -> None:
-        """Every chain is whole, and folding the events gives the fields."""
-        assert self.pair.verify(self.work.tenant_id).to_json()["faults"] == []
-
     def teardown(self) -> None:
-        """Sequence numbers have no gap; what was acknowledged is in the log, once."""
+        """Every field follows from the log, which has no gap; what was acknowledged is in it, once."""
+        assert self.pair.verify(self.work.tenant_id).to_json()["faults"] == []
         finished: Counter[tuple[str, int, int]] = Counter()
         for exception_id in self.tags:
             log = self.work.events(exception_id)
@@ -223,5 +233,7 @@ class Office(RuleBasedStateMachine):
 
 
 def test_any_sequence_of_calls_leaves_a_log_that_proves_the_state(moody_pair: tuple[Threaded, Moody]):
-    budget = settings(max_examples=12, stateful_step_count=25)
+    # Shrinking would repeat the failure over HTTP for minutes; the steps that led to it are told as they are.
+    phases = [phase for phase in Phase if phase is not Phase.shrink]
+    budget = settings(max_examples=12, stateful_step_count=30, phases=phases)
     run_state_machine_as_test(lambda: Office(*moody_pair), settings=budget)
