@@ -1,0 +1,198 @@
+"""Tokens that are forged, stale, meant for another place, or say more than they may."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+import requests
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from tests.support.casework import AGENT, PERSON, Casework, note, step_path
+from tests.support.threaded import Threaded, serving
+
+from executor.app import create_app
+from executor.console_links import sign_in_link
+from sentinai.identity import TokenVerifier, mint_token
+from sentinai.problems import InvalidToken
+from sentinai.settings import Settings, SettingsError
+
+Forge = Callable[[dict[str, Any], str], str]
+
+
+def _unsigned(claims: dict[str, Any], algorithm: str = "none") -> str:
+    parts = [json.dumps(part).encode() for part in ({"alg": algorithm, "typ": "JWT"}, claims)]
+    return b".".join(base64.urlsafe_b64encode(part).rstrip(b"=") for part in parts).decode() + "."
+
+
+def _changed(claims: dict[str, Any], key: str) -> str:
+    header, _, signature = jwt.encode(claims, key, "HS256").split(".")
+    stolen = json.dumps({**claims, "tenant_id": "another"}).encode()
+    return f"{header}.{base64.urlsafe_b64encode(stolen).rstrip(b'=').decode()}.{signature}"
+
+
+def _with(**changes: Any) -> Forge:
+    def forge(claims: dict[str, Any], key: str) -> str:
+        kept = {name: value for name, value in {**claims, **changes}.items() if value is not None}
+        return jwt.encode(kept, key, "HS256")
+
+    return forge
+
+
+FORGED: dict[str, Forge] = {
+    "unsigned": lambda claims, _: _unsigned(claims),
+    "unsigned in capitals": lambda claims, _: _unsigned(claims, "NONE"),
+    "signature cut off": lambda claims, key: jwt.encode(claims, key, "HS256").rpartition(".")[0] + ".",
+    "content changed": _changed,
+    "another key": lambda claims, _: jwt.encode(claims, "x" * 48, "HS256"),
+    "empty key": lambda claims, _: _unsigned(claims, "HS256"),
+    "another algorithm": lambda claims, key: jwt.encode(claims, key, "HS512"),
+    "another audience": _with(aud="elsewhere"),
+    "another issuer": _with(iss="elsewhere"),
+    "no audience": _with(aud=None),
+    "no issuer": _with(iss=None),
+    "no expiry": _with(exp=None),
+    "no subject": _with(sub=None),
+    "no tenant": _with(tenant_id=None),
+    "a list of tenants": _with(tenant_id=["a", "b"]),
+    "a tenant of odd characters": _with(tenant_id="a' OR 1=1"),
+    "an unknown kind of actor": _with(actor_type="deity"),
+    "no kind of actor": _with(actor_type=None),
+    "roles that are no list": _with(roles="admin"),
+    "acting for no list": _with(may_act_for="human"),
+    "not valid yet": _with(nbf=time.time() + 3600),
+    "another purpose": _with(purpose="console-sign-in"),
+    "three words": lambda _c, _k: "a.b.c",
+    "not even that": lambda _c, _k: "\u00e9\u00e9",
+}
+
+
+@pytest.mark.parametrize("forged", FORGED)
+def test_a_forged_token_opens_neither_service(work: Casework, pair: Threaded, forged: str):
+    key = Path(pair.settings.jwt_key_file).read_text()
+    good = pair.token(work.tenant_id)
+    claims = jwt.decode(good, key, ["HS256"], audience=pair.settings.jwt_audience)
+    token = FORGED[forged](claims, key)
+    for url, path in ((pair.urls["executor"], "/api/exceptions"), (pair.urls["matcher"], "/api/operators")):
+        headers = {"Authorization": f"Bearer {token}".encode()}
+        answer = requests.get(url + path, headers=headers, timeout=20)
+        assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")
+        assert requests.get(url + path, headers={"Authorization": f"Bearer {good}"}, timeout=20).ok
+
+
+def test_a_token_whose_time_is_over_is_told_so(work: Casework, pair: Threaded):
+    for seconds in (-1, -10_000_000):
+        stale = pair.client(work.tenant_id, lifetime_seconds=seconds)
+        stale.problem(401, "expired_token", "GET", "/api/exceptions")
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic YTpi", "bearer:x"])
+def test_without_a_bearer_token_nothing_is_open(pair: Threaded, header: str):
+    headers = {"Authorization": header}
+    answer = requests.get(f"{pair.urls['executor']}/api/exceptions", headers=headers, timeout=20)
+    assert (answer.status_code, answer.json()["code"]) == (401, "missing_token")
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"may_act_for": []},
+        {"may_act_for": ["agent"]},
+        {"may_act_for": ["HUMAN", "person", "*"]},
+        {"roles": ["operator"], "human": True},
+    ],
+)
+def test_an_agent_is_never_taken_for_a_person(work: Casework, claims: dict[str, Any]):
+    work.publish("One", [note(requires_approval=True)])
+    exception_id = work.take_in()
+    agent = work.acting(AGENT, "admin", **{name: value for name, value in claims.items() if name != "roles"})
+    agent.problem(403, "actor_mismatch", "POST", step_path(exception_id, 1), PERSON)
+    agent.problem(403, "human_required", "POST", step_path(exception_id, 1), AGENT)
+    assert work.state(exception_id)["progress"]["done"] == 0
+
+
+def test_a_sign_in_link_is_good_for_signing_in_once_and_for_nothing_else(work: Casework, pair: Threaded):
+    link = sign_in_link(pair.settings, tenant=work.tenant_id, subject="noor", roles=["operator"])
+    token = link.partition("#")[2]
+    base = pair.urls["executor"]
+    bearer = requests.get(f"{base}/api/exceptions", headers={"Authorization": f"Bearer {token}"}, timeout=20)
+    assert bearer.json()["code"] == "invalid_token"
+    cookie = requests.get(f"{base}/api/exceptions", cookies={"sentinai_session": token}, timeout=20)
+    assert cookie.json()["code"] == "invalid_token"
+    first, second = (requests.post(f"{base}/console/session", json={"token": token}, timeout=20) for _ in range(2))
+    assert first.ok
+    assert second.status_code == 401
+    flags = first.headers["Set-Cookie"]
+    assert "HttpOnly" in flags
+    assert "SameSite=Strict" in flags
+    plain = pair.token(work.tenant_id)
+    assert requests.post(f"{base}/console/session", json={"token": plain}, timeout=20).status_code == 401
+
+
+def test_a_browser_session_changes_nothing_without_its_second_token(work: Casework, pair: Threaded):
+    exception_id = work.take_in()
+    base, cookies = pair.urls["executor"], {"sentinai_session": pair.token(work.tenant_id)}
+    url = f"{base}/api/exceptions/{exception_id}/comments"
+    for headers in ({}, {"X-CSRF-Token": "guess"}, {"X-CSRF-Token": ""}):
+        answer = requests.post(url, json={"text": "x"}, cookies=cookies, headers=headers, timeout=20)
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+    assert work.events(exception_id, "CommentAdded") == []
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
+def test_a_public_key_signs_nothing(tmp_path: Path, pair: Threaded, work: Casework, algorithm: str):
+    settings = _asymmetric(tmp_path, pair.settings, algorithm)
+    claims = {"subject": "noor", "tenant_id": work.tenant_id, "roles": ["viewer"]}
+    token = mint_token(settings, **claims)
+    public = Path(settings.jwt_public_key_file).read_bytes()
+    with serving(create_app(settings)) as url:
+        answer = requests.get(f"{url}/api/exceptions", headers={"Authorization": f"Bearer {token}"}, timeout=20)
+        assert answer.ok
+    payload = jwt.decode(token, options={"verify_signature": False})
+    verifier = TokenVerifier(settings)
+    for forged in (_hs256_by_hand(payload, public), _unsigned(payload), pair.token(work.tenant_id)):
+        with pytest.raises(InvalidToken):
+            verifier.verify(forged)
+
+
+def _asymmetric(folder: Path, settings: Settings, algorithm: str) -> Settings:
+    is_rsa = algorithm == "RS256"
+    key = rsa.generate_private_key(65537, 2048) if is_rsa else ec.generate_private_key(ec.SECP256R1())
+    private, public = folder / "private.pem", folder / "public.pem"
+    private.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    public.write_bytes(
+        key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
+    files = {"jwt_key_file": str(private), "jwt_public_key_file": str(public)}
+    return replace(settings, jwt_algorithm=algorithm, **files)
+
+
+def _hs256_by_hand(claims: dict[str, Any], key: bytes) -> str:
+    """The library refuses to sign with a public key, so an attacker would not use it."""
+    signed = _unsigned(claims, "HS256").rstrip(".")
+    signature = hmac.new(key, signed.encode(), hashlib.sha256).digest()
+    return f"{signed}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+
+
+@pytest.mark.parametrize("content", [None, "", "short", "   "])
+def test_without_a_proper_key_a_service_does_not_start(tmp_path: Path, pair: Threaded, content: str | None):
+    key = tmp_path / "key"
+    if content is not None:
+        key.write_text(content)
+    with pytest.raises(SettingsError):
+        create_app(replace(pair.settings, jwt_key_file=str(key)))
+    with pytest.raises(SettingsError):
+        create_app(replace(pair.settings, jwt_key_file=""))
