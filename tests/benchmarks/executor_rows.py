@@ -245,7 +245,7 @@ def _fill(bench: Bench, events: int) -> None:
     for copy in range(events // 1000):
         cursor.execute(
             f"INSERT INTO exception_event ({', '.join(columns)}) SELECT {chosen} FROM exception_event "
-            "WHERE exception_id = ? AND event_type = 'CommentAdded'",
+            "WHERE tenant_id = ? AND exception_id = ? AND event_type = 'CommentAdded'",
             _copy_parameters(columns, copy, source),
         )
     connection.commit()
@@ -254,4 +254,4 @@ def _fill(bench: Bench, events: int) -> None:
 
 def _copy_parameters(columns: list[str], copy: int, source: str) -> tuple[str, ...]:
     marks = [f"{copy:012d}" for name in columns if name in ("exception_id", "event_id")]
-    return (*marks, source)
+    return (*marks, _TENANT, source)
