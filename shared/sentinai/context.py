@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from sentinai.clock import parse_time
-from sentinai.conditions.evaluate import EvaluationError, Evaluator
+from sentinai.conditions.containment import EvaluationError
+from sentinai.conditions.evaluate import Evaluator
 from sentinai.conditions.rules import logic_of
 from sentinai.conditions.vocabulary import SEVERITIES
 from sentinai.problems import InvalidDocument

@@ -19,25 +19,29 @@ from matcher.matching.model import Playbook
 from sentinai.conditions import Conditions
 from sentinai.conditions.clauses import Teller
 from sentinai.conditions.evaluate import Evaluator
-from sentinai.conditions.shapes import shape_of
+from sentinai.conditions.shapes import Shape, shape_of
+
+Answering = tuple[Group | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
     """Compiled playbooks, best ranked first.
 
-    ``timed`` and ``lasting`` are the groups that time moves and those that it does not. ``residuals`` has the
-    clauses of each position that no group answers; ``marks`` the SLA minutes at which a position may change,
-    where no threshold in ``timed`` tells them.
+    ``timed`` and ``lasting`` are the groups that time moves and those that it does not, those that leave the
+    fewest first. ``answering`` has, for each position, which group answers for each of its clauses; None for a
+    clause that no group does, which is in ``residuals``. ``marks`` are the SLA minutes at which a position may
+    change, where no threshold in ``timed`` tells them.
     """
 
     playbooks: Sequence[Playbook]
     everyone: BitMap
     lasting: tuple[Group, ...]
     timed: tuple[Group, ...]
-    paths: Mapping[str, tuple[str, ...]]
+    answering: Sequence[Answering]
     residuals: Mapping[int, tuple[Evaluator, ...]]
     with_residuals: BitMap
+    head_with_residuals: int
     marks: Mapping[int, expiry.Marks]
     with_marks: BitMap
     teller: Teller
@@ -46,6 +50,8 @@ class Catalogue:
 @dataclass(slots=True)
 class _Building:
     groups: dict[tuple[str, str, bool, int], Group] = field(default_factory=dict)
+    answering: list[Answering] = field(default_factory=list)
+    shared_answering: dict[Answering, Answering] = field(default_factory=dict)
     evaluators: dict[str, Evaluator] = field(default_factory=dict)
     residuals: dict[int, tuple[Evaluator, ...]] = field(default_factory=dict)
     marks: dict[int, expiry.Marks] = field(default_factory=dict)
@@ -61,15 +67,16 @@ def compile_catalogue(playbooks: Iterable[Playbook]) -> Catalogue:
     everyone = BitMap(range(len(ranked)))
     for group in building.groups.values():
         group.close(everyone)
-    found = building.groups.values()
+    found = sorted(building.groups.values(), key=lambda group: group.leaves)
     return Catalogue(
         playbooks=ranked,
         everyone=everyone,
         lasting=tuple(group for group in found if group.path not in expiry.TIMED_PATHS),
         timed=tuple(group for group in found if group.path in expiry.TIMED_PATHS),
-        paths={group.path: tuple(group.path.split(".")) for group in found},
+        answering=building.answering,
         residuals=building.residuals,
         with_residuals=BitMap(building.residuals),
+        head_with_residuals=groups.bits(position for position in building.residuals if position < groups.HEAD),
         marks=building.marks,
         with_marks=BitMap(building.marks),
         teller=Teller(),
@@ -86,30 +93,40 @@ def _newest(playbooks: Iterable[Playbook]) -> Iterable[Playbook]:
 
 
 def _enter(building: _Building, position: int, conditions: Conditions) -> None:
-    slots: dict[tuple[str, str, bool], int] = {}
+    answering: list[Group | None] = []
     residuals: list[Evaluator] = []
     marks: list[expiry.Marks] = []
     for clause in conditions.clauses:
-        if clause.logic is True:
-            continue
         shape = shape_of(clause.logic)
-        if shape is None:
-            residuals.append(_evaluator(building, clause.logic))
-        else:
-            key = (groups.family(shape), shape.path, shape.negated)
-            slot = slots[key] = slots.get(key, -1) + 1
-            group = building.groups.get((*key, slot))
-            if group is None:
-                group = building.groups[(*key, slot)] = groups.new_group(*key)
+        group = _group(building, shape, answering) if shape else None
+        answering.append(group)
+        if shape is not None and group is not None:
             group.add(position, shape)
+        elif clause.logic is not True:
+            residuals.append(_evaluator(building, clause.logic))
         if shape is None or not groups.tells_marks(shape):
             marks.append(expiry.marks_of(clause.logic))
+    # Many playbooks have the same kinds of clauses, and share the same few marks.
+    kinds = tuple(answering)
+    building.answering.append(building.shared_answering.setdefault(kinds, kinds))
     if residuals:
         building.residuals[position] = tuple(residuals)
     joined = expiry.joined(marks)
     if joined:
-        # Many playbooks share the same few marks.
         building.marks[position] = building.shared_marks.setdefault(joined, joined)
+
+
+def _group(building: _Building, shape: Shape, taken: list[Group | None]) -> Group:
+    """The group for a clause, of which none of the playbook's other clauses is in."""
+    kind = (groups.family(shape), shape.path, shape.negated)
+    slot = 0
+    while True:
+        group = building.groups.get((*kind, slot))
+        if group is None:
+            group = building.groups[(*kind, slot)] = groups.new_group(*kind)
+        if group not in taken:
+            return group
+        slot += 1
 
 
 def _evaluator(building: _Building, logic: Any) -> Evaluator:

@@ -15,25 +15,38 @@ from pyroaring import BitMap
 
 from sentinai.conditions import shapes
 from sentinai.conditions.evaluate import glob
+from sentinai.conditions.prepared import reader
 from sentinai.conditions.shapes import Shape
 
 TEXT, UPPER, LOWER = "text", "upper", "lower"
-HEAD = 2048
+HEAD = 1024
 """Near misses are looked for among so many best ranked playbooks first."""
+_IN_HEAD = BitMap(range(HEAD))
 _KEPT = 256
 _NO_NUMBER = -1
+_ONE = ord("1")
 _BLOCKS = 256
 
 
 class Satisfied:
-    """The playbooks that a value satisfies in one group, with those that have no clause there."""
+    """The playbooks that a value satisfies in one group, with those that have no clause there.
 
-    __slots__ = ("count", "everyone", "head")
+    ``head`` has those among the best ranked as the bits of a number: for so few, that is quicker than a bitmap.
+    """
+
+    __slots__ = ("everyone", "head")
 
     def __init__(self, everyone: BitMap) -> None:
         self.everyone = everyone
-        self.count = len(everyone)
-        self.head = everyone & BitMap(range(HEAD))
+        self.head = bits(everyone & _IN_HEAD)
+
+
+def bits(positions: Iterable[int]) -> int:
+    """Positions below ``HEAD`` as the bits of a number."""
+    digits = bytearray(b"0") * HEAD
+    for position in positions:
+        digits[HEAD - 1 - position] = _ONE
+    return int(digits, 2)
 
 
 class Group:
@@ -42,7 +55,10 @@ class Group:
     def __init__(self, path: str, negated: bool) -> None:
         self.path = path
         self.negated = negated
+        self.read = reader(path)
         self.constrained = BitMap()
+        self.leaves = 0
+        """How many positions an answer has, typically."""
         self._free = BitMap()
         self._answers: dict[Any, Satisfied] = {}
 
@@ -57,6 +73,7 @@ class Group:
         self._free.run_optimize()
         self.constrained.run_optimize()
         self._close()
+        self.leaves = len(self._free) + self._typical_hits()
 
     def answer(self, value: Any) -> Satisfied | None:
         """The playbooks that are not ruled out by ``value``; None where this group cannot tell."""
@@ -77,6 +94,9 @@ class Group:
 
     def _close(self) -> None:
         """Bring what was added into its final form."""
+
+    def _typical_hits(self) -> int:
+        return len(self.constrained) // 2
 
     def _key(self, value: Any) -> Any:
         """What of a value decides; None where the library must be asked."""
@@ -99,6 +119,11 @@ class _Table(Group):
         if bitmap is None:
             bitmap = self._table[key] = BitMap()
         bitmap.add(position)
+
+    def _typical_hits(self) -> int:
+        within = len(self.constrained)
+        hits = within // max(1, len(self._table))
+        return within - hits if self.negated else hits
 
     def _any_of(self, keys: Iterable[Any]) -> BitMap:
         found = [self._table[key] for key in keys if key in self._table]

@@ -10,13 +10,14 @@ from typing import Any
 from pyroaring import BitMap
 
 from matcher.matching import expiry
-from matcher.matching.catalogue import Catalogue
+from matcher.matching.catalogue import Answering, Catalogue
 from matcher.matching.groups import ThresholdGroup
 from matcher.matching.model import ClauseError, MatchResult, NearMiss, Playbook, Ranked
 from matcher.matching.probe import Probe
 from matcher.matching.reasoning import compose
 from sentinai.clock import parse_time
-from sentinai.conditions import Clause, EvaluationError, clauses, evaluate
+from sentinai.conditions import Clause, EvaluationError, evaluate
+from sentinai.conditions.clauses import Reason, explain
 
 MOST_ERRORS = 100
 MOST_ASKED = 1000
@@ -42,7 +43,7 @@ def match(
     errors: list[ClauseError] = []
     found, matched = _walk(probe, limit, errors)
     ranked = tuple(
-        Ranked(playbook, rank, _reasons(catalogue.teller, playbook, context))
+        Ranked(playbook, rank, catalogue.teller.tell_all(playbook.conditions.clauses, context))
         for rank, playbook in enumerate(found, 1)
     )
     missed = tuple(_near_misses(probe, near_misses)) if near_misses else ()
@@ -103,10 +104,6 @@ def _holds(probe: Probe, position: int, errors: list[ClauseError]) -> bool:
     return True
 
 
-def _reasons(teller: clauses.Teller, playbook: Playbook, context: Mapping[str, Any]) -> tuple[clauses.Reason, ...]:
-    return tuple(teller.tell(clause, context, satisfied=True) for clause in playbook.conditions.clauses)
-
-
 def _near_misses(probe: Probe, wanted: int) -> list[NearMiss]:
     found: list[NearMiss] = []
     for positions in probe.nearly():
@@ -118,23 +115,35 @@ def _near_misses(probe: Probe, wanted: int) -> list[NearMiss]:
 
 def _misses(probe: Probe, positions: Iterable[int]) -> Iterator[NearMiss]:
     for position in islice(positions, _MOST_TRIED_MISSES):
-        playbook = probe.catalogue.playbooks[position]
-        failed = _failed(probe, position, playbook)
+        failed = _failed(probe, position)
         if failed is not None:
-            yield NearMiss(playbook, clauses.explain(failed.logic, probe.context))
+            yield NearMiss(probe.catalogue.playbooks[position], failed)
 
 
-def _failed(probe: Probe, position: int, playbook: Playbook) -> Clause | None:
+def _failed(probe: Probe, position: int) -> Reason | None:
     """The one clause of a playbook that does not hold; None where none or more do not."""
+    catalogue = probe.catalogue
+    given = catalogue.playbooks[position].conditions.clauses
+    answering = catalogue.answering[position]
     ruling_out = probe.ruling_out(position)
-    if position in probe.unsure or len(ruling_out) != 1 or position in probe.catalogue.with_residuals:
-        suspects = playbook.conditions.clauses
+    if len(ruling_out) > 1:
+        return None
+    if position in probe.unsure:
+        failed = [index for index, clause in enumerate(given) if not _is_satisfied(clause, probe.context)]
     else:
-        # The index knows that it is one clause about this path, and that all others hold.
-        path = ruling_out[0].path
-        suspects = tuple(each for each in playbook.conditions.clauses if path in repr(each.logic))
-    failed = [each for each in suspects if not _is_satisfied(each, probe.context)]
-    return failed[0] if len(failed) == 1 else None
+        failed = [answering.index(group) for group in ruling_out]
+        open_questions = zip(_without_group(answering, given), catalogue.residuals.get(position, ()), strict=True)
+        failed += [index for index, evaluator in open_questions if not probe.says(evaluator)]
+    if len(failed) != 1:
+        return None
+    if answering[failed[0]] is None or position in probe.unsure:
+        return explain(given[failed[0]].logic, probe.context)
+    return catalogue.teller.tell(given, failed[0], probe.context)
+
+
+def _without_group(answering: Answering, given: Sequence[Clause]) -> list[int]:
+    """The places of a playbook's clauses that no group answers for."""
+    return [i for i, group in enumerate(answering) if group is None and given[i].logic is not True]
 
 
 def _is_satisfied(clause: Clause, context: Mapping[str, Any]) -> bool:
@@ -160,9 +169,17 @@ def _marks(catalogue: Catalogue, touched: BitMap, deadline: datetime, as_of: dat
     minutes = (deadline - as_of).total_seconds() / 60
     for group in catalogue.timed:
         if isinstance(group, ThresholdGroup):
-            for value in (minutes + expiry.SLACK, minutes - expiry.SLACK):
-                mark = group.next_mark(value, touched)
-                if mark is not None:
-                    yield mark
+            yield from _next_marks(group, minutes, touched)
     for position in touched & catalogue.with_marks:
         yield from catalogue.marks[position]
+
+
+def _next_marks(group: ThresholdGroup, minutes: float, touched: BitMap) -> Iterator[float]:
+    """The next bound to be passed; where that may be behind already, by rounding, the one after it too."""
+    for value in (minutes + expiry.SLACK, minutes - expiry.SLACK):
+        mark = group.next_mark(value, touched)
+        if mark is None:
+            return
+        yield mark
+        if mark <= minutes - expiry.SLACK:
+            return

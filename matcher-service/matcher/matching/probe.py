@@ -8,10 +8,9 @@ from typing import Any
 from pyroaring import BitMap
 
 from matcher.matching.catalogue import Catalogue
-from matcher.matching.groups import HEAD, Group, Satisfied
-from sentinai.conditions.evaluate import EvaluationError, Evaluator, value_at
-
-_UNREADABLE = object()
+from matcher.matching.groups import HEAD, Group, Satisfied, bits
+from sentinai.conditions.containment import EvaluationError
+from sentinai.conditions.evaluate import Evaluator
 
 
 class Probe:
@@ -27,25 +26,23 @@ class Probe:
         self.unsure = BitMap()
         self._told: list[tuple[Group, Satisfied]] = []
         self._verdicts: dict[int, bool | EvaluationError] = {}
-        values = {path: _look_up(parts, context) for path, parts in catalogue.paths.items()}
-        lasting = self._answers(catalogue.lasting, values)
-        timed = self._answers(catalogue.timed, values)
-        self.answers = [*lasting, *timed]
-        self.lasting = _intersection(catalogue.everyone, lasting)
-        self.left = _intersection(self.lasting, timed)
+        self.lasting = self._satisfying(catalogue.lasting, catalogue.everyone)
+        self.left = self._satisfying(catalogue.timed, self.lasting)
 
-    def _answers(self, groups: Iterable[Group], values: Mapping[str, Any]) -> list[Satisfied]:
-        found = []
+    def _satisfying(self, groups: Iterable[Group], among: BitMap) -> BitMap:
+        """Of some positions, those that no group rules out."""
+        answers = []
         for group in groups:
-            value = values[group.path]
-            answer = None if value is _UNREADABLE else group.answer(value)
+            try:
+                answer = group.answer(group.read(self.context))
+            except EvaluationError:
+                answer = None
             if answer is None:
                 self.unsure |= group.constrained
             else:
-                found.append(answer)
                 self._told.append((group, answer))
-        found.sort(key=lambda answer: answer.count)
-        return found
+                answers.append(answer.everyone)
+        return BitMap.intersection(*answers, among) if answers else among
 
     def evaluate(self, evaluator: Evaluator) -> bool:
         """What a residual clause says, asked once however many playbooks have it.
@@ -64,37 +61,47 @@ class Probe:
             raise verdict
         return verdict
 
+    def says(self, evaluator: Evaluator) -> bool:
+        """As ``evaluate``, for which a clause that raises does not hold."""
+        try:
+            return self.evaluate(evaluator)
+        except EvaluationError:
+            return False
+
     def ruling_out(self, position: int) -> list[Group]:
         """The groups that rule a position out."""
         return [group for group, answer in self._told if position not in answer.everyone]
 
-    def nearly(self) -> Iterator[BitMap]:
+    def nearly(self) -> Iterator[Iterable[int]]:
         """Positions that may fail in exactly one clause: among the best ranked first, then among all."""
+        yield _positions(self._nearly_in_head())
         if len(self.catalogue.playbooks) > HEAD:
-            yield self._nearly(_HEAD, [answer.head for answer in self.answers])
-        yield self._nearly(self.catalogue.everyone, [answer.everyone for answer in self.answers])
+            yield self._nearly()
 
-    def _nearly(self, everyone: BitMap, answers: list[BitMap]) -> BitMap:
+    def _nearly_in_head(self) -> int:
+        """As ``_nearly``, for positions as bits."""
+        none, one = (1 << min(HEAD, len(self.catalogue.playbooks))) - 1, 0
+        for _, answer in self._told:
+            one = one & answer.head | none & ~answer.head
+            none &= answer.head
+        open_questions = self.catalogue.head_with_residuals
+        if self.unsure:
+            open_questions |= bits(position for position in self.unsure if position < HEAD)
+        return one | none & open_questions
+
+    def _nearly(self) -> BitMap:
         """Misses counted to one, group by group, without looking at single playbooks."""
-        none, one = everyone, BitMap()
-        for answer in answers:
-            one = (one & answer) | (none - answer)
-            none = none & answer
+        none, one = self.catalogue.everyone.copy(), BitMap()
+        for _, answer in self._told:
+            one &= answer.everyone
+            one |= none - answer.everyone
+            none &= answer.everyone
         return one | (none & (self.catalogue.with_residuals | self.unsure))
 
 
-_HEAD = BitMap(range(HEAD))
-
-
-def _intersection(start: BitMap, answers: list[Satisfied]) -> BitMap:
-    found = start
-    for answer in answers:
-        found = found & answer.everyone
-    return found
-
-
-def _look_up(parts: tuple[str, ...], data: Any) -> Any:
-    try:
-        return value_at(parts, data)
-    except EvaluationError:
-        return _UNREADABLE
+def _positions(left: int) -> Iterator[int]:
+    """The places of a number's bits, lowest first."""
+    while left:
+        lowest = left & -left
+        yield lowest.bit_length() - 1
+        left ^= lowest

@@ -5,8 +5,8 @@ limits (``guard``), evaluated by json-logic-qubit (``evaluate``), told in words 
 what its author may not have meant (``lint``).
 """
 
+from sentinai.conditions.containment import EvaluationError
 from sentinai.conditions.document import Clause, Conditions, normalise, parse
-from sentinai.conditions.evaluate import EvaluationError
 from sentinai.conditions.guard import check_logic
 from sentinai.conditions.rules import holds_for
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sentinai.conditions import evaluate, shapes
+from sentinai.conditions.containment import EvaluationError
 from sentinai.conditions.document import Clause
 from sentinai.conditions.guard import variables
+from sentinai.conditions.prepared import reader
 from sentinai.conditions.shapes import Shape, shape_of
 from sentinai.conditions.vocabulary import CONTEXT_PATH, SEVERITIES
 
@@ -51,43 +53,66 @@ def explain(logic: Any, context: Mapping[str, Any]) -> Reason:
     """A clause with the value it met. One that raises is not satisfied, and says so."""
     try:
         satisfied, trouble = evaluate.holds(logic, context), None
-    except evaluate.EvaluationError as error:
+    except EvaluationError as error:
         satisfied, trouble = False, str(error)
     return _reason(_Told(logic), context, satisfied, trouble)
 
 
 class Teller:
-    """Tells clauses with the values they met, and remembers what of it stays the same."""
+    """Tells clauses with the values they met, and remembers what of it stays the same.
 
-    def __init__(self, most: int = 20_000) -> None:
+    Of each clause the last reason is kept: the same value met again gives the same one.
+    """
+
+    def __init__(self, most: int = 5_000) -> None:
         self._most = most
-        self._known: dict[int, tuple[Clause, _Told]] = {}
+        self._known: dict[int, tuple[tuple[Clause, ...], tuple[_Told, ...]]] = {}
 
-    def tell(self, clause: Clause, context: Mapping[str, Any], *, satisfied: bool) -> Reason:
-        """A clause with the value it met, where it is known already whether it holds."""
-        known = self._known.get(id(clause))
+    def tell_all(self, clauses: tuple[Clause, ...], context: Mapping[str, Any]) -> tuple[Reason, ...]:
+        """The clauses of a playbook that matches, each with the value it met."""
+        return tuple([told.tell(context, True) for told in self._told(clauses)])
+
+    def tell(self, clauses: tuple[Clause, ...], index: int, context: Mapping[str, Any]) -> Reason:
+        """The one clause of a playbook that does not hold, where it is known that it did not raise."""
+        return self._told(clauses)[index].tell(context, False)
+
+    def _told(self, clauses: tuple[Clause, ...]) -> tuple[_Told, ...]:
+        known = self._known.get(id(clauses))
         if known is None:
             if len(self._known) >= self._most:
                 self._known.clear()
-            # The clause is kept too, so that its id stays its own.
-            known = self._known[id(clause)] = (clause, _Told(clause.logic))
-        return _reason(known[1], context, satisfied, None)
+            told = tuple(_Told(clause.logic) for clause in clauses)
+            # The clauses are kept too, so that their id stays their own.
+            known = self._known[id(clauses)] = (clauses, told)
+        return known[1]
 
 
 class _Told:
     """What of a clause's telling does not depend on the exception."""
 
-    __slots__ = ("expected", "logic", "operator", "parts", "shape", "words")
+    __slots__ = ("_last", "expected", "logic", "operator", "read", "shape", "words")
 
     def __init__(self, logic: Any) -> None:
         self.logic = logic
         self.words = describe(logic)
         self.shape = shape_of(logic)
         if self.shape is not None:
-            self.parts = self.shape.path.split(".")
+            self.read = reader(self.shape.path)
             self.expected = _expected(self.shape)
             negation = "not " if self.shape.negated else ""
             self.operator = f"{negation}{self.shape.operator}"
+            self._last: Reason | None = None
+
+    def tell(self, context: Mapping[str, Any], satisfied: bool) -> Reason:
+        """The clause with the value it met."""
+        if self.shape is None:
+            return _reason(self, context, satisfied, None)
+        actual = _look_up(self.read, context)
+        last = self._last
+        if last is not None and _same(last.actual, actual) and last.satisfied is satisfied:
+            return last
+        self._last = told = _reason(self, context, satisfied, None)
+        return told
 
 
 def describe(logic: Any) -> str:
@@ -104,7 +129,7 @@ def _reason(told: _Told, context: Mapping[str, Any], satisfied: bool, trouble: s
     shape = told.shape
     if shape is None:
         return _reason_of_rule(told.logic, context, satisfied, trouble)
-    actual = _look_up(told.parts, context)
+    actual = _look_up(told.read, context)
     met = f"evaluation failed: {trouble}" if trouble else _met(shape, actual)
     return Reason(f"{told.words} ({met})", shape.path, told.operator, told.expected, actual, satisfied)
 
@@ -113,7 +138,7 @@ def _reason_of_rule(logic: Any, context: Mapping[str, Any], satisfied: bool, tro
     if isinstance(logic, bool):
         return Reason(describe(logic), None, "always" if logic else "never", logic, logic, satisfied)
     names = sorted({str(name) for name in variables(logic) if name not in ("", None)})
-    actual = {name: _look_up(name.split("."), context) for name in names}
+    actual = {name: _look_up(reader(name), context) for name in names}
     met = f"evaluation failed: {trouble}" if trouble else _values(actual)
     operator = next(iter(logic)) if isinstance(logic, dict) and logic else "value"
     return Reason(f"{describe(logic)} ({met})", None, str(operator), logic, actual, satisfied)
@@ -197,8 +222,13 @@ def _short(value: Any) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
-def _look_up(parts: Sequence[str], context: Mapping[str, Any]) -> Any:
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values are told alike; true for texts only, for 1, 1.0 and true are equal and not alike."""
+    return one.__class__ is str and one == other
+
+
+def _look_up(read: Callable[[Any], Any], context: Mapping[str, Any]) -> Any:
     try:
-        return evaluate.value_at(parts, context)
-    except evaluate.EvaluationError:
+        return read(context)
+    except EvaluationError:
         return None

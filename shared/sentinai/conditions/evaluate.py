@@ -7,14 +7,15 @@ Their meaning is the library's. ``glob`` is the one operator that is ours.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
 import json_logic
 from json_logic import jsonLogic
 
+from sentinai.conditions.containment import EvaluationError, contained
 from sentinai.conditions.guard import arguments
+from sentinai.conditions.prepared import prepare
 from sentinai.conditions.vocabulary import ITERATORS
 
 MAX_ITEMS = 10_000
@@ -28,18 +29,15 @@ _LARGEST = 2**1024
 T = TypeVar("T")
 
 
-class EvaluationError(Exception):
-    """A rule could not be evaluated with this data; the playbook does not match. The message says why."""
-
-
 class Evaluator:
-    """A guarded rule, ready to be evaluated many times."""
+    """A guarded rule, made ready once to be evaluated many times."""
 
-    __slots__ = ("_iterators", "rule")
+    __slots__ = ("_iterators", "_run", "rule")
 
     def __init__(self, rule: Any) -> None:
         self.rule = rule
-        self._iterators = [(source, _size(body)) for source, body in _iterators(rule)]
+        self._iterators = _costs(rule)
+        self._run = prepare(rule)
 
     def apply(self, data: Any) -> Any:
         """What the rule evaluates to.
@@ -48,8 +46,8 @@ class Evaluator:
             EvaluationError: the library raised, or the evaluation would cost too much.
         """
         if self._iterators:
-            self._check_cost(data)
-        return _contained(lambda: jsonLogic(self.rule, data))
+            _check_cost(self._iterators, data)
+        return contained(self._run, data)
 
     def holds(self, data: Any) -> bool:
         """Whether the rule's value is a true one, as the library's ``and`` sees it.
@@ -59,17 +57,6 @@ class Evaluator:
         """
         return bool(self.apply(data))
 
-    def _check_cost(self, data: Any) -> None:
-        steps = 0
-        for source, body_size in self._iterators:
-            items = _contained(lambda source=source: jsonLogic(source, data))  # type: ignore[misc]
-            count = len(items) if isinstance(items, list) else 0
-            if count > MAX_ITEMS:
-                raise EvaluationError(f"An iterator would visit {count} items; at most {MAX_ITEMS} are allowed.")
-            steps += count * body_size
-        if steps > MAX_STEPS:
-            raise EvaluationError(f"The iterators would take {steps} steps; at most {MAX_STEPS} are allowed.")
-
 
 def apply(rule: Any, data: Any) -> Any:
     """What a guarded rule evaluates to, once.
@@ -77,7 +64,8 @@ def apply(rule: Any, data: Any) -> Any:
     Raises:
         EvaluationError: the library raised, or the evaluation would cost too much.
     """
-    return Evaluator(rule).apply(data)
+    _check_cost(_costs(rule), data)
+    return contained(jsonLogic, rule, data)
 
 
 def holds(rule: Any, data: Any) -> bool:
@@ -86,39 +74,24 @@ def holds(rule: Any, data: Any) -> bool:
     Raises:
         EvaluationError: as ``apply``.
     """
-    return Evaluator(rule).holds(data)
+    return bool(apply(rule, data))
 
 
-def value_at(parts: Sequence[str], data: Any) -> Any:
-    """The value at a path, taken apart at its dots, as the library's ``var`` finds it; None where there is none.
-
-    Raises:
-        EvaluationError: an index is beyond the end of a list, as it is in the library.
-    """
-    try:
-        for part in parts:
-            try:
-                data = data[part]
-            except TypeError:
-                data = data[int(part)]
-    except (KeyError, TypeError, ValueError):
-        return None
-    except IndexError as error:
-        raise EvaluationError(f"IndexError: {error}") from error
-    return data
+def _costs(rule: Any) -> list[tuple[Any, int]]:
+    """The list that each iterator goes through, and how many nodes an item takes."""
+    return [(source, _size(body)) for source, body in _iterators(rule)]
 
 
-def _contained(run: Callable[[], T]) -> T:
-    try:
-        return run()
-    except EvaluationError:
-        raise
-    except RecursionError as error:
-        raise EvaluationError("The data is nested too deeply.") from error
-    except MemoryError as error:
-        raise EvaluationError("The evaluation takes too much memory.") from error
-    except Exception as error:
-        raise EvaluationError(f"{type(error).__name__}: {str(error)[:200]}") from error
+def _check_cost(iterators: list[tuple[Any, int]], data: Any) -> None:
+    steps = 0
+    for source, body_size in iterators:
+        items = contained(jsonLogic, source, data)
+        count = len(items) if isinstance(items, list) else 0
+        if count > MAX_ITEMS:
+            raise EvaluationError(f"An iterator would visit {count} items; at most {MAX_ITEMS} are allowed.")
+        steps += count * body_size
+    if steps > MAX_STEPS:
+        raise EvaluationError(f"The iterators would take {steps} steps; at most {MAX_STEPS} are allowed.")
 
 
 def _iterators(rule: Any) -> list[tuple[Any, Any]]:
@@ -205,12 +178,17 @@ def _bounded_merge(*parts: Any) -> list[Any]:
 
 
 def _bounded_product(*factors: Any) -> Any:
-    product: Any = 1
-    for factor in factors:
+    product: Any = _library["*"](*factors[:2])
+    _check_range(product)
+    for factor in factors[2:]:
         product = _library["*"](product, factor)
-        if isinstance(product, int) and abs(product) >= _LARGEST:
-            raise EvaluationError("A product is beyond the range of a double.")
+        _check_range(product)
     return product
+
+
+def _check_range(product: Any) -> None:
+    if isinstance(product, int) and abs(product) >= _LARGEST:
+        raise EvaluationError("A product is beyond the range of a double.")
 
 
 _library = {name: json_logic.operations[name] for name in ("cat", "merge", "*")}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sentinai.conditions import evaluate
+from sentinai.conditions.containment import EvaluationError
 from sentinai.conditions.document import parse
 from sentinai.conditions.guard import check_logic
 from sentinai.problems import InvalidDocument
@@ -36,5 +37,5 @@ def holds_for(rule: Any, context: Mapping[str, Any]) -> bool:
     """Whether a pack's rule holds; one that the guard refuses, or that raises, does not."""
     try:
         return evaluate.holds(logic_of(rule), context)
-    except (InvalidDocument, evaluate.EvaluationError):
+    except (InvalidDocument, EvaluationError):
         return False

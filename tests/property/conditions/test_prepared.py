@@ -1,0 +1,53 @@
+"""A prepared rule is the rule: the library's result, or the library's error, for any rule and any data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from json_logic import jsonLogic
+
+from sentinai.conditions import EvaluationError, check_logic
+from sentinai.conditions import vocabulary as words
+from sentinai.conditions.containment import contained
+from sentinai.conditions.prepared import prepare, reader
+
+TEXTS = st.sampled_from(["", "a", "b", "0", "1", "-1", "1.5", "a.b", "a.0", "b.a.1", "None"])
+SCALARS = st.one_of(st.none(), st.booleans(), st.sampled_from([0, 1, -2, 0.5, 2.0, 10**30]), TEXTS)
+DATA = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(TEXTS, inner, max_size=3)),
+    max_leaves=12,
+)
+OPERATORS = st.sampled_from(list(words.OPERATORS))
+NAMES = st.one_of(TEXTS, st.none(), st.integers(-1, 2), st.lists(SCALARS, max_size=2))
+VARS = NAMES.map(lambda name: {"var": name})
+RULES = st.recursive(
+    st.one_of(SCALARS, VARS),
+    lambda inner: st.one_of(
+        st.builds(lambda name, values: {name: values}, OPERATORS, st.lists(inner, max_size=3)),
+        st.builds(lambda name, value: {name: value}, OPERATORS, inner),
+        st.lists(inner, max_size=3),
+    ),
+    max_leaves=10,
+)
+
+
+def outcome(run: Any, *given_values: Any) -> Any:
+    """What came of it: ``repr`` tells 1 from 1.0 and true."""
+    try:
+        return repr(contained(run, *given_values))
+    except EvaluationError as error:
+        return str(error)
+
+
+@settings(max_examples=400)
+@given(RULES.filter(lambda rule: not check_logic(rule)), DATA)
+def test_a_prepared_rule_gives_what_the_library_gives(rule: Any, data: Any) -> None:
+    assert outcome(prepare(rule), data) == outcome(jsonLogic, rule, data)
+
+
+@given(TEXTS.filter(bool), DATA.filter(bool))
+def test_a_reader_reads_what_var_reads(path: str, data: Any) -> None:
+    assert outcome(reader(path), data) == outcome(jsonLogic, {"var": path}, data)
