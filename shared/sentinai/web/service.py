@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
-from uuid import uuid4
 
 import structlog
 from flask import Flask, Response, g, request
@@ -176,15 +176,20 @@ def _parameter_hint(name: str, known: Mapping[str, Any]) -> str | None:
 
 
 def _json_response(answer: Answer) -> Response:
-    text = strict_json.dumps(answer.body)
-    return Response(text, answer.status, dict(answer.headers), mimetype="application/json")
+    encoded = strict_json.encode(answer.body)
+    return Response(encoded, answer.status, dict(answer.headers), mimetype="application/json")
 
 
 def _begin() -> None:
     g.started = time.perf_counter()
     given = request.headers.get("X-Request-ID", "")
-    g.request_id = given if _REQUEST_ID.match(given) else uuid4().hex
+    g.request_id = given if _REQUEST_ID.match(given) else _new_request_id()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _new_request_id() -> str:
+    """An id to look a request up by. Nothing hangs on its being hard to guess."""
+    return f"{random.getrandbits(128):032x}"
 
 
 def _finish(service_name: str) -> Callable[[Response], Response]:
