@@ -14,7 +14,7 @@ from typing import Any
 from pyroaring import BitMap
 
 from matcher.matching import expiry, groups
-from matcher.matching.groups import Group
+from matcher.matching.group import Group, bits
 from matcher.matching.model import Playbook
 from sentinai.conditions import Conditions
 from sentinai.conditions.clauses import Teller
@@ -76,7 +76,7 @@ def compile_catalogue(playbooks: Iterable[Playbook]) -> Catalogue:
         answering=building.answering,
         residuals=building.residuals,
         with_residuals=BitMap(building.residuals),
-        head_with_residuals=groups.bits(position for position in building.residuals if position < groups.HEAD),
+        head_with_residuals=bits(building.residuals),
         marks=building.marks,
         with_marks=BitMap(building.marks),
         teller=Teller(),

@@ -11,10 +11,10 @@ from pyroaring import BitMap
 
 from matcher.matching import expiry
 from matcher.matching.catalogue import Answering, Catalogue
-from matcher.matching.groups import ThresholdGroup
 from matcher.matching.model import ClauseError, MatchResult, NearMiss, Playbook, Ranked
 from matcher.matching.probe import Probe
 from matcher.matching.reasoning import compose
+from matcher.matching.thresholds import ThresholdGroup
 from sentinai.clock import parse_time
 from sentinai.conditions import Clause, EvaluationError, evaluate
 from sentinai.conditions.clauses import Reason, explain

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import takewhile
 from typing import Any
 
 from pyroaring import BitMap
 
 from matcher.matching.catalogue import Catalogue
-from matcher.matching.groups import HEAD, Group, Satisfied, bits
+from matcher.matching.group import HEAD, Group, Satisfied, bits
 from sentinai.conditions.containment import EvaluationError
 from sentinai.conditions.evaluate import Evaluator
 
@@ -86,7 +87,7 @@ class Probe:
             none &= answer.head
         open_questions = self.catalogue.head_with_residuals
         if self.unsure:
-            open_questions |= bits(position for position in self.unsure if position < HEAD)
+            open_questions |= bits(takewhile(HEAD.__gt__, self.unsure))
         return one | none & open_questions
 
     def _nearly(self) -> BitMap:

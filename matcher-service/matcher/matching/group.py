@@ -1,0 +1,111 @@
+"""A part of the index: all clauses of one kind about one path, answered for a value by one bitmap.
+
+In a group every playbook has at most one clause; a second one of its kind goes into a further group. What
+satisfies a clause is decided as json-logic-qubit decides it. For a value that a group cannot speak for,
+such as a text held against numbers, it says so, and the library is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any
+
+from pyroaring import BitMap
+
+from sentinai.conditions.prepared import reader
+from sentinai.conditions.shapes import Shape
+
+HEAD = 1024
+"""Near misses are looked for among so many best ranked playbooks first."""
+_KEPT = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Satisfied:
+    """The playbooks that a value satisfies in one group, with those that have no clause there.
+
+    ``head`` has those among the best ranked as the bits of a number: for so few, that is quicker than a bitmap.
+    """
+
+    everyone: BitMap
+    head: int
+
+
+def bits(positions: Iterable[int]) -> int:
+    """Those positions that are below ``HEAD``, as the bits of a number."""
+    found = 0
+    for position in positions:
+        if position < HEAD:
+            found |= 1 << position
+    return found
+
+
+class Group:
+    """The clauses of one kind about one path. ``answer`` is memoised by what tells values apart."""
+
+    def __init__(self, path: str, negated: bool) -> None:
+        self.path = path
+        self.negated = negated
+        self.read = reader(path)
+        self.constrained = BitMap()
+        self.leaves = 0
+        """How many positions an answer has, typically."""
+        self._free = BitMap()
+        self._constrained_in_head = self._free_in_head = 0
+        self._answers: dict[Any, Satisfied] = {}
+
+    def add(self, position: int, shape: Shape) -> None:
+        """Take in the clause of the playbook at a position."""
+        self.constrained.add(position)
+        self._add(position, shape)
+
+    def close(self, everyone: BitMap) -> None:
+        """Make ready to answer; nothing is added afterwards."""
+        self._free = everyone - self.constrained
+        self._free.run_optimize()
+        self.constrained.run_optimize()
+        self._constrained_in_head = bits(takewhile(HEAD.__gt__, self.constrained))
+        self._free_in_head = bits(takewhile(HEAD.__gt__, self._free))
+        self._close()
+        self.leaves = len(self._free) + self._typical_hits()
+
+    def answer(self, value: Any) -> Satisfied | None:
+        """The playbooks that are not ruled out by ``value``; None where this group cannot tell."""
+        key = self._key(value)
+        if key is None:
+            return None
+        found = self._answers.get(key)
+        if found is None:
+            found = self._satisfied(self._hits(key), self._hits_in_head(key))
+            if len(self._answers) >= _KEPT:
+                self._answers.clear()
+            self._answers[key] = found
+        return found
+
+    def _satisfied(self, hits: BitMap, in_head: int) -> Satisfied:
+        if self.negated:
+            hits, in_head = self.constrained - hits, self._constrained_in_head & ~in_head
+        return Satisfied(self._free | hits, self._free_in_head | in_head)
+
+    def _add(self, position: int, shape: Shape) -> None:
+        raise NotImplementedError
+
+    def _close(self) -> None:
+        """Bring what was added into its final form."""
+
+    def _typical_hits(self) -> int:
+        return len(self.constrained) // 2
+
+    def _key(self, value: Any) -> Any:
+        """What of a value decides; None where the library must be asked."""
+        raise NotImplementedError
+
+    def _hits(self, key: Any) -> BitMap:
+        """The playbooks whose clause holds, before negation."""
+        raise NotImplementedError
+
+    def _hits_in_head(self, key: Any) -> int:
+        """The same among the best ranked, as bits."""
+        raise NotImplementedError
