@@ -91,6 +91,6 @@ def _store(
             recommendation.defer(draft, answer.detail, TRIGGER)
         else:
             recommendation.take(tx, draft, answer, trigger=TRIGGER, switch=False)
-        return Taken(around(tx, tx.insert(draft)), is_new=True)
+        return Taken(around(tx, tx.insert(draft).record), is_new=True)
 
     return store.write(record.tenant_id, work)

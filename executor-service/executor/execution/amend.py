@@ -65,7 +65,7 @@ def comment(store: Store, tenant_id: str, exception_id: str, text: str, actor: A
     def work(tx: Transaction) -> Event:
         draft = Draft(tx.exception(exception_id, lock=True), actor, now)
         draft.emit(NewEvent("CommentAdded", {"text": text, "cause": "comment", **actor.called_by_member()}))
-        return tx.last_event(tx.save(draft))
+        return tx.save(draft).events[-1]
 
     return store.write(tenant_id, work)
 
@@ -123,6 +123,6 @@ def _store(
             recommendation.defer(draft, answer.detail, TRIGGER)
         else:
             recommendation.take(tx, draft, answer, trigger=TRIGGER, switch=False)
-        return around(tx, tx.save(draft))
+        return around(tx, tx.save(draft).record)
 
     return store.write(record.tenant_id, work)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -116,6 +116,14 @@ class Event:
     created_at: datetime
     prev_hash: str
     hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What a call left behind: the exception as it stands now, and the events that it added."""
+
+    record: ExceptionRecord
+    events: Sequence[Event]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from executor.execution.draft import Draft
-from executor.execution.model import Event, ExceptionRecord, Packs, Playbook
+from executor.execution.model import Event, ExceptionRecord, Packs, Playbook, Saved
 
 T = TypeVar("T")
 
@@ -44,13 +44,10 @@ class Transaction(Protocol):
     def created_event(self, exception_id: str) -> Event | None:
         """The first event of an exception, if there is such an exception."""
 
-    def last_event(self, record: ExceptionRecord) -> Event:
-        """The newest event of an exception that was just saved."""
-
-    def insert(self, draft: Draft) -> ExceptionRecord:
+    def insert(self, draft: Draft) -> Saved:
         """Store a new exception with its first events."""
 
-    def save(self, draft: Draft) -> ExceptionRecord:
+    def save(self, draft: Draft) -> Saved:
         """Store what a call did to an exception: fields, events and outbox, together."""
 
 

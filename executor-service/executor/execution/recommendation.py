@@ -107,7 +107,7 @@ def recalculate(
                 return None
             draft = Draft(current, actor, now)
             changed = take(tx, draft, answer, trigger=trigger, switch=switch)
-            return around(tx, tx.save(draft)), changed
+            return around(tx, tx.save(draft).record), changed
 
         return store.write(tenant_id, work)
 

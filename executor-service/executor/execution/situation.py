@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from executor.actions.registry import StepContext
-from executor.execution.model import Actor, Event, ExceptionRecord, Packs, Playbook, Step
+from executor.execution.model import Actor, Event, ExceptionRecord, Packs, Playbook, Saved, Step
 from executor.execution.ports import Transaction
 
 FINISHING = ("PlaybookStepCompleted", "PlaybookStepSkipped")
+PROGRESS = ("PlaybookStarted", *FINISHING, "PlaybookCompleted")
+"""The events that say where a run stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +69,10 @@ def around(tx: Transaction, record: ExceptionRecord) -> Situation:
     )
 
 
-def after(tx: Transaction, before: Situation, record: ExceptionRecord) -> Situation:
+def after(before: Situation, saved: Saved) -> Situation:
     """Where an exception stands after a call that left it on the same playbook."""
-    events = tx.run_events(record.exception_id, record.playbook_run)
-    return replace(before, record=record, run_events=events)
+    added = [event for event in saved.events if event.event_type in PROGRESS]
+    return replace(before, record=saved.record, run_events=[*before.run_events, *added])
 
 
 def step_context(

@@ -69,7 +69,7 @@ def start(store: Store, tenant_id: str, exception_id: str, actor: Actor, now: da
             return situation
         draft = Draft(situation.record, actor, now)
         draft.emit(_started(situation, playbook, actor))
-        return after(tx, situation, tx.save(draft))
+        return after(situation, tx.save(draft))
 
     return store.write(tenant_id, work)
 
@@ -91,7 +91,7 @@ def finish(store: Store, tenant_id: str, call: StepCall, now: datetime, tool_mod
         _require_permission(situation, step, call)
         draft = _carry_out(situation, step, call, now, tool_mode)
         outcome = "skipped" if call.mode == "skip" else "completed"
-        return Finished(after(tx, situation, tx.save(draft)), outcome)
+        return Finished(after(situation, tx.save(draft)), outcome)
 
     return store.write(tenant_id, work)
 

@@ -7,20 +7,30 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, insert, select
+from sqlalchemy import Row, Select, bindparam, insert, select
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
 from executor.execution import chain
 from executor.execution.draft import Emitted
 from executor.execution.model import Event, ExceptionRecord
+from executor.execution.situation import PROGRESS
 from executor.store.tables import ExceptionEventRow
 from sentinai.documents import check
-
-PROGRESS_EVENTS = ("PlaybookStarted", "PlaybookStepCompleted", "PlaybookStepSkipped", "PlaybookCompleted")
+from sentinai.fenced import Fenced
 
 _COLUMNS = tuple(getattr(ExceptionEventRow, field.name) for field in fields(Event))
 """Columns rather than rows of the ORM: events are read by the hundred, and never changed."""
+_INSERT = Fenced(insert(ExceptionEventRow))
+_OF_RUN = Fenced(
+    select(*_COLUMNS)
+    .where(
+        ExceptionEventRow.exception_id == bindparam("exception_id"),
+        ExceptionEventRow.run == bindparam("run"),
+        ExceptionEventRow.event_type.in_(PROGRESS),
+    )
+    .order_by(ExceptionEventRow.seq)
+)
 
 
 class InvalidEvent(RuntimeError):
@@ -32,7 +42,8 @@ def append(session: Session, record: ExceptionRecord, emitted: Sequence[Emitted]
     events = _chained(record, emitted, now)
     places = [{"run": each.event.run, "step_order": each.event.step_order} for each in emitted]
     rows = [_values(record, event) | place for event, place in zip(events, places, strict=True)]
-    session.execute(insert(ExceptionEventRow), rows)
+    if rows:
+        _INSERT.execute_many(session, rows)
     return events
 
 
@@ -66,7 +77,6 @@ def _require_valid(emitted: Emitted) -> None:
 
 def _values(record: ExceptionRecord, event: Event) -> dict[str, Any]:
     return {
-        "tenant_id": record.tenant_id,
         "exception_id": record.exception_id,
         "seq": event.seq,
         "event_id": event.event_id,
@@ -103,10 +113,7 @@ def first(session: Session, exception_id: str) -> Event | None:
 
 def of_run(session: Session, exception_id: str, run: int) -> list[Event]:
     """The events that say where a run stands; read by index, whatever else the log holds."""
-    query = _of(exception_id).where(
-        ExceptionEventRow.run == run, ExceptionEventRow.event_type.in_(PROGRESS_EVENTS)
-    )
-    return [_event(row) for row in session.execute(query)]
+    return [_event(row) for row in _OF_RUN.execute(session, {"exception_id": exception_id, "run": run})]
 
 
 def of_types(session: Session, event_types: Sequence[str]) -> Iterator[Event]:

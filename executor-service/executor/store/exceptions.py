@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from executor.execution.model import ExceptionRecord
 from executor.store.cursor import decode, encode
 from executor.store.tables import FINISHING_EVENTS, ExceptionEventRow, ExceptionRow
 from sentinai.clock import format_time, parse_time
+from sentinai.fenced import Fenced
 from sentinai.problems import NotFound
 
 AT_RISK = timedelta(hours=1)
@@ -40,6 +42,10 @@ class Filters:
 
 FILTER_NAMES = tuple(field.name for field in fields(Filters))
 _FIELDS = tuple(field.name for field in fields(ExceptionRecord))
+_SELECT = select(*(getattr(ExceptionRow, name) for name in _FIELDS)).where(
+    ExceptionRow.exception_id == bindparam("exception_id")
+)
+_GET, _LOCK = Fenced(_SELECT), Fenced(_SELECT.with_for_update())
 
 
 def get(session: Session, exception_id: str, *, lock: bool = False) -> ExceptionRecord:
@@ -48,11 +54,10 @@ def get(session: Session, exception_id: str, *, lock: bool = False) -> Exception
     Raises:
         NotFound: this tenant has none of that id.
     """
-    query = select(ExceptionRow).where(ExceptionRow.exception_id == exception_id)
-    row = session.scalars(query.with_for_update() if lock else query).one_or_none()
+    row = (_LOCK if lock else _GET).execute(session, {"exception_id": exception_id}).one_or_none()
     if row is None:
         raise NotFound(f"There is no exception {exception_id!r}.")
-    return _record(row)
+    return ExceptionRecord(**row._mapping)  # noqa: SLF001 - SQLAlchemy's name for a public thing
 
 
 def add(session: Session, record: ExceptionRecord) -> None:
@@ -68,10 +73,15 @@ def save(session: Session, before: ExceptionRecord, record: ExceptionRecord) -> 
     """Store what has changed of an exception."""
     old, new = _values(before), _values(record)
     changed = {name: value for name, value in new.items() if value is not old[name]}
-    session.execute(
-        update(ExceptionRow).where(ExceptionRow.exception_id == record.exception_id).values(changed),
-        execution_options={"synchronize_session": False},
-    )
+    if changed:
+        _update_of(tuple(changed)).execute(session, {**changed, "stored_id": record.exception_id})
+
+
+@lru_cache(maxsize=256)
+def _update_of(names: tuple[str, ...]) -> Fenced:
+    """The statement that changes some fields; few combinations of them occur."""
+    changes: dict[str, Any] = {name: bindparam(name) for name in names}
+    return Fenced(update(ExceptionRow).where(ExceptionRow.exception_id == bindparam("stored_id")).values(changes))
 
 
 def due(session: Session, now: datetime, limit: int) -> list[str]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
 from executor.execution.draft import Draft
-from executor.execution.model import Event, ExceptionRecord, Packs, Playbook
+from executor.execution.model import Event, ExceptionRecord, Packs, Playbook, Saved
 from executor.store import catalogue, events, exceptions, outbox
+from executor.store.known import Known, KnownCatalogues
 from sentinai.database import Database
 
 T = TypeVar("T")
@@ -20,9 +22,14 @@ T = TypeVar("T")
 class SqlTransaction:
     """One transaction of one tenant; see ``executor.execution.ports.Transaction``."""
 
-    def __init__(self, session: Session, tenant_id: str) -> None:
+    def __init__(self, session: Session, tenant_id: str, known: KnownCatalogues) -> None:
         self.session = session
         self.tenant_id = tenant_id
+        self._known = known
+
+    @cached_property
+    def _catalogue(self) -> Known:
+        return self._known.at(self.session, self.tenant_id)
 
     def exception(self, exception_id: str, *, lock: bool = False) -> ExceptionRecord:
         """The exception as it stands; its row locked until the transaction ends, if asked."""
@@ -30,11 +37,11 @@ class SqlTransaction:
 
     def playbook(self, playbook_id: int) -> Playbook:
         """A playbook version of this tenant."""
-        return catalogue.get_playbook(self.session, playbook_id)
+        return self._catalogue.playbook(self.session, playbook_id)
 
     def packs(self, domain: str) -> Packs:
         """The packs that count for an exception of ``domain``."""
-        return catalogue.packs(self.session, domain)
+        return self._catalogue.packs_of(self.session, domain)
 
     def run_events(self, exception_id: str, run: int) -> Sequence[Event]:
         """The events that say where a run stands."""
@@ -44,30 +51,26 @@ class SqlTransaction:
         """The first event of an exception, if there is such an exception."""
         return events.first(self.session, exception_id)
 
-    def last_event(self, record: ExceptionRecord) -> Event:
-        """The newest event of an exception that was just saved."""
-        return events.after(self.session, record.exception_id, record.event_seq - 1)[0]
-
-    def insert(self, draft: Draft) -> ExceptionRecord:
+    def insert(self, draft: Draft) -> Saved:
         """Store a new exception with its first events."""
         catalogue.require_tenant(self.session, self.tenant_id)
         exceptions.add(self.session, draft.stored)
         return self._write(draft, draft.record.row_version)
 
-    def save(self, draft: Draft) -> ExceptionRecord:
+    def save(self, draft: Draft) -> Saved:
         """Store what a call did: fields, events and outbox, together."""
         if draft.is_empty:
-            return draft.record
+            return Saved(draft.record, ())
         return self._write(draft, draft.record.row_version + 1)
 
-    def _write(self, draft: Draft, row_version: int) -> ExceptionRecord:
+    def _write(self, draft: Draft, row_version: int) -> Saved:
         record = replace(draft.record, row_version=row_version, updated_at=draft.now)
-        if draft.emitted:
-            last = events.append(self.session, draft.stored, draft.emitted, draft.now)[-1]
-            record = replace(record, event_seq=last.seq, event_hash=last.hash)
+        added = events.append(self.session, draft.stored, draft.emitted, draft.now)
+        if added:
+            record = replace(record, event_seq=added[-1].seq, event_hash=added[-1].hash)
         outbox.add(self.session, record, draft.messages, draft.now)
         exceptions.save(self.session, draft.stored, record)
-        return record
+        return Saved(record, added)
 
 
 class SqlStore:
@@ -75,13 +78,15 @@ class SqlStore:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self._known = KnownCatalogues()
 
     @contextmanager
     def read(self, tenant_id: str) -> Iterator[SqlTransaction]:
         """A transaction that only reads."""
         with self.database.read(tenant_id) as session:
-            yield SqlTransaction(session, tenant_id)
+            yield SqlTransaction(session, tenant_id, self._known)
 
     def write(self, tenant_id: str, work: Callable[[SqlTransaction], T]) -> T:
         """Run ``work`` in one transaction; all of it commits or nothing is there. It may run more than once."""
-        return self.database.write(tenant_id, lambda session: work(SqlTransaction(session, tenant_id)))
+        known = self._known
+        return self.database.write(tenant_id, lambda session: work(SqlTransaction(session, tenant_id, known)))

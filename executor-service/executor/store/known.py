@@ -1,0 +1,81 @@
+"""What stays as it is while a tenant's catalogue revision stands: playbook versions and packs, kept once read.
+
+The revision is read in every transaction, and every change to a playbook or a pack raises it in the
+transaction that makes it; so what is kept is what a transaction at that revision would read.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from executor.execution.model import Packs, Playbook
+from executor.store import catalogue
+from sentinai.fenced import Fenced
+from sentinai.tables import TenantRow
+
+_MOST_TENANTS = 256
+_MOST_KEPT = 1000
+_REVISION = Fenced(select(TenantRow.catalogue_revision))
+
+
+@dataclass(slots=True)
+class Known:
+    """What was read of one tenant's catalogue at one revision."""
+
+    revision: int | None
+    playbooks: dict[int, Playbook] = field(default_factory=dict)
+    packs: dict[str, Packs] = field(default_factory=dict)
+
+    def playbook(self, session: Session, playbook_id: int) -> Playbook:
+        """A playbook version of the tenant.
+
+        Raises:
+            NotFound: it has none of that id.
+        """
+        found = self.playbooks.get(playbook_id)
+        if found is None:
+            _make_room(self.playbooks)
+            found = self.playbooks[playbook_id] = catalogue.get_playbook(session, playbook_id)
+        return found
+
+    def packs_of(self, session: Session, domain: str) -> Packs:
+        """The packs that count for an exception of a domain; empty where there are none."""
+        found = self.packs.get(domain)
+        if found is None:
+            _make_room(self.packs)
+            found = self.packs[domain] = catalogue.packs(session, domain)
+        return found
+
+
+def _make_room(kept: dict[Any, Any]) -> None:
+    """Domains are as many as callers care to name, so there is a bound."""
+    if len(kept) >= _MOST_KEPT:
+        kept.clear()
+
+
+class KnownCatalogues:
+    """The catalogues of the tenants that were worked for last; safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, Known] = OrderedDict()
+        self._guard = threading.Lock()
+
+    def at(self, session: Session, tenant_id: str) -> Known:
+        """What is known of the tenant's catalogue as the session's transaction sees it."""
+        revision = _REVISION.execute(session).scalar_one_or_none()
+        if revision is None:
+            return Known(None)
+        with self._guard:
+            kept = self._kept.get(tenant_id)
+            if kept is None or kept.revision != revision:
+                kept = self._kept[tenant_id] = Known(revision)
+            self._kept.move_to_end(tenant_id)
+            while len(self._kept) > _MOST_TENANTS:
+                self._kept.popitem(last=False)
+            return kept
