@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import CursorResult, Delete, Insert, Select, Table, Update, bindparam
+from sqlalchemy import CursorResult, Delete, Insert, Select, SelectBase, Table, Update, bindparam
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.visitors import iterate
 
 from sentinai.database import FenceError
 
@@ -23,7 +24,7 @@ class Fenced:
     """A statement on one table that tenants own; its other values are ``bindparam``s.
 
     Raises:
-        FenceError: the statement is about no table with tenants, or about several tables.
+        FenceError: the statement is about no table with tenants or about several, or has another within it.
     """
 
     def __init__(self, statement: Select[Any] | Update | Delete | Insert) -> None:
@@ -55,4 +56,6 @@ def _table(statement: Select[Any] | Update | Delete | Insert) -> Table:
     tables = statement.get_final_froms() if isinstance(statement, Select) else [statement.table]
     if len(tables) != 1 or not isinstance(tables[0], Table) or _TENANT not in tables[0].c:
         raise FenceError("a fenced statement is about one table that tenants own")
+    if any(isinstance(part, SelectBase) and part is not statement for part in iterate(statement)):
+        raise FenceError("a fenced statement has no statement within it, for that would have no fence")
     return tables[0]

@@ -1,0 +1,97 @@
+"""Statements that are made once: the tenant is the session's, whatever the statement or its values say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import bindparam, delete, insert, select, text, update
+from sqlalchemy.orm import Session
+
+from executor.authoring import playbooks
+from sentinai.database import Database, FenceError
+from sentinai.fenced import Fenced
+from sentinai.settings import Settings
+from sentinai.tables import DomainPackRow, PlaybookRow, PlaybookStepRow, PolicyPackRow
+
+NOW = datetime(2026, 5, 4, 7, tzinfo=UTC)
+MINE, THEIRS = "oak", "ash"
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """Two tenants with a playbook each."""
+    found = Database(Settings(database_url=database_url))
+    for tenant_id in (MINE, THEIRS):
+        step = {"name": "Note", "action_type": "add_comment", "params": {"text": "x"}}
+        document = {"name": f"Plan of {tenant_id}", "conditions": {"match": {}}, "steps": [step]}
+        playbooks.publish(found, tenant_id, document, NOW, dry_run=False)
+    yield found
+    found.engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        select(PlaybookRow.name),
+        select(PlaybookRow.name).where(PlaybookRow.tenant_id == THEIRS),
+        select(PlaybookRow.name).where((PlaybookRow.version > 0) | (PlaybookRow.version <= 0)),
+    ],
+)
+def test_a_select_sees_its_own_tenant_only(database: Database, statement: Any) -> None:
+    with database.read(MINE) as session:
+        names = Fenced(statement).execute(session).scalars().all()
+    assert set(names) <= {f"Plan of {MINE}"}
+
+
+def test_values_cannot_name_another_tenant(database: Database) -> None:
+    fenced = Fenced(select(PlaybookRow.name).where(PlaybookRow.version == bindparam("version")))
+    given = {"version": 1, "fenced_tenant_id": THEIRS, "tenant_id": THEIRS}
+    with database.read(MINE) as session:
+        assert fenced.execute(session, given).scalars().all() == [f"Plan of {MINE}"]
+
+
+@pytest.mark.parametrize(
+    "statement", [update(PlaybookRow).values(status="retired"), delete(PlaybookStepRow)], ids=["update", "delete"]
+)
+def test_a_change_reaches_its_own_tenant_only(database: Database, statement: Any) -> None:
+    assert database.write(MINE, lambda session: Fenced(statement).execute(session).rowcount) == 1
+
+
+def test_an_inserted_row_is_the_tenants_own(database: Database) -> None:
+    row = {"tenant_id": THEIRS, "version": 1, "pack": {}, "created_at": NOW}
+    database.write(MINE, lambda session: Fenced(insert(PolicyPackRow)).execute_many(session, [row]))
+    with database.read(MINE) as session:
+        assert session.scalar(select(PolicyPackRow.tenant_id)) == MINE
+    with database.read(THEIRS) as session:
+        assert session.scalar(select(PolicyPackRow.tenant_id)) is None
+
+
+UNFENCEABLE: dict[str, Callable[[], Any]] = {
+    "no tenants": lambda: select(DomainPackRow.pack),
+    "no table": lambda: select(text("1")),
+    "two tables": lambda: select(PlaybookRow.name, PlaybookStepRow.name),
+    "a join": lambda: select(PlaybookRow.name).join(PlaybookStepRow, PlaybookStepRow.step_id > 0),
+    "a statement in the condition": lambda: select(PlaybookRow.name).where(
+        PlaybookRow.version.in_(select(PlaybookStepRow.step_id))
+    ),
+    "a statement for a value": lambda: update(PlaybookRow).values(
+        description=select(PlaybookStepRow.name).limit(1).scalar_subquery()
+    ),
+    "rows of a statement": lambda: insert(PlaybookStepRow).from_select(
+        ["name"], select(PlaybookRow.name).where(PlaybookRow.version == 1)
+    ),
+}
+
+
+@pytest.mark.parametrize("made", UNFENCEABLE)
+def test_what_cannot_be_fenced_is_refused_when_it_is_made(made: str) -> None:
+    with pytest.raises(FenceError):
+        Fenced(UNFENCEABLE[made]())
+
+
+def test_a_session_of_no_tenant_is_refused(database: Database) -> None:
+    with Session(database.engine) as session, pytest.raises(FenceError):
+        Fenced(select(PlaybookRow.name)).execute(session)
