@@ -7,6 +7,7 @@ import pkgutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Protocol
 
 from executor.execution.model import (
@@ -76,28 +77,26 @@ def step_members(context: StepContext) -> dict[str, Any]:
 
 
 class _Registry(Mapping[str, Action]):
-    """The actions by type, found on first use: the modules import this one."""
+    """The actions by type, found on first use: the modules import this one.
 
-    def __init__(self) -> None:
-        self._found: dict[str, Action] = {}
+    Threads may come at once: each sees all of them or finds them itself, never a part.
+    """
 
-    def _actions(self) -> dict[str, Action]:
-        if not self._found:
-            package = importlib.import_module(__package__)
-            for module in pkgutil.iter_modules(package.__path__):
-                action = getattr(importlib.import_module(f"{__package__}.{module.name}"), "ACTION", None)
-                if action is not None:
-                    self._found[action.action_type] = action
-        return self._found
+    @cached_property
+    def _actions(self) -> Mapping[str, Action]:
+        package = importlib.import_module(__package__)
+        names = [f"{__package__}.{module.name}" for module in pkgutil.iter_modules(package.__path__)]
+        modules = [importlib.import_module(name) for name in names]
+        return {module.ACTION.action_type: module.ACTION for module in modules if hasattr(module, "ACTION")}
 
     def __getitem__(self, action_type: str) -> Action:
-        return self._actions()[action_type]
+        return self._actions[action_type]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._actions())
+        return iter(self._actions)
 
     def __len__(self) -> int:
-        return len(self._actions())
+        return len(self._actions)
 
 
 ACTIONS: Mapping[str, Action] = _Registry()
