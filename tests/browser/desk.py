@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from playwright.sync_api import Page, Route
 from tests.support.pair import Client, Pair
 
 DOMAIN = {
@@ -42,6 +45,7 @@ HOLD = {
         {"name": "Note the release", "action_type": "add_comment", "params": {"text": "Released."}},
     ],
 }
+_NEWS = "**/events?**"
 URGENT = {
     "name": "Release at once",
     "conditions": {
@@ -82,3 +86,15 @@ class Desk:
         """Complete a step by the API, as someone else would."""
         body = {"actor_type": "human", "actor_id": actor_id}
         return self.api.ok("POST", f"/api/exceptions/{exception_id}/playbook/steps/{step}/complete", body)
+
+
+@contextmanager
+def nothing_new(page: Page) -> Iterator[None]:
+    """Hold back what a page would hear of others, until the end. To be begun before the page is opened."""
+
+    def hold_back(route: Route) -> None:
+        """Neither answered nor sent on; when nobody routes any more, the browser sends it on itself."""
+
+    page.route(_NEWS, hold_back)
+    yield
+    page.unroute(_NEWS, hold_back)

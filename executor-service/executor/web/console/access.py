@@ -64,8 +64,6 @@ def _require_session() -> AnyResponse | None:
 def _protect(response: Response) -> Response:
     response.headers["Content-Security-Policy"] = _POLICY
     response.headers["Referrer-Policy"] = "same-origin"
-    if request.endpoint == "console.static":
-        response.headers["Cache-Control"] = "max-age=3600"
     return response
 
 

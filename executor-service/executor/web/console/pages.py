@@ -80,14 +80,9 @@ def queue() -> str:
 
 @pages.get("/exceptions/<exception_id>")
 def exception(exception_id: str) -> str:
-    """One exception with its playbook and timeline."""
-    return render_template("console/exception.html", section="exceptions", **_exception(exception_id))
-
-
-@pages.get("/exceptions/<exception_id>/<any(facts, panel, timeline):part>")
-def part_of_exception(exception_id: str, part: str) -> str:
-    """One region of an exception's page, for bringing it up to date in place."""
-    return render_template(f"console/{part}.html", **_exception(exception_id))
+    """One exception with its playbook and timeline; as a fragment, only what changes with its events."""
+    template = "console/regions.html" if request.headers.get("X-Fragment") else "console/exception.html"
+    return render_template(template, section="exceptions", **_exception(exception_id))
 
 
 @pages.get("/playbooks")

@@ -76,8 +76,6 @@ def _was_here() -> bool:
 def _protect(response: Response) -> Response:
     response.headers["Content-Security-Policy"] = _POLICY
     response.headers["Referrer-Policy"] = "same-origin"
-    if request.endpoint == _STATIC:
-        response.headers["Cache-Control"] = "max-age=3600"
     return response
 
 

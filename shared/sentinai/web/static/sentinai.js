@@ -19,7 +19,6 @@ export async function call(method, path, body) {
     headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf },
     body: body === undefined ? undefined : JSON.stringify(body),
   });
-  if (response.status === 401 && path.startsWith("/api/")) location.assign("/console/sign-in?over=1");
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) throw new Problem(response.status, answer);
   return answer;

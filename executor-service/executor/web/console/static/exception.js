@@ -1,48 +1,28 @@
 // One exception: acting on its playbook, and seeing what others do as it happens.
 
-import { call, explain, Problem, tick, toast } from "/assets/sentinai.js";
+import { call, explain, Problem, toast } from "/assets/sentinai.js";
+import { renew, say } from "/console/assets/live.js";
 
 const page = document.getElementById("exception");
 const id = encodeURIComponent(page.dataset.exceptionId);
 const api = `/api/exceptions/${id}`;
-const actor = { actor_type: page.dataset.actorType, actor_id: page.dataset.actorId };
-const stale = document.getElementById("stale");
-let lastSeq = Number(page.dataset.lastSeq);
+const regions = document.getElementById("regions");
 let show = "";
 
-/** Brings a region up to date, without losing what a person is typing or where they are. */
-async function reload(region) {
-  const response = await fetch(`/console/exceptions/${id}/${region}`);
-  if (!response.ok || response.redirected) return;
-  const element = document.getElementById(region);
-  const focused = element.contains(document.activeElement) ? focusKey(document.activeElement) : null;
-  const typed = new Map([...element.querySelectorAll("textarea, input")].map((field) => [field.id, field.value]));
-  const step = element.querySelector(".act")?.dataset.step;
-  const open = [...element.querySelectorAll("details")].map((details) => details.open);
-  element.innerHTML = await response.text();
-  if (step === element.querySelector(".act")?.dataset.step) {
-    for (const field of element.querySelectorAll("textarea, input")) field.value = typed.get(field.id) ?? "";
-    if (region === "panel") element.querySelectorAll("details").forEach((details, index) => { details.open = open[index] ?? false; });
-  }
-  if (focused) element.querySelector(focused)?.focus();
-  tick();
-}
-
-function focusKey(element) {
-  if (element.id) return `#${CSS.escape(element.id)}`;
-  if (element.dataset.do) return `[data-do="${element.dataset.do}"]`;
-  return element.dataset.kind === undefined ? null : `[data-kind="${element.dataset.kind}"]`;
-}
-
-async function reloadAll() {
-  await Promise.all(["facts", "panel", "timeline"].map(reload));
+/** Shows where the exception stands now. Whether that could be found out. */
+async function look() {
+  const [seen, who] = [lastSeq(), regions.dataset.actorId];
+  const went = await renew("regions", location.pathname, (fresh) => Number(fresh.dataset.lastSeq) < lastSeq());
+  if (regions.dataset.actorId !== who) location.reload();
   filterEvents();
-  const newest = document.querySelector(".event[data-seq]");
-  for (const event of document.querySelectorAll(".event[data-seq]")) {
-    event.classList.toggle("arrived", Number(event.dataset.seq) > lastSeq);
+  for (const event of document.querySelectorAll(".event")) {
+    event.classList.toggle("arrived", Number(event.dataset.seq) > seen);
   }
-  if (newest) lastSeq = Math.max(lastSeq, Number(newest.dataset.seq));
+  return went;
 }
+
+const lastSeq = () => Number(regions.dataset.lastSeq);
+const actor = () => ({ actor_type: regions.dataset.actorType, actor_id: regions.dataset.actorId });
 
 function refuse(text) {
   const refusal = document.getElementById("refusal");
@@ -51,17 +31,21 @@ function refuse(text) {
   refusal.scrollIntoView({ block: "nearest" });
 }
 
+/** Where the keyboard goes on when the button that was pressed is no longer there. */
+const next = () => document.querySelector('[aria-current="step"]') ?? document.getElementById("panel-title");
+
 /** Does something once, shows what came of it, and explains a refusal. */
 async function act(work, told) {
   if (page.getAttribute("aria-busy") === "true") return;
   page.setAttribute("aria-busy", "true");
+  document.getElementById("refusal").hidden = true;
   try {
     const answer = await work();
-    await reloadAll();
+    await look();
     toast(told(answer));
+    if (document.activeElement === document.body) next()?.focus({ preventScroll: true });
   } catch (error) {
-    const isNews = error instanceof Problem && error.status === 409;
-    if (isNews) await reloadAll();
+    const isNews = error instanceof Problem && error.status === 409 && (await look());
     refuse(isNews ? `${explain(error)} The page now shows where it stands.` : explain(error));
   } finally {
     page.removeAttribute("aria-busy");
@@ -72,7 +56,7 @@ function finish(form, how, body, told) {
   const step = form.dataset.step;
   const guard = { playbook_id: Number(form.dataset.playbookId) };
   return act(
-    () => call("POST", `${api}/playbook/steps/${step}/${how}`, { ...actor, ...guard, ...body }),
+    () => call("POST", `${api}/playbook/steps/${step}/${how}`, { ...actor(), ...guard, ...body }),
     (answer) => {
       if (answer.outcome !== "already_completed") return told;
       const done = answer.steps.find((each) => String(each.step_order) === step);
@@ -134,8 +118,10 @@ page.addEventListener("submit", (event) => {
   event.preventDefault();
   if (event.target.id === "comment") {
     const text = event.target.elements.text.value.trim();
-    event.target.reset();
-    if (text) act(() => call("POST", `${api}/comments`, { text }), () => "The comment is added.");
+    if (text) act(() => call("POST", `${api}/comments`, { text }), () => {
+      event.target.reset();
+      return "The comment is added.";
+    });
   } else {
     doing.complete(event.target);
   }
@@ -152,23 +138,28 @@ function filterEvents() {
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** Waits for what others do, for as long as the page is open. */
+/** Waits for what others do, for as long as somebody looks. Without an answer it asks again a little later. */
 async function follow() {
+  let wasLost = false;
   for (;;) {
+    await seen();
     const started = Date.now();
     try {
-      const news = await call("GET", `${api}/events?after_seq=${lastSeq}&wait=20`);
-      stale.hidden = true;
-      if (news.items.length) {
-        const mine = page.getAttribute("aria-busy") === "true";
-        if (!mine) await reloadAll();
-      }
-    } catch {
-      stale.hidden = false;
+      const news = await call("GET", `${api}/events?after_seq=${lastSeq()}&wait=20`);
+      if (wasLost || news.items.some(({ seq }) => seq > lastSeq())) wasLost = !(await look());
+    } catch (error) {
+      say(error instanceof Problem && error.status === 401 ? "over" : "away");
+      wasLost = true;
       await pause(3000);
     }
     await pause(Math.max(0, 1500 - (Date.now() - started)));
   }
 }
+
+/** Resolves as soon as the page is in sight. */
+const seen = () => new Promise((resolve) => {
+  if (!document.hidden) resolve();
+  else document.addEventListener("visibilitychange", resolve, { once: true });
+});
 
 follow();

@@ -1,9 +1,8 @@
 // The queue: moved through by keyboard, and kept up to date.
 
-import { tick } from "/assets/sentinai.js";
+import { renew } from "/console/assets/live.js";
 
-const rows = document.getElementById("rows");
-const links = () => [...rows.querySelectorAll(".what a")];
+const links = () => [...document.querySelectorAll("#rows .what a")];
 
 document.addEventListener("keydown", (event) => {
   if (event.target.closest("input, select, textarea") || event.altKey || event.ctrlKey || event.metaKey) return;
@@ -18,15 +17,6 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-async function refresh() {
-  if (document.hidden) return;
-  const response = await fetch(rows.dataset.refresh, { headers: { "X-Fragment": "rows" } }).catch(() => null);
-  if (!response?.ok || response.redirected) return;
-  const at = links().indexOf(document.activeElement);
-  const href = at < 0 ? null : document.activeElement.getAttribute("href");
-  rows.innerHTML = await response.text();
-  tick();
-  links().find((link) => link.getAttribute("href") === href)?.focus();
-}
-
-setInterval(refresh, 15000);
+setInterval(() => {
+  if (!document.hidden) renew("rows", document.getElementById("rows").dataset.refresh);
+}, 15000);
