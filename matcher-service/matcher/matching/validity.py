@@ -1,0 +1,48 @@
+"""How long an answer stands: the next of the instants at which a playbook may come or go by time alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from pyroaring import BitMap
+
+from matcher.matching import expiry
+from matcher.matching.catalogue import Catalogue
+from matcher.matching.probe import Probe
+from matcher.matching.thresholds import ThresholdGroup
+from sentinai.clock import parse_time
+
+
+def valid_until(probe: Probe, as_of: datetime, timed_rules: Sequence[Any]) -> datetime | None:
+    """The earliest instant at which the passing of time alone can change the answer; None for never."""
+    text = probe.context["exception"].get("sla_deadline")
+    if not isinstance(text, str):
+        return None
+    deadline = parse_time(text)
+    of_rules = [mark for rule in timed_rules for mark in expiry.marks_of(rule)]
+    # Only playbooks that satisfy all that time does not move can come or go by time; unless the tags move too.
+    touched = probe.catalogue.everyone if of_rules else probe.lasting
+    return expiry.next_change([*of_rules, *_marks(probe.catalogue, touched, deadline, as_of)], deadline, as_of)
+
+
+def _marks(catalogue: Catalogue, touched: BitMap, deadline: datetime, as_of: datetime) -> Iterator[float]:
+    """Of the playbooks at some positions, the SLA minutes that can be the next to be passed."""
+    minutes = (deadline - as_of).total_seconds() / 60
+    for group in catalogue.timed:
+        if isinstance(group, ThresholdGroup):
+            yield from _next_marks(group, minutes, touched)
+    for position in touched & catalogue.with_marks:
+        yield from catalogue.marks[position]
+
+
+def _next_marks(group: ThresholdGroup, minutes: float, touched: BitMap) -> Iterator[float]:
+    """The next bound to be passed; where that may be behind already, by rounding, the one after it too."""
+    for value in (minutes + expiry.SLACK, minutes - expiry.SLACK):
+        mark = group.next_mark(value, touched)
+        if mark is None:
+            return
+        yield mark
+        if mark <= minutes - expiry.SLACK:
+            return
