@@ -1,0 +1,182 @@
+"""Many clients at work on the same exceptions at once, who try again when a connection breaks, and remember.
+
+Each has a name of its own, so that the log can be held against what each was told.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+from tests.support.casework import Casework, note, own, step_path, tell
+from tests.support.pair import Client
+
+STEPS = (note("Look"), tell("Tell"), own("Hand over", queue="crew"), note("Look again"), tell("Close it", "email"))
+_PATIENCE_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one client was told about one step, with 200."""
+
+    exception_id: str
+    step_order: int
+    client: str
+    outcome: str
+
+
+@dataclass(slots=True)
+class Memory:
+    """What all clients were told; ``troubles`` counts what made them try again."""
+
+    told: list[Told] = field(default_factory=list)
+    created: list[str] = field(default_factory=list)
+    troubles: Counter[str] = field(default_factory=Counter)
+
+
+class Crowd:
+    """Clients, each in a thread, until told to stop; ``urls`` are the executors they spread over.
+
+    They take in exceptions, ``open_at_once`` at a time, and all go through the steps of each, so that
+    several are at the same step most of the time.
+    """
+
+    def __init__(
+        self, work: Casework, urls: Sequence[str], seed: int, clients: int = 20, open_at_once: int = 5
+    ) -> None:
+        self.work = work
+        self.urls = urls
+        self.memory = Memory()
+        self._random = random.Random(seed)
+        self._open_at_once = open_at_once
+        self._stopping = threading.Event()
+        self._pool = ThreadPoolExecutor(clients)
+        self._running: list[Future[None]] = []
+        self._clients = clients
+
+    def __enter__(self) -> Crowd:
+        seeds = [self._random.random() for _ in range(self._clients)]
+        self._running = [self._pool.submit(self._work, f"hand-{i}", seed) for i, seed in enumerate(seeds)]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let every client finish what it is at, and raise what went wrong with any of them."""
+        self._stopping.set()
+        self._pool.shutdown()
+        for client in self._running:
+            client.result()
+
+    def wait_for(self, more: int) -> None:
+        """Wait until so many more answers have come."""
+        goal = len(self.memory.told) + more
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while len(self.memory.told) < goal:
+            for client in self._running:
+                if client.done():
+                    client.result()
+            assert time.monotonic() < until, f"nothing goes on: {self.memory.troubles}"
+            time.sleep(0.002)
+
+    def _work(self, name: str, seed: float) -> None:
+        chance = random.Random(seed)
+        sessions = [Client(url, self._token(name)) for url in self.urls]
+        ask = Patient(sessions, chance, self.memory.troubles)
+        at = 0
+        while not self._stopping.is_set():
+            self._work_through(ask, chance, name, f"K-{at + chance.randrange(self._open_at_once)}")
+            at = len(self.memory.told) // (len(STEPS) * self._clients) * self._open_at_once
+
+    def _token(self, name: str) -> str:
+        return self.work.callers.token(self.work.tenant_id, "operator", subject=name)
+
+    def _work_through(self, ask: Patient, chance: random.Random, name: str, exception_id: str) -> None:
+        document = self.work.document(exception_id=exception_id)
+        ask("POST", "/api/exceptions", document)
+        self.memory.created.append(exception_id)
+        for step in range(1, len(STEPS) + 1):
+            verb = "skip" if chance.random() < 0.1 else "complete"
+            body = {"actor_type": "human", "actor_id": name, **({"reason": "Late."} if verb == "skip" else {})}
+            answer = ask("POST", step_path(exception_id, step, verb), body)
+            self.memory.told.append(Told(exception_id, step, name, answer["outcome"]))
+
+
+class Patient:
+    """Calls until there is an answer: a broken connection and a 503 are tried again, nothing else is."""
+
+    def __init__(self, sessions: Sequence[Client], chance: random.Random, troubles: Counter[str]) -> None:
+        self._sessions = sessions
+        self._chance = chance
+        self._troubles = troubles
+
+    def __call__(self, method: str, path: str, body: Any) -> Any:
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                answer = self._chance.choice(self._sessions)(method, path, body)
+                document = answer.json()
+            except requests.RequestException as error:
+                self._troubles[type(error).__name__] += 1
+            else:
+                if answer.status_code in (200, 201):
+                    return document
+                assert answer.status_code == 503, (answer.status_code, answer.text)
+                assert int(answer.headers["Retry-After"]) > 0
+                self._troubles[document["code"]] += 1
+            assert time.monotonic() < until, f"{method} {path} came to nothing"
+            time.sleep(self._chance.uniform(0, 0.05))
+
+
+def ready_for_a_crowd(work: Casework) -> None:
+    """Publish the playbook that a crowd works through."""
+    work.publish("For many hands", STEPS)
+
+
+def hold_against_the_log(memory: Memory, work: Casework, messages: Callable[[], Counter[str]]) -> None:
+    """Whatever anyone was told is in the log, exactly once, and what callers see is what the log says.
+
+    ``messages`` counts the outbox's rows by exception.
+    """
+    doers = [told for told in memory.told if told.outcome != "already_completed"]
+    winners = {(told.exception_id, told.step_order): told for told in doers}
+    assert len(winners) == len(doers), "two were told that they did the same step"
+    told_done = {(told.exception_id, told.step_order) for told in memory.told}
+    sent = messages()
+    for exception_id in sorted(set(memory.created)):
+        log = work.events(exception_id)
+        finishing = [event for event in log if event["event_type"] in _FINISHING]
+        steps = [event["payload"]["step_order"] for event in finishing]
+        assert steps == sorted(set(steps)), (exception_id, "a step is in the log twice, or out of order")
+        assert {step for found, step in told_done if found == exception_id} <= set(steps), exception_id
+        for event in finishing:
+            _held_by_its_winner(event, winners.get((exception_id, event["payload"]["step_order"])))
+        _seen_as_logged(work.state(exception_id), finishing)
+        kinds = Counter(event["event_type"] for event in log)
+        assert kinds["NotificationRequested"] == sent[exception_id]
+        assert kinds["PlaybookStarted"] == bool(finishing)
+        assert kinds["PlaybookCompleted"] == (len(finishing) == len(STEPS))
+
+
+_FINISHING = {"PlaybookStepCompleted": "completed", "PlaybookStepSkipped": "skipped"}
+
+
+def _held_by_its_winner(event: Any, winner: Told | None) -> None:
+    """Who was told to have done a step is the one who did it; the answer to a doer may have been lost."""
+    if winner is not None:
+        assert (event["actor_id"], _FINISHING[event["event_type"]]) == (winner.client, winner.outcome)
+
+
+def _seen_as_logged(state: Any, finishing: Sequence[Any]) -> None:
+    done = {event["payload"]["step_order"]: _FINISHING[event["event_type"]] for event in finishing}
+    for step in state["steps"]:
+        order = step["step_order"]
+        expected = done.get(order) or ("running" if order == state["current_step"] else "pending")
+        assert step["status"] == expected, (state["exception_id"], order)
+    assert state["progress"]["done"] == len(done)
+    assert state["current_step"] == (len(done) + 1 if len(done) < len(STEPS) else None)
