@@ -104,7 +104,7 @@ def _enter(building: _Building, position: int, conditions: Conditions) -> None:
             group.add(position, shape)
         elif clause.logic is not True:
             residuals.append(_evaluator(building, clause.logic))
-        if shape is None or not groups.tells_marks(shape):
+        if shape is None or groups.moves_unseen(shape):
             marks.append(expiry.marks_of(clause.logic))
     # Many playbooks have the same kinds of clauses, and share the same few marks.
     kinds = tuple(answering)

@@ -29,9 +29,9 @@ def family(shape: Shape) -> str:
     return shape.kind
 
 
-def tells_marks(shape: Shape) -> bool:
-    """Whether the group of a shape knows at which SLA minutes its clauses change."""
-    return shape.kind == shapes.COMPARE
+def moves_unseen(shape: Shape) -> bool:
+    """Whether time moves a clause of this shape, and its group does not know at which SLA minutes."""
+    return shape.path.startswith("sla") and shape.kind != shapes.COMPARE
 
 
 def new_group(of_family: str, path: str, negated: bool) -> Group:
