@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -90,6 +91,15 @@ def test_a_person_is_needed_by_effect_step_or_rule(
     assert bool(found.reasons) is needs
 
 
+def test_the_reason_for_approval_names_what_the_rule_asks_about() -> None:
+    rules = [{"severity": ["HIGH", "low"], "action_type": "notify"}, {}]
+    found = risk.assess(step("notify"), "read_only", severity="high", policy_pack={"human_approval_rules": rules})
+    assert found.reasons == (
+        "the Policy Pack asks for approval for severity high or low, action_type notify",
+        "the Policy Pack asks for approval",
+    )
+
+
 def playbook(*steps: Step) -> Playbook:
     return Playbook(
         playbook_id=1,
@@ -175,6 +185,21 @@ def test_a_log_of_another_exception_or_tenant_is_no_log_of_this_one() -> None:
     for tenant, exception in (("T", "Y"), ("U", "X")):
         found = chain.verify(whole, tenant, exception, expected_seq=1, expected_hash=whole[0].hash)
         assert found.first_broken_seq == 1
+
+
+def test_the_first_hash_can_be_made_by_hand() -> None:
+    (event,) = log([{"b": 1.0, "a": ["é", None]}])
+    content = (
+        '{"actor_id":"kim","actor_type":"human","created_at":"2026-05-06T07:08:01Z","event_id":"e1",'
+        '"event_type":"CommentAdded","exception_id":"X","payload":{"a":["é",null],"b":1},"seq":1,"tenant_id":"T"}'
+    )
+    assert event.hash == hashlib.sha256(("0" * 64 + content).encode()).hexdigest()
+
+
+@pytest.mark.parametrize("edge", [2**53 - 1, 2**53, 2**53 + 1, -(2**53), -(2**53) - 1])
+def test_integers_at_the_edge_of_a_double_have_forms_of_their_own(edge: int) -> None:
+    others = [edge - 1, edge + 1, str(edge), float(edge)]
+    assert chain.canonical([edge]) not in {chain.canonical([other]) for other in others if other != edge}
 
 
 def test_a_large_integer_and_its_text_are_told_apart() -> None:
