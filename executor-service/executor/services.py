@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from threading import BoundedSemaphore
 
-from executor.matcher_client import MatcherClient
+from executor.matcher_client import HttpMatcher
 from executor.store.store import SqlStore
 from sentinai.clock import Clock, utc_now
 from sentinai.database import Database
@@ -19,7 +19,7 @@ class Services:
     settings: Settings
     database: Database
     store: SqlStore
-    matcher: MatcherClient
+    matcher: HttpMatcher
     waiting: BoundedSemaphore
     clock: Clock = utc_now
 
@@ -31,7 +31,7 @@ def assemble(settings: Settings, clock: Clock = utc_now) -> Services:
         settings=settings,
         database=database,
         store=SqlStore(database),
-        matcher=MatcherClient(settings),
+        matcher=HttpMatcher(settings),
         waiting=BoundedSemaphore(max(1, settings.gunicorn_threads // 2)),
         clock=clock,
     )

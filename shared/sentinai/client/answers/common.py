@@ -1,0 +1,56 @@
+"""What answers of both services have parts of."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+Json = dict[str, Any]
+
+
+class Finding(TypedDict):
+    """One thing that is wrong, or doubtful, in a document, and where."""
+
+    pointer: str
+    code: str
+    message: str
+    hint: NotRequired[str]
+
+
+class Problem(TypedDict):
+    """A refusal, as RFC 9457 problem details."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    errors: NotRequired[list[Finding]]
+    expected_step: NotRequired[int]
+
+
+class Health(TypedDict):
+    """Whether a service can do its work: each thing that it needs is "ok", or what is wrong."""
+
+    status: Literal["ok", "unavailable"]
+    checks: NotRequired[dict[str, str]]
+
+
+class Reason(TypedDict):
+    """A clause of a playbook's conditions, held against an exception."""
+
+    text: str
+    path: str | None
+    operator: str
+    expected: Any
+    actual: Any
+    satisfied: bool
+
+
+class Selected(TypedDict):
+    """The playbook that fits best."""
+
+    playbook_id: int
+    name: str
+    version: int
+    priority: int
