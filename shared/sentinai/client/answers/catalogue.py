@@ -46,7 +46,7 @@ class PlaybookPage(TypedDict):
 class PublishCheck(TypedDict):
     """What publishing would come to."""
 
-    valid: bool
+    valid: Literal[True]
     name: str
     version: int
     unchanged: bool

@@ -14,6 +14,8 @@ class Finding(TypedDict):
     code: str
     message: str
     hint: NotRequired[str]
+    line: NotRequired[int]
+    column: NotRequired[int]
 
 
 class Problem(TypedDict):

@@ -1,0 +1,272 @@
+"""One exchange with a service that answers as a test says: tries, tokens, request ids, and every way to fail."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from tests.support.moods import hanging_up, saying, slow
+from tests.support.processes import free_port
+from tests.support.threaded import Wsgi, serving
+from werkzeug.wrappers import Request, Response
+
+from sentinai.client import (
+    ApiProblem,
+    Conflict,
+    ExecutorClient,
+    MatcherClient,
+    NotFound,
+    Patience,
+    ServiceUnavailable,
+    UnusableAnswer,
+)
+
+PATIENCE = Patience(attempts=3, first_pause_seconds=0.001, longest_pause_seconds=0.01, read_seconds=20)
+SECRET = "tok-9f1"
+
+
+@dataclass
+class Service:
+    """Answers what it is told to, in turn, and remembers what it was asked."""
+
+    url: str = ""
+    answers: list[Wsgi] = field(default_factory=list)
+    asked: list[Request] = field(default_factory=list)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        request = Request(environ)
+        request.get_data()
+        self.asked.append(request)
+        answer = self.answers.pop(0) if self.answers else saying("{}")
+        return answer(environ, start_response)
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    found = Service()
+    with serving(found) as url:
+        found.url = url
+        yield found
+
+
+@pytest.fixture
+def executor(service: Service) -> Iterator[ExecutorClient]:
+    with ExecutorClient(service.url + "/", SECRET, patience=PATIENCE) as client:
+        yield client
+
+
+def refusing(status: int, code: str = "some_code", **members: Any) -> Wsgi:
+    document = {
+        "type": "urn:x",
+        "title": "No",
+        "status": status,
+        "detail": "Because.",
+        "instance": "/",
+        "code": code,
+    }
+    headers = members.pop("headers", {})
+    body = json.dumps({**document, "code": code, **members})
+    return Response(body, status, headers, mimetype="application/problem+json")
+
+
+@pytest.mark.parametrize("trouble", [429, 500, 502, 503, 504, "no answer"])
+def test_what_may_pass_is_tried_again_until_it_does(service: Service, executor: ExecutorClient, trouble: Any):
+    bad = hanging_up if trouble == "no answer" else refusing(trouble)
+    service.answers = [bad, bad, saying('{"valid": true}')]
+    assert executor.verify_events("E-8") == {"valid": True}
+    assert len(service.asked) == 3
+    assert len({request.headers["X-Request-ID"] for request in service.asked}) == 1
+
+
+def test_tries_come_to_an_end(service: Service, executor: ExecutorClient):
+    service.answers = [refusing(503, "database_unavailable") for _ in range(9)]
+    with pytest.raises(ServiceUnavailable) as caught:
+        executor.get_policy_pack()
+    assert (caught.value.status, caught.value.code, len(service.asked)) == (503, "database_unavailable", 3)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 415, 422])
+def test_what_another_try_cannot_mend_is_not_tried_again(service: Service, executor: ExecutorClient, status: int):
+    service.answers = [refusing(status)]
+    with pytest.raises(ApiProblem) as caught:
+        executor.get_policy_pack()
+    assert (caught.value.status, len(service.asked)) == (status, 1)
+
+
+@pytest.mark.parametrize("bad", [hanging_up, refusing(503)], ids=["no answer", "busy"])
+def test_what_would_stand_twice_is_tried_once(service: Service, executor: ExecutorClient, bad: Wsgi):
+    service.answers = [bad]
+    with pytest.raises(ServiceUnavailable):
+        executor.add_comment("E-8", "Rang them.")
+    service.answers = [bad]
+    with pytest.raises(ServiceUnavailable):
+        executor.change_exception("E-8", {"amount": 3})
+    assert [request.method for request in service.asked] == ["POST", "PATCH"]
+
+
+def test_a_service_that_asks_for_a_long_pause_is_left_alone(service: Service, executor: ExecutorClient):
+    service.answers = [refusing(503, headers={"Retry-After": "7"})]
+    with pytest.raises(ServiceUnavailable) as caught:
+        executor.get_policy_pack()
+    assert (caught.value.retry_after, len(service.asked)) == (7, 1)
+
+
+def test_one_that_asks_for_a_short_pause_gets_it(service: Service, executor: ExecutorClient):
+    service.answers = [refusing(429, headers={"Retry-After": "0"}), saying('{"version": 0}')]
+    assert executor.get_policy_pack() == {"version": 0}
+
+
+def test_an_exception_without_an_id_gets_one_that_all_tries_share(service: Service, executor: ExecutorClient):
+    service.answers = [hanging_up]
+    executor.create_exception({"domain": "Ports", "exception_type": "Crane Stuck"})
+    sent = [json.loads(request.get_data()) for request in service.asked]
+    assert len(sent) == 2
+    assert sent[0] == sent[1]
+    assert sent[0]["exception_id"].startswith("EX-")
+    executor.create_exception({"exception_id": "K-1", "domain": "Ports", "exception_type": "Crane Stuck"})
+    assert json.loads(service.asked[-1].get_data())["exception_id"] == "K-1"
+
+
+def test_a_token_is_asked_for_at_each_try(service: Service):
+    tokens = iter(["old", "new"])
+    service.answers = [refusing(503)]
+    with MatcherClient(service.url, lambda: next(tokens), patience=PATIENCE) as matcher:
+        matcher.list_operators()
+    assert [request.headers["Authorization"] for request in service.asked] == ["Bearer old", "Bearer new"]
+
+
+def test_callers_may_share_a_client_and_keep_their_own_tokens(service: Service, executor: ExecutorClient):
+    other = executor.with_token("tok-other")
+    other.get_policy_pack()
+    executor.get_policy_pack()
+    sent = [request.headers["Authorization"] for request in service.asked]
+    assert sent == ["Bearer tok-other", f"Bearer {SECRET}"]
+
+
+def test_calls_stand_under_the_id_of_the_request_they_are_made_for(service: Service):
+    ids = iter(["req-5", None])
+    with ExecutorClient(service.url, SECRET, request_id=lambda: next(ids)) as executor:
+        executor.get_policy_pack()
+        executor.get_policy_pack()
+    first, second = [request.headers["X-Request-ID"] for request in service.asked]
+    assert first == "req-5"
+    assert second not in ("", "req-5", None)
+
+
+def test_a_refusal_tells_what_the_service_told(service: Service, executor: ExecutorClient):
+    errors = [
+        {"pointer": "/steps/0", "code": "required", "message": "A name is missing.", "hint": "Give one."},
+        {"pointer": "", "code": "other", "message": "Odd."},
+    ]
+    service.answers = [refusing(422, "invalid_document", errors=errors, headers={"X-Request-ID": "abc"})]
+    with pytest.raises(ApiProblem, match=r"invalid_document: Because\.") as caught:
+        executor.publish_playbook({})
+    problem = caught.value
+    assert (problem.title, problem.detail, problem.request_id) == ("No", "Because.", "abc")
+    assert [found.to_json() for found in problem.errors] == errors
+
+
+def test_kinds_that_callers_treat_differently_are_types(service: Service, executor: ExecutorClient):
+    service.answers = [refusing(404, "not_found"), refusing(409, "step_not_current", expected_step=2)]
+    with pytest.raises(NotFound):
+        executor.get_exception("E-404")
+    with pytest.raises(Conflict) as caught:
+        executor.get_exception("E-409")
+    assert caught.value.expected_step == 2
+    service.answers = [refusing(409, "no_playbook")]
+    with pytest.raises(Conflict) as caught:
+        executor.get_exception("E-409")
+    assert caught.value.expected_step is None
+
+
+RUBBISH = {
+    "no JSON": saying("<html>hello"),
+    "a key twice": saying('{"a": 1, "a": 2}'),
+    "no number": saying('{"a": NaN}'),
+    "nothing": saying(""),
+    "sent elsewhere": saying("{}", 302, Location="http://127.0.0.1:9/"),
+    "refused by another": saying("<html>no", 403),
+    "a refusal that is none": saying('{"code": "x"}', 404),
+}
+
+
+@pytest.mark.parametrize("name", RUBBISH)
+def test_rubbish_is_no_answer(service: Service, executor: ExecutorClient, name: str):
+    service.answers = [RUBBISH[name]]
+    with pytest.raises(UnusableAnswer) as caught:
+        executor.get_policy_pack()
+    assert caught.value.code == "unusable_answer"
+    assert len(service.asked) == 1
+
+
+def test_a_proxy_without_its_service_counts_as_away(service: Service, executor: ExecutorClient):
+    service.answers = [saying("<html>bad gateway", 502) for _ in range(3)]
+    with pytest.raises(ServiceUnavailable) as caught:
+        executor.get_policy_pack()
+    assert (caught.value.status, caught.value.code) == (502, "unreachable")
+
+
+def test_without_any_answer_the_token_is_not_told():
+    with ExecutorClient(f"http://127.0.0.1:{free_port()}", SECRET, patience=PATIENCE) as executor:
+        with pytest.raises(ServiceUnavailable) as caught:
+            executor.get_policy_pack()
+        with pytest.raises(ServiceUnavailable):
+            executor.readiness()
+        assert SECRET not in f"{executor!r} {vars(caught.value)!r} {caught.value}"
+    assert (caught.value.status, caught.value.code) == (None, "unreachable")
+    assert caught.value.request_id
+
+
+def test_an_answer_that_comes_too_late_is_none(service: Service):
+    service.answers = [slow(1)]
+    hasty = Patience(attempts=1, read_seconds=0.1)
+    with ExecutorClient(service.url, SECRET, patience=hasty) as executor, pytest.raises(ServiceUnavailable):
+        executor.get_policy_pack()
+
+
+def test_an_answer_that_may_be_held_is_waited_for(service: Service):
+    late = slow(0.4)
+    service.answers = [late]
+    hasty = Patience(attempts=1, read_seconds=0.1)
+    with ExecutorClient(service.url, SECRET, patience=hasty) as executor:
+        assert executor.list_events("E-8", wait=15) == {}
+
+
+def test_names_of_any_characters_stay_within_their_part_of_the_path(service: Service, executor: ExecutorClient):
+    executor.get_domain_pack("Öl & Gas? #1")
+    executor.get_exception("A/../B")
+    assert service.asked[0].path == "/api/domain-packs/Öl & Gas? #1"
+    assert service.asked[1].environ["REQUEST_URI"] == "/api/exceptions/A%2F..%2FB"
+
+
+def test_many_threads_share_a_client_and_each_gets_its_own_answers(service: Service, executor: ExecutorClient):
+    def echoing(environ: dict[str, Any], start_response: Any) -> Any:
+        name = Request(environ).path.rsplit("/", 1)[-1]
+        return Response(json.dumps({"exception_id": name}))(environ, start_response)
+
+    service.answers = [echoing] * 60
+    names = [f"E-{index}" for index in range(60)]
+    with ThreadPoolExecutor(6) as threads:
+        found = list(threads.map(lambda name: executor.get_exception(name)["exception_id"], names))
+    assert found == names
+
+
+def test_a_closed_client_may_be_used_again_and_closed_again(service: Service, executor: ExecutorClient):
+    executor.get_policy_pack()
+    executor.close()
+    executor.get_policy_pack()
+    assert len(service.asked) == 2
+
+
+def test_readiness_is_told_when_a_service_is_not_ready_too(service: Service, executor: ExecutorClient):
+    service.answers = [saying('{"status": "unavailable", "checks": {"database": "gone"}}', 503)]
+    assert executor.readiness() == {"status": "unavailable", "checks": {"database": "gone"}}
+    assert "Authorization" not in service.asked[0].headers
+    for rubbish in ("<html>", '{"status": "fine"}'):
+        service.answers = [saying(rubbish)]
+        with pytest.raises(UnusableAnswer):
+            executor.readiness()
