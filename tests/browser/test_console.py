@@ -37,7 +37,7 @@ def test_a_playbook_is_worked_through_to_the_end(pair: Pair, desk: Desk, sign_in
     open_exception(page, pair, held)
 
     expect(page.get_by_role("heading", name="Recommended Playbook")).to_be_visible()
-    reason = "exception type is Customs Hold (it is Customs Hold)"
+    reason = "exception type is Customs Hold"
     expect(page.get_by_role("listitem").filter(has_text=reason).first).to_be_visible()
     expect(page.get_by_text(f"{held} is held at Gdynia.", exact=True)).to_be_visible()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -51,7 +52,11 @@ def _suggested(payload: _Payload) -> _Told:
 
 
 def _feedback(payload: _Payload) -> _Told:
-    return PLAYBOOK, "flag", "Feedback", payload.get("summary", "")
+    done = f"{payload['steps_completed']} steps completed, {payload['steps_skipped']} skipped"
+    return PLAYBOOK, "flag", "How it went", payload.get("summary") or f"{done}{_SLA[payload['sla_kept']]}"
+
+
+_SLA = {True: "; the SLA was kept", False: "; the SLA was missed", None: ""}
 
 
 def _deferred(payload: _Payload) -> _Told:
@@ -96,7 +101,10 @@ def _status(payload: _Payload) -> _Told:
 
 
 def _owner(payload: _Payload) -> _Told:
-    return ACTIONS, "assign_owner", "Owner assigned", f"{payload['owner_kind']} {payload['owner_id']}"
+    return ACTIONS, "assign_owner", "Owner assigned", f"{_OWNERS[payload['owner_kind']]} {payload['owner_id']}"
+
+
+_OWNERS = {"queue": "to the queue", "user": "to"}
 
 
 def _comment(payload: _Payload) -> _Told:
@@ -186,7 +194,21 @@ def duration(seconds: float | None) -> str:
     return f"{seconds:.0f}s" if seconds >= 1 else "under 1s"
 
 
+_REASON = re.compile(
+    r"(.+? holds|.+?) \(((?<=holds \().*|(?:it is |there |they are |evaluation failed).*)\)", re.DOTALL
+)
+
+
+def told_apart(reason: str) -> tuple[str, str]:
+    """A reason's clause, and the value that it met; the latter empty where the clause names it already."""
+    apart = _REASON.fullmatch(reason)
+    if apart is None:
+        return reason, ""
+    words, found = apart.groups()
+    return words, "" if words.endswith(found.removeprefix("it ")) else found
+
+
 def register(pages: Blueprint) -> None:
     """Give the templates these words."""
-    for function in (amount, doing, duration, unblocking):
+    for function in (amount, doing, duration, told_apart, unblocking):
         pages.add_app_template_filter(function)

@@ -60,7 +60,7 @@ function show({ review, judged, choice, refused = [] }) {
   else if (errors.length) results.verdict("invalid", errors.length === 1 ? "one error" : `${errors.length} errors`);
   else if (!judged) results.verdict(exception.reading.blank ? "untried" : "unread");
   else if (judged.error) results.verdict("raises", judged.error.message);
-  else results.verdict(judged.matches ? "matches" : "fails", `${failing} of ${judged.reasons.length}`);
+  else results.verdict(judged.matches ? "matches" : "fails", `${failing} of ${judged.reasons.length} clauses ${failing === 1 ? "does" : "do"} not hold`);
 }
 
 /** A new version of a playbook may well say the same as the version it replaces. */
