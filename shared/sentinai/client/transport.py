@@ -31,7 +31,7 @@ class Exchange:
     method: str
     path: str
     token: Callable[[], str] = field(repr=False)
-    body: Any = None
+    body: Any = field(default=None, repr=False)
     query: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     repeatable: bool = True
