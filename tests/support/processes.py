@@ -9,9 +9,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 
 import requests
+
+from sentinai.settings import Settings, variable
 
 ROOT = Path(__file__).parents[2]
 _PATIENCE_SECONDS = 40
@@ -22,6 +25,35 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The variables by which a process has the same settings."""
+    return {variable(field): str(getattr(settings, field.name)) for field in fields(Settings)}
+
+
+class Worker:
+    """``executor worker`` in a process of its own."""
+
+    def __init__(self, settings: Settings, log: Path) -> None:
+        self.log = log
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [Path(sys.executable).with_name("executor"), "worker"],
+                env={**os.environ, **environment_of(settings)},
+                stdout=output,
+                stderr=output,
+            )
+
+    def stop(self) -> int:
+        """Ask it to stop, and wait until it has; its exit code."""
+        self.process.terminate()
+        return self.process.wait(_PATIENCE_SECONDS)
+
+    def kill(self) -> None:
+        """Kill it outright."""
+        self.process.kill()
+        self.process.wait()
 
 
 class Served:

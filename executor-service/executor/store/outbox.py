@@ -70,6 +70,16 @@ def claim(session: Session, now: datetime, *, lease: timedelta, limit: int) -> l
     ]
 
 
+def hand_back(session: Session, outbox_ids: Sequence[str], now: datetime) -> None:
+    """Give back what was claimed and not tried: due at once, for any worker, as if it had not been taken."""
+    session.execute(
+        update(OutboxRow)
+        .where(OutboxRow.outbox_id.in_(outbox_ids), OutboxRow.status == "pending")
+        .values(attempts=OutboxRow.attempts - 1, next_attempt_at=now),
+        execution_options={"synchronize_session": False},
+    )
+
+
 def settle(session: Session, outbox_id: str, *, status: str, now: datetime, error: str | None = None) -> bool:
     """Close a message as ``delivered`` or ``failed``; False when another worker already did."""
     return _change(
