@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 from tests.support.casework import PERSON, Casework, new_casework, note
-from tests.support.moods import Moody, hanging_up, saying, slow
+from tests.support.moods import Moody, hanging_up, refusing, saying, slow
 from tests.support.processes import free_port
 from tests.support.threaded import Threaded, Wsgi, serving, threaded_pair
 
@@ -95,6 +95,21 @@ def test_the_worker_does_not_press_a_matcher_that_was_just_away(desk: Desk):
     desk.pair.clock.advance(seconds=16)
     desk.pair.work()
     assert desk.work.state(exception_id)["playbook"]["playbook_id"] == desk.playbook_id
+
+
+def test_one_that_fails_each_time_does_not_keep_the_others_waiting(desk: Desk):
+    desk.moody.mood = saying("{}", 500)
+    refused = [desk.work.take_in(exception_id=f"REFUSED-{number}") for number in range(3)]
+    desk.pair.clock.advance(seconds=1)
+    others = [desk.work.take_in() for _ in range(3)]
+    desk.moody.mood = refusing(desk.moody, b"REFUSED")
+    desk.pair.clock.advance(minutes=1)
+    rounds = 0
+    while not all(desk.work.state(each)["playbook"] for each in others):
+        assert rounds < 100  # which comes first is left to chance
+        desk.pair.work()
+        rounds += 1
+    assert not any(desk.work.state(each)["playbook"] for each in refused)
 
 
 def test_a_change_is_stored_and_the_recommendation_follows_later(desk: Desk):

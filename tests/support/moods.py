@@ -6,6 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterable
+from io import BytesIO
 from typing import Any
 
 from tests.support.threaded import Wsgi
@@ -40,6 +41,17 @@ class Moody:
 def saying(text: str, status: int = 200, **headers: str) -> Wsgi:
     """Always the same answer."""
     return Response(text, status, headers, mimetype="application/json")
+
+
+def refusing(moody: Moody, text: bytes) -> Wsgi:
+    """A failure for every request that holds some text, and the service's own answer for any other."""
+
+    def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = BytesIO(body)
+        return (saying("{}", 500) if text in body else moody.app)(environ, start_response)
+
+    return answer
 
 
 def slow(seconds: float) -> Wsgi:
