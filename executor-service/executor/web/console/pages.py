@@ -23,7 +23,7 @@ from sentinai import packs
 from sentinai.conditions import parse
 from sentinai.conditions.clauses import describe
 from sentinai.identity import Identity
-from sentinai.problems import InvalidDocument, Problem
+from sentinai.problems import InvalidDocument, NotFound, Problem
 from sentinai.web.service import answer_problem
 
 _EVENTS_SHOWN = 200
@@ -131,6 +131,12 @@ def playbook(playbook_id: int) -> str:
         on_it=[exception_document(each) for each in on_it],
         figures={**_figures(figures), "steps": steps},
     )
+
+
+@pages.get("/<path:elsewhere>")
+def nowhere(elsewhere: str) -> str:
+    """An address that no page has, told as a page."""
+    raise NotFound(f"The console has no page {elsewhere}.")
 
 
 def _exception(exception_id: str) -> dict[str, Any]:
