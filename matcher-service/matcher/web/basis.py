@@ -79,9 +79,9 @@ def _playbooks(given: Sequence[Mapping[str, Any]]) -> list[Playbook]:
 def _playbook(document: Mapping[str, Any]) -> Playbook:
     created = document.get("created_at")
     return Playbook(
-        document["playbook_id"],
+        int(document["playbook_id"]),  # to JSON Schema 2.0 is a whole number too
         document["name"],
-        document["version"],
+        int(document["version"]),
         _EPOCH if created is None else parse_time(created),
         parse(document["conditions"]),
     )

@@ -73,8 +73,9 @@ def _match(exception: Mapping[str, Any], basis: Basis, options: Mapping[str, Any
         basis.catalogue,
         seen,
         as_of=basis.as_of,
-        limit=options.get("limit", _RANKED),
-        near_misses=options.get("near_misses", _NEAR_MISSES),
+        # To JSON Schema 2.0 is a whole number too.
+        limit=int(options.get("limit", _RANKED)),
+        near_misses=int(options.get("near_misses", _NEAR_MISSES)),
         timed_rules=[rule.when.rule for rule in packs.tag_rules],
     ).to_json()
     _count(found)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from marshmallow import Schema, fields, validate
 
 from sentinai.documents import URN, schemas
+from sentinai.web import paths
 from sentinai.web.operations import Operation
 
-_PATH_PARAMETER = re.compile(r"\{(\w+)\}")
 _PROBLEMS = {
     400: "Malformed JSON or cursor",
     401: "No acceptable token",
@@ -115,18 +114,16 @@ def _problems(operation: Operation) -> dict[str, Any]:
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
-    return [
-        {"name": name, "in": "path", "required": True, "schema": path_schema(name)}
-        for name in _PATH_PARAMETER.findall(path)
-    ]
-
-
-def path_schema(parameter: str) -> dict[str, Any]:
-    """The schema of a path parameter, by its name."""
     definitions = schemas()["common"]["$defs"]
-    if parameter in ("playbook_id", "step_order"):
-        return dict(definitions["row_id"])
-    return dict(definitions["domain" if parameter == "domain" else "identifier"])
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": definitions[paths.schema(name).rpartition("/")[2]],
+        }
+        for name in paths.names(path)
+    ]
 
 
 def _query(schema: type[Schema] | None) -> list[dict[str, Any]]:

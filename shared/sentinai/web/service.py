@@ -31,13 +31,12 @@ from sentinai.problems import (
 )
 from sentinai.settings import Settings
 from sentinai.telemetry import REQUESTS, configure_logging, logger
-from sentinai.web import pages
+from sentinai.web import pages, paths
 from sentinai.web.operations import Answer, Api, Call, Operation
 
 S = TypeVar("S")
 _log = logger("web")
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}\Z")
-_CONVERTERS = {"playbook_id": "int", "step_order": "int"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +70,8 @@ def create_app(service: Service[S], settings: Settings) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.batch_body_limit_bytes
     verifier = TokenVerifier(settings)
     for operation in service.operations:
-        rule = re.sub(r"\{(\w+)\}", _converter, operation.path)
         view = _view(operation, service, settings, verifier)
-        app.add_url_rule(rule, operation.name, view, methods=[operation.method])
+        app.add_url_rule(paths.rule(operation.path), operation.name, view, methods=[operation.method])
     app.register_blueprint(pages.blueprint(service))
     app.before_request(_begin)
     app.after_request(_finish(service.name))
@@ -81,11 +79,6 @@ def create_app(service: Service[S], settings: Settings) -> Flask:
     app.register_error_handler(HTTPException, _answer_http_exception)
     app.register_error_handler(Exception, _answer_unexpected)
     return app
-
-
-def _converter(match: re.Match[str]) -> str:
-    name = match[1]
-    return f"<{_CONVERTERS[name]}:{name}>" if name in _CONVERTERS else f"<{name}>"
 
 
 def _view(
@@ -97,6 +90,7 @@ def _view(
         identity = _identify(verifier, service.session_identity)
         if operation.role:
             identity.require(operation.role)
+        paths.require(path)
         body = _read_body(operation, limit)
         query = _read_query(operation)
         call = Call(service.services, identity, body, query, _read_headers(operation))
