@@ -72,7 +72,7 @@ def validate(files: tuple[Path, ...], domain_pack: Path | None, policy_pack: Pat
     with _refusals(), _progress() as progress:
         paths = json_files(files)
         packs = (read_pack(domain_pack, "domain-pack"), read_pack(policy_pack, "policy-pack"))
-        task = progress.add_task("Checking", total=len(paths))
+        task = progress.add_task("Checking", total=2 * len(paths))
         findings = check_files(
             paths, domain_pack=packs[0], policy_pack=packs[1], progress=lambda: progress.advance(task)
         )

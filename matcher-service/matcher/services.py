@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from matcher.authoring.kept import KeptPeers
 from matcher.catalogue import Catalogues
 from sentinai.clock import Clock, utc_now
 from sentinai.database import Database
@@ -18,6 +19,7 @@ class Services:
     database: Database
     catalogues: Catalogues
     clock: Clock = utc_now
+    peers: KeptPeers = field(default_factory=KeptPeers)
 
 
 def assemble(settings: Settings, clock: Clock = utc_now) -> Services:

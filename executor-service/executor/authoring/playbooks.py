@@ -75,13 +75,13 @@ def check_playbook(
         warnings += doubtful
     if errors or conditions is None:
         raise _invalid(errors)
-    peers = [_peer(each) for each in others if each.name != document["name"]]
+    peers = [_peer(each) for each in others]
     found_by_lint = lint(
         conditions,
-        document=document["conditions"],
         domain_pack=packs.domain or None,
         policy_pack=packs.policy or None,
         others=[peer for peer in peers if peer is not None],
+        name=document["name"],
     )
     return (*(finding.under("/conditions") for finding in found_by_lint), *warnings)
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from matcher.authoring.files import Document, FileFinding, UnusableFile, read_document
-from matcher.authoring.review import review
+from matcher.authoring.review import peers_of, review
 from matcher.matching import Playbook
 from sentinai.conditions import parse
+from sentinai.conditions.peers import Peers
 from sentinai.documents import check
 from sentinai.problems import Finding, InvalidDocument
 
@@ -39,7 +40,10 @@ def check_files(
     policy_pack: Pack | None,
     progress: Callable[[], None],
 ) -> list[FileFinding]:
-    """Everything that is wrong or doubtful in the files, in their order. ``progress`` hears of each one done."""
+    """Everything that is wrong or doubtful in the files, in their order.
+
+    ``progress`` hears of each one twice: when it is read, and when it is checked.
+    """
     findings: list[FileFinding] = []
     documents: list[Document] = []
     for path in paths:
@@ -47,25 +51,38 @@ def check_files(
             documents.append(read_document(path))
         except UnusableFile as unusable:
             findings += unusable.findings
-    peers = playbook_files(documents)
+        progress()
+    playbooks = {each.document.path: each.playbook for each in playbook_files(documents)}
+    peers = peers_of(playbooks.values())
     for document in documents:
-        others = [each.playbook for each in peers if each.document is not document]
-        findings += check_document(document, domain_pack, policy_pack, others)
+        playbook = playbooks.get(document.path)
+        findings += check_document(document, domain_pack, policy_pack, peers, playbook)
         progress()
     return findings
 
 
 def check_document(
-    document: Document, domain_pack: Pack | None, policy_pack: Pack | None, others: Iterable[Playbook]
+    document: Document,
+    domain_pack: Pack | None,
+    policy_pack: Pack | None,
+    others: Peers,
+    playbook: Playbook | None,
 ) -> list[FileFinding]:
-    """What is wrong or doubtful in one file. A playbook of the same name is another version, so no peer."""
+    """What is wrong or doubtful in one file; ``playbook`` is what it is among the others, if it is one."""
     prefix, conditions, steps, errors = "", document.value, (), list[Finding]()
     if is_playbook(document.value):
         errors = check("playbook-publish", document.value)
         prefix, conditions = "/conditions", document.value["conditions"]
         steps = () if errors else document.value["steps"]
-        others = [each for each in others if each.name != document.value.get("name")]
-    found = review(conditions, domain_pack=domain_pack, policy_pack=policy_pack, steps=steps, others=list(others))
+    found = review(
+        conditions,
+        domain_pack=domain_pack,
+        policy_pack=policy_pack,
+        steps=steps,
+        others=others,
+        name=playbook.name if playbook else None,
+        published=(playbook.created_at, playbook.playbook_id) if playbook else None,
+    )
     errors += [finding.under(prefix) for finding in found.errors]
     located = [document.located(finding, "error") for finding in dict.fromkeys(errors)]
     located += [document.located(_in_file(finding, prefix), "warning") for finding in found.warnings]

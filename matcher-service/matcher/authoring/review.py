@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from matcher.matching import Playbook
-from sentinai.conditions import Clause, Conditions, clauses, lint, parse
+from sentinai.conditions import Clause, Conditions, clauses, parse
 from sentinai.conditions.guard import variables
+from sentinai.conditions.lint import lint
+from sentinai.conditions.peers import Peer, Peers
 from sentinai.conditions.shapes import shape_of
 from sentinai.problems import Finding, InvalidDocument
 
@@ -41,24 +44,30 @@ def review(
     *,
     domain_pack: Pack | None = None,
     policy_pack: Pack | None = None,
-    others: Iterable[Playbook] = (),
+    domains: Sequence[str] | None = None,
+    others: Peers | None = None,
     steps: Sequence[Mapping[str, Any]] = (),
+    name: str | None = None,
+    published: tuple[datetime, int] | None = None,
 ) -> Review:
     """Read a conditions document, hold it against the packs and its peers; pointers are into ``document``.
 
-    Without a pack there are no warnings about what a pack lists.
+    Without a pack there are no warnings about what a pack lists. ``name`` and ``published`` are those of the
+    playbook that the conditions belong to, as ``lint`` takes them.
     """
     try:
         conditions = parse(document)
     except InvalidDocument as problem:
         return Review(problem.findings, (), None)
-    found = lint.lint(
+    found = lint(
         conditions,
-        document=document,
         domain_pack=domain_pack,
         policy_pack=policy_pack,
+        domains=domains,
         steps=steps,
-        others=[_peer(each) for each in others],
+        others=others or (),
+        name=name,
+        published=published,
     )
     return Review((), tuple(found), conditions)
 
@@ -70,8 +79,13 @@ def domain_named(document: Any) -> str | None:
     return domain if isinstance(domain, str) else None
 
 
-def _peer(playbook: Playbook) -> lint.Peer:
-    return lint.Peer(
+def peers_of(playbooks: Iterable[Playbook]) -> Peers:
+    """Playbooks as others are held against them."""
+    return Peers(_peer(each) for each in playbooks)
+
+
+def _peer(playbook: Playbook) -> Peer:
+    return Peer(
         playbook_id=playbook.playbook_id,
         name=playbook.name,
         version=playbook.version,

@@ -37,7 +37,8 @@ def validate_conditions(call: _Call) -> Answer:
         document,
         domain_pack=domain_pack.pack if domain_pack else None,
         policy_pack=policy_pack,
-        others=stored.stored.playbooks.values(),
+        domains=sorted(stored.domain_packs),
+        others=call.services.peers.of(call.identity.tenant_id, stored),
     )
     return Answer(found.to_json())
 

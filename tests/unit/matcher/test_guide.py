@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from matcher.authoring.review import review
+from matcher.authoring.review import peers_of, review
 from matcher.authoring.verdict import verdict
 from matcher.matching import Playbook
 from sentinai import context
-from sentinai.conditions import document, evaluate, guard, lint, parse, vocabulary
+from sentinai.conditions import document, evaluate, guard, lint, listings, parse, predicates, reads, vocabulary
 
 GUIDE = (Path(__file__).parents[3] / "docs/playbooks-configuration.md").read_text("utf-8")
 AS_OF = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -77,7 +77,7 @@ def told(findings: Any) -> list[str]:
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: f"line {example.line}")
 def test_an_example_does_and_says_what_the_guide_says(example):
     chase = Playbook(1, "Chase", 1, AS_OF, parse(OTHER))
-    found = review(example.conditions, domain_pack=DOMAIN_PACK, policy_pack=POLICY_PACK, others=[chase])
+    found = review(example.conditions, domain_pack=DOMAIN_PACK, policy_pack=POLICY_PACK, others=peers_of([chase]))
     assert told(found.errors) == example.errors
     if example.warnings or not (example.fits or example.misses):
         assert told(found.warnings) == example.warnings
@@ -127,8 +127,36 @@ def test_every_limit_is_in_the_guide(limit):
 
 
 def test_every_warning_is_in_the_guide():
-    calls = [node for node in ast.walk(ast.parse(inspect.getsource(lint))) if isinstance(node, ast.Call)]
-    findings = [call.args for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Finding"]
-    codes = {arguments[1].value for arguments in findings if isinstance(arguments[1], ast.Constant)}
-    assert codes >= {"duplicate", "never_chosen", "contradiction"}
-    assert [code for code in sorted(codes) if code not in GUIDE] == []
+    codes = codes_in(lint, listings, reads)
+    assert codes >= {
+        "duplicate",
+        "never_chosen",
+        "contradiction",
+        "unknown_tool",
+        "unknown_tag",
+        "impossible_path",
+    }
+    assert [code for code in sorted(codes) if f" {code}: " not in GUIDE and f"`{code}`" not in GUIDE] == []
+
+
+def test_every_error_is_in_the_guide():
+    codes = codes_in(document, guard, predicates)
+    assert codes >= {"operator_not_allowed", "too_deep", "empty_list", "document_too_large"}
+    assert [code for code in sorted(codes) if f" {code}: " not in GUIDE and f"`{code}`" not in GUIDE] == []
+
+
+def codes_in(*modules: Any) -> set[str]:
+    """The codes of findings that modules make: each is the text among the first arguments that looks like one."""
+    calls = [
+        node
+        for module in modules
+        for node in ast.walk(ast.parse(inspect.getsource(module)))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("Finding", "self.add", "_unlisted")
+    ]
+    texts = {
+        argument.value
+        for call in calls
+        for argument in call.args[:3]
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+    }
+    return {text for text in texts if re.fullmatch(r"[a-z]+(_[a-z]+)+|contradiction|duplicate", text)}

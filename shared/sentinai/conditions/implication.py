@@ -1,0 +1,186 @@
+"""What follows from clauses that hold: for contradictions, and for one rule that covers another.
+
+Four ways to be certain, each checked against the library's own evaluation where there is something to
+evaluate: the same clause; a clause that holds for every severity left; one that holds for every value left
+of a path that few values are left of; and one that is wider than another about the same path.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sentinai.conditions import evaluate, shapes
+from sentinai.conditions.containment import EvaluationError
+from sentinai.conditions.guard import arguments, variables
+from sentinai.conditions.narrower import are_texts, is_narrower
+from sentinai.conditions.shapes import Shape, shape_of
+from sentinai.conditions.vocabulary import SEVERITIES
+
+SEVERITY_PATHS = frozenset({"exception.severity", "exception.severity_rank"})
+STATES: tuple[dict[str, Any], ...] = (
+    {"exception": {"severity": None, "severity_rank": None}},
+    *({"exception": {"severity": name, "severity_rank": rank}} for rank, name in enumerate(SEVERITIES, 1)),
+)
+"""All that a rule can see of a severity, which is a text and a rank at once."""
+_MINUTES, _BREACHED = "sla.minutes_remaining", "sla.breached"
+_MOST_VALUES = 64
+_EXACT = (shapes.STRICT, shapes.LISTED)
+
+
+class Known:
+    """Clauses that hold together, and what is left of the values they are about."""
+
+    def __init__(self, clauses: Iterable[Any] = ()) -> None:
+        self.signatures: set[str] = set()
+        self.shapes: dict[str, list[Shape]] = {}
+        self.values: dict[str, list[Any]] = {}
+        self.states: Sequence[dict[str, Any]] = STATES
+        self._about: dict[str, list[Any]] = {}
+        for logic in clauses:
+            self.add(logic)
+
+    def add(self, logic: Any) -> None:
+        """Take one more clause as holding."""
+        self.signatures.add(signature(logic))
+        if reads_severity_only(logic):
+            self.states = [state for state in self.states if holds(logic, state)]
+        shape = shape_of(logic)
+        if shape is not None:
+            self._add_shape(shape, logic)
+            for derived in _derived(shape):
+                self._add_shape(*derived)
+
+    def _add_shape(self, shape: Shape, logic: Any) -> None:
+        path = shape.path
+        self.shapes.setdefault(path, []).append(shape)
+        about = self._about.setdefault(path, [])
+        about.append(logic)
+        values = self.values.get(path)
+        if values is not None:
+            self.values[path] = [value for value in values if holds(logic, _at(path, value))]
+        elif shape.kind in _EXACT and not shape.negated and len(shape.values) <= _MOST_VALUES:
+            found = [each for value in shape.values for each in _variants(value)]
+            self.values[path] = [value for value in found if all(holds(each, _at(path, value)) for each in about)]
+
+    @property
+    def is_impossible(self) -> bool:
+        """Whether it is certain that the clauses cannot all hold."""
+        return not self.states or not all(self.values.values())
+
+    def imply(self, logic: Any) -> bool:
+        """Whether a clause is certain to hold, and not to raise, wherever these do."""
+        if logic is True or signature(logic) in self.signatures:
+            return True
+        if reads_severity_only(logic):
+            return all(holds(logic, state) for state in self.states)
+        shape = shape_of(logic)
+        if shape is None:
+            return False
+        values = self.values.get(shape.path)
+        if values is not None and all(holds(logic, _at(shape.path, value)) for value in values):
+            return True
+        return any(is_narrower(own, shape) for own in self.shapes.get(shape.path, ()))
+
+
+def signature(logic: Any) -> str:
+    """A text that is the same for clauses that say the same in another order or another shape."""
+    shape = shape_of(logic)
+    if shape is None:
+        return json.dumps(logic, sort_keys=True)
+    kind, values = shape.kind, list(shape.values)
+    if kind == shapes.GLOB:
+        values = [value.lower() for value in values]
+    elif kind in _EXACT and are_texts(shape):
+        kind = shapes.LISTED
+    written = sorted({json.dumps(value) for value in values})
+    operator = shape.operator if kind == shapes.COMPARE else kind
+    return f"{'not ' if shape.negated else ''}{shape.path} {operator} {' '.join(written)}"
+
+
+def constant(logic: Any) -> bool | None:
+    """Whether a clause holds for every exception (true) or for none (false); None where neither is certain.
+
+    A clause that raises for every exception holds for none.
+    """
+    shape = shape_of(logic)
+    if shape is not None and not shape.values:
+        return shape.negated
+    if not _reads_only(logic, SEVERITY_PATHS):
+        return None
+    outcomes = {holds(logic, state) for state in STATES}
+    return outcomes.pop() if len(outcomes) == 1 else None
+
+
+def reads_severity_only(logic: Any) -> bool:
+    """Whether what a clause says hangs on the severity alone."""
+    return any(name in SEVERITY_PATHS for name in variables(logic)) and _reads_only(logic, SEVERITY_PATHS)
+
+
+def _reads_only(logic: Any, paths: frozenset[str]) -> bool:
+    return all(name in paths for name in variables(logic)) and not _names_are_computed(logic)
+
+
+def _names_are_computed(logic: Any) -> bool:
+    """Whether ``missing`` is given names that a rule makes: what it reads is then not to be seen."""
+    if isinstance(logic, list):
+        return any(_names_are_computed(item) for item in logic)
+    if not isinstance(logic, dict):
+        return False
+    operator, given = arguments(logic)
+    if operator in ("missing", "missing_some") and _has_rule(given):
+        return True
+    return any(_names_are_computed(value) for value in given)
+
+
+def _has_rule(given: Any) -> bool:
+    return isinstance(given, dict) or (isinstance(given, list) and any(_has_rule(item) for item in given))
+
+
+def _derived(shape: Shape) -> list[tuple[Shape, Any]]:
+    """What a clause about the minutes says of the breach, and the other way round: it is breached below 0."""
+    if shape.path == _BREACHED and not shape.negated and _is_true(shape):
+        return [_clause({"<": [{"var": _MINUTES}, 0]})]
+    if shape.path != _MINUTES or shape.kind != shapes.COMPARE or shape.negated:
+        return []
+    bound = shape.values[0]
+    if shape.operator in ("<", "<="):
+        breached = bound < 0 or (bound == 0 and shape.operator == "<")
+        return [_clause({"===": [{"var": _BREACHED}, True]})] if breached else []
+    return [_clause({"===": [{"var": _BREACHED}, False]})] if bound >= 0 else []
+
+
+def _is_true(shape: Shape) -> bool:
+    return shape.kind == shapes.TRUE or (shape.kind in _EXACT and set(map(repr, shape.values)) == {"True"})
+
+
+def _clause(logic: Any) -> tuple[Shape, Any]:
+    shape = shape_of(logic)
+    assert shape is not None, logic
+    return shape, logic
+
+
+def _variants(value: Any) -> list[Any]:
+    """All that is equal to a value in JSON as the library reads it: a number may come in several types."""
+    if isinstance(value, str) or value is None:
+        return [value]
+    number = [int(value)] if value == int(value) else []
+    zero = [-0.0] if value == 0 else []
+    same = [value, *number, float(value), *zero, *([bool(value)] if value in (0, 1) else [])]
+    return list({repr(each): each for each in same}.values())
+
+
+def _at(path: str, value: Any) -> Any:
+    """Data with just a value at a path."""
+    for part in reversed(path.split(".")):
+        value = {part: value}
+    return value
+
+
+def holds(logic: Any, data: Any) -> bool:
+    """Whether a clause holds for some data; one that raises does not."""
+    try:
+        return evaluate.holds(logic, data)
+    except EvaluationError:
+        return False

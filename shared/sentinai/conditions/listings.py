@@ -1,0 +1,81 @@
+"""What conditions and steps name, held against what the packs list."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sentinai.conditions.document import Clause
+from sentinai.conditions.evaluate import glob
+from sentinai.conditions.shapes import COMPARE, GLOB, MEMBER, TRUE, Shape
+from sentinai.problems import Finding
+
+Pack = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The domains, exception types and tags that the packs know; None where no pack tells."""
+
+    domains: Sequence[str] | None
+    types: Sequence[str] | None
+    tags: Sequence[str] | None
+
+    @classmethod
+    def of(cls, domain_pack: Pack | None, policy_pack: Pack | None, domains: Sequence[str] | None) -> Listed:
+        """What is listed; a pack that lists no types, or has no domain, leaves them open."""
+        if domains is None and domain_pack is not None and domain_pack.get("domain_name"):
+            domains = [domain_pack["domain_name"]]
+        types = list(domain_pack.get("exception_types", ())) if domain_pack is not None else []
+        tags = None
+        if policy_pack is not None:
+            tags = [*policy_pack.get("tags", ()), *(rule["tag"] for rule in policy_pack.get("tag_rules", ()))]
+        return cls(domains or None, types or None, tags)
+
+    def unknown(self, clause: Clause, shape: Shape) -> Iterator[Finding]:
+        """A warning for each value of a clause that no pack lists."""
+        if shape.kind in (COMPARE, TRUE):
+            return
+        if shape.path == "exception.domain":
+            yield from _unlisted(clause, shape, "unknown_domain", "domain", self.domains)
+        elif shape.path == "exception.exception_type":
+            yield from _unlisted(clause, shape, "unknown_exception_type", "exception type", self.types)
+        elif shape.path == "policy.tags" and shape.kind == MEMBER:
+            yield from _unlisted(clause, shape, "unknown_tag", "policy tag", self.tags)
+
+
+def _unlisted(
+    clause: Clause, shape: Shape, code: str, what: str, listed: Sequence[str] | None
+) -> Iterator[Finding]:
+    if listed is None:
+        return
+    for value in shape.values:
+        if not isinstance(value, str) or _is_listed(value, shape, listed):
+            continue
+        yield Finding(clause.pointer, code, f"No pack lists the {what} {value!r}.", _nearest(value, listed))
+
+
+def _is_listed(value: str, shape: Shape, listed: Sequence[str]) -> bool:
+    return any(glob(each, value) for each in listed) if shape.kind == GLOB else value in listed
+
+
+def _nearest(value: str, listed: Sequence[str]) -> str | None:
+    lowered = {each.lower(): each for each in listed}
+    near = difflib.get_close_matches(value.lower(), lowered, n=1, cutoff=0.5)
+    return f"Did you mean {lowered[near[0]]!r}?" if near else None
+
+
+def unknown_tools(steps: Sequence[Mapping[str, Any]], domain_pack: Pack | None) -> Iterator[Finding]:
+    """A warning for each step that calls a tool which the Domain Pack does not define."""
+    if domain_pack is None:
+        return
+    tools = list(domain_pack.get("tools", ()))
+    for index, step in enumerate(steps):
+        tool_id = step.get("params", {}).get("tool_id") if step.get("action_type") == "call_tool" else None
+        if isinstance(tool_id, str) and tool_id not in tools:
+            near = difflib.get_close_matches(tool_id, tools, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"It defines: {', '.join(tools) or 'none'}."
+            message = f"The Domain Pack does not define the tool {tool_id!r}."
+            yield Finding(f"/steps/{index}/params/tool_id", "unknown_tool", message, hint)

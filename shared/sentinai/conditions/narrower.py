@@ -1,0 +1,82 @@
+"""Whether a clause about a path holds whenever another about the same path does.
+
+Every claim made here is certain, json-logic-qubit's conversions and errors included: a property test holds
+them to it. Where certainty is not to be had, nothing is claimed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sentinai.conditions import patterns, shapes
+from sentinai.conditions.shapes import Shape
+
+NUMERIC_PATHS = frozenset({"exception.amount", "exception.severity_rank", "sla.minutes_remaining"})
+"""Paths that hold a number or null and nothing else."""
+_UPPER = ("<", "<=")
+_STRICT = ("<", ">")
+
+
+def is_narrower(own: Shape, wanted: Shape) -> bool:
+    """Whether ``wanted`` is certain to hold, and not to raise, wherever ``own`` holds."""
+    if own.negated and wanted.negated:
+        return _is_narrower(replace(wanted, negated=False), replace(own, negated=False))
+    if own.negated:
+        return False
+    if wanted.negated:
+        return _excludes(own, wanted)
+    return _is_narrower(own, wanted)
+
+
+def _is_narrower(own: Shape, wanted: Shape) -> bool:
+    if own.kind == wanted.kind == shapes.COMPARE:
+        return _is_tighter(own, wanted)
+    if own.kind == wanted.kind == shapes.GLOB:
+        return all(any(patterns.within(each, other) for other in wanted.values) for each in own.values)
+    if own.kind == wanted.kind == shapes.MEMBER:
+        return are_texts(own) and are_texts(wanted) and set(own.values) <= set(wanted.values)
+    if own.kind == wanted.kind == shapes.TRUE:
+        return True
+    exact = (shapes.STRICT, shapes.LISTED)
+    alike = own.kind in exact and wanted.kind in exact
+    return alike and are_texts(own) and are_texts(wanted) and set(own.values) <= set(wanted.values)
+
+
+def are_texts(shape: Shape) -> bool:
+    """Whether all values of a shape are texts, which nothing but the same text is equal to."""
+    return all(isinstance(value, str) for value in shape.values)
+
+
+def _is_tighter(own: Shape, wanted: Shape) -> bool:
+    """A bound that lies within another.
+
+    On a path that may hold a boolean the library takes true for equal to any number but 0: there a bound
+    that includes its number says less.
+    """
+    a, b = own.values[0], wanted.values[0]
+    upper = own.operator in _UPPER
+    if upper != (wanted.operator in _UPPER):
+        return False
+    if a == b:
+        return own.operator == wanted.operator or own.operator in _STRICT
+    if own.path not in NUMERIC_PATHS and own.operator not in _STRICT and (wanted.operator in _STRICT or b == 0):
+        return False
+    return bool(a < b) if upper else bool(a > b)
+
+
+def _excludes(own: Shape, wanted: Shape) -> bool:
+    """Whether what a negated clause excludes is excluded by ``own`` already."""
+    if own.kind == wanted.kind == shapes.COMPARE:
+        return own.path in NUMERIC_PATHS and _lie_apart(own, wanted)
+    if own.kind == wanted.kind == shapes.GLOB:
+        return all(patterns.excludes(each, other) for each in own.values for other in wanted.values)
+    return False
+
+
+def _lie_apart(own: Shape, other: Shape) -> bool:
+    """Whether no number is within both bounds."""
+    if (own.operator in _UPPER) == (other.operator in _UPPER):
+        return False
+    upper, lower = (own, other) if own.operator in _UPPER else (other, own)
+    high, low = upper.values[0], lower.values[0]
+    return bool(high < low) or (high == low and (upper.operator in _STRICT or lower.operator in _STRICT))

@@ -1,0 +1,53 @@
+"""Whether what a clause reads can be there at all."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from typing import Any
+
+from sentinai.conditions.document import Clause
+from sentinai.conditions.guard import arguments, variables
+from sentinai.conditions.vocabulary import ITERATORS, OPEN_PATHS, PATHS
+from sentinai.problems import Finding
+
+
+def impossible_paths(clause: Clause) -> Iterator[Finding]:
+    """A warning for each path that no exception and no pack has."""
+    for name in dict.fromkeys(_outer(clause.logic)):
+        if _is_possible(name):
+            continue
+        near = difflib.get_close_matches(name, PATHS, n=1) or _beneath_exception(name)
+        hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(PATHS)}."
+        yield Finding(
+            clause.pointer, "impossible_path", f"No exception or pack has {name!r}: it reads null.", hint
+        )
+
+
+def _outer(logic: Any) -> Iterator[str]:
+    """The names that a clause reads, but for those in the body of an iterator: they start from an item."""
+    if isinstance(logic, list):
+        for item in logic:
+            yield from _outer(item)
+    elif isinstance(logic, dict) and len(logic) == 1:
+        operator, given = arguments(logic)
+        if operator in ITERATORS:
+            yield from _outer([value for index, value in enumerate(given) if index != 1])
+        elif operator in ("var", "missing", "missing_some"):
+            yield from (str(name) for name in variables(logic) if name not in ("", None))
+        else:
+            yield from _outer(given)
+
+
+def _is_possible(name: str) -> bool:
+    if name in PATHS or any(name.startswith(f"{path}.") for path in OPEN_PATHS):
+        return True
+    if any(path.startswith(f"{name}.") for path in PATHS):
+        return True
+    outer, _, index = name.rpartition(".")
+    return index.lstrip("-").isdecimal() and PATHS.get(outer, "").startswith(("text", "list"))
+
+
+def _beneath_exception(name: str) -> list[str]:
+    """A path of which the first part was left out: an author's ``amount`` is ``exception.amount``."""
+    return [path for path in PATHS if path.rpartition(".")[2] == name or path.endswith(f".{name}")][:1]
