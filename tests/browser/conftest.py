@@ -52,13 +52,14 @@ def sign_in(pair: Pair, chromium: Browser) -> Iterator[Callable[..., Page]]:
     def open_console(tenant_id: str, subject: str = "alex", scheme: str = "light", **options: Any) -> Page:
         options.setdefault("viewport", {"width": 1280, "height": 900})
         roles = options.pop("roles", ("operator", "author"))
+        settings = options.pop("pair", pair).settings
         context = chromium.new_context(color_scheme=scheme, **options)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(15_000)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda message: _note(message, errors))
-        page.goto(sign_in_link(pair.settings, tenant=tenant_id, subject=subject, roles=roles))
+        page.goto(sign_in_link(settings, tenant=tenant_id, subject=subject, roles=roles))
         page.wait_for_url("**/console/exceptions")
         return page
 

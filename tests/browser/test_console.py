@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -21,6 +22,12 @@ def desk(pair: Pair) -> Desk:
     return Desk(pair)
 
 
+@pytest.fixture(params=SCHEMES)
+def sign_in(sign_in: SignIn, request: pytest.FixtureRequest) -> SignIn:
+    """As everywhere, once in each colour scheme."""
+    return partial(sign_in, scheme=request.param)
+
+
 def open_exception(page: Page, pair: Pair, exception_id: str) -> None:
     page.goto(f"{pair.executor.url}/console/exceptions/{exception_id}")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
@@ -30,10 +37,9 @@ def step(page: Page, name: str):
     return page.get_by_role("list", name="Steps").get_by_role("listitem").filter(has_text=name)
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-def test_a_playbook_is_worked_through_to_the_end(pair: Pair, desk: Desk, sign_in: SignIn, scheme: str) -> None:
+def test_a_playbook_is_worked_through_to_the_end(pair: Pair, desk: Desk, sign_in: SignIn) -> None:
     held = desk.hold()
-    page = sign_in(desk.tenant_id, scheme=scheme)
+    page = sign_in(desk.tenant_id)
     open_exception(page, pair, held)
 
     expect(page.get_by_role("heading", name="Recommended Playbook")).to_be_visible()

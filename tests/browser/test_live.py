@@ -1,0 +1,186 @@
+"""What happens while a page stands open: others act, services go away, sessions end, time passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+from tests.browser.conftest import SCHEMES
+from tests.browser.desk import Desk
+from tests.conftest import database_of
+from tests.support.pair import Pair, running_pair
+
+from executor.console_links import sign_in_link
+
+SignIn = Callable[..., Page]
+NEWS = "**/events?**"
+
+
+@pytest.fixture(scope="module")
+def desk(pair: Pair) -> Desk:
+    return Desk(pair)
+
+
+@pytest.fixture(params=SCHEMES)
+def sign_in(sign_in: SignIn, request: pytest.FixtureRequest) -> SignIn:
+    """As everywhere, once in each colour scheme."""
+    return partial(sign_in, scheme=request.param)
+
+
+@pytest.fixture
+def held(desk: Desk) -> str:
+    return desk.hold()
+
+
+@pytest.fixture
+def page(pair: Pair, desk: Desk, sign_in: SignIn, held: str) -> Page:
+    """The page of an exception that nobody has worked on."""
+    opened = sign_in(desk.tenant_id)
+    opened.goto(f"{pair.executor.url}/console/exceptions/{held}")
+    expect(opened.get_by_role("heading", name="Customs Hold")).to_be_visible()
+    return opened
+
+
+def remark(desk: Desk, held: str, text: str) -> None:
+    desk.api.ok("POST", f"/api/exceptions/{held}/comments", {"text": text})
+
+
+def newest(page: Page) -> Any:
+    return page.get_by_label("Events, newest first").get_by_role("listitem").first
+
+
+def test_news_take_nothing_from_a_person_at_work(page: Page, desk: Desk, held: str) -> None:
+    notes = page.get_by_label("Notes")
+    notes.fill("Called the broker, who")
+    page.get_by_text("What else was considered").click()
+    notes.focus()
+    places = [page.get_by_role("button", name="Complete step"), page.get_by_label("Recommended Playbook"), notes]
+    before = [place.bounding_box() for place in places]
+
+    remark(desk, held, "The broker has called back.")
+    expect(newest(page)).to_contain_text("The broker has called back.")
+    assert [place.bounding_box() for place in places] == before
+    expect(notes).to_be_focused()
+    expect(notes).to_have_value("Called the broker, who")
+    expect(page.get_by_text("Also matching").or_(page.get_by_text("Nearly matching")).first).to_be_visible()
+    page.keyboard.type(" will file it.")
+    expect(notes).to_have_value("Called the broker, who will file it.")
+
+
+def test_notes_for_one_step_are_no_notes_for_the_next(page: Page, desk: Desk, held: str) -> None:
+    page.get_by_label("Notes").fill("About the first step.")
+    desk.complete(held, 1)
+    expect(page.get_by_role("button", name="Complete step: change the status")).to_be_visible()
+    expect(page.get_by_label("Notes")).to_have_value("")
+
+
+def test_a_refusal_stays_until_the_next_try(page: Page, desk: Desk, held: str) -> None:
+    page.route("**/recalculate", lambda route: route.abort())
+    page.get_by_role("button", name="Recalculate").click()
+    refusal = page.get_by_role("alert")
+    expect(refusal).to_contain_text("The service cannot be reached. Nothing was changed")
+    remark(desk, held, "Something else.")
+    expect(newest(page)).to_contain_text("Something else.")
+    expect(refusal).to_be_visible()
+    page.unroute("**/recalculate")
+    page.get_by_role("button", name="Recalculate").click()
+    expect(page.get_by_role("status", name="Messages")).to_contain_text("Nothing changed")
+    expect(refusal).to_be_hidden()
+
+
+def test_interrupted_news_are_told_and_made_up_for(page: Page, desk: Desk, held: str) -> None:
+    page.route(NEWS, lambda route: route.abort())
+    remark(desk, held, "Before.")
+    expect(page.get_by_text("Live updates are interrupted")).to_be_visible()
+    remark(desk, held, "Meanwhile.")
+    page.unroute(NEWS)
+    expect(newest(page)).to_contain_text("Meanwhile.")
+    expect(page.get_by_text("Live updates are interrupted")).to_be_hidden()
+
+
+def test_a_session_that_is_over_loses_nothing_and_is_taken_up_again(
+    page: Page, pair: Pair, desk: Desk, held: str
+) -> None:
+    page.get_by_label("Notes").fill("Half a thought")
+    page.context.clear_cookies()
+    remark(desk, held, "Unseen yet.")
+    over = page.get_by_text("Your session is over")
+    expect(over).to_be_visible()
+    expect(page.get_by_label("Notes")).to_have_value("Half a thought")
+
+    other = page.context.new_page()
+    other.goto(sign_in_link(pair.settings, tenant=desk.tenant_id, subject="alex", roles=["operator"]))
+    other.wait_for_url("**/console/exceptions")
+    other.close()
+    expect(newest(page)).to_contain_text("Unseen yet.")
+    expect(over).to_be_hidden()
+    page.get_by_role("button", name="Complete step: send the notification").click()
+    expect(page.get_by_role("list", name="Steps")).to_contain_text("Half a thought")
+
+
+def test_steps_are_completed_by_keyboard_alone(page: Page) -> None:
+    page.get_by_role("button", name="Complete step: send the notification").focus()
+    page.keyboard.press("Enter")
+    now = page.get_by_role("list", name="Steps").get_by_role("listitem").filter(has_text="Take it into analysis")
+    expect(now).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Complete step: change the status")).to_be_focused()
+
+
+def test_the_queue_keeps_itself_up_to_date(pair: Pair, desk: Desk, sign_in: SignIn) -> None:
+    page = sign_in(desk.tenant_id)
+    page.clock.install()
+    page.goto(f"{pair.executor.url}/console/exceptions")
+    new = desk.hold(entity="Late Lines")
+    row = page.get_by_role("row").filter(has_text=new)
+    expect(row).to_have_count(0)
+    first = page.get_by_role("row").nth(1).get_by_role("link")
+    first.focus()
+    page.clock.fast_forward(16_000)
+    expect(row).to_contain_text("Late Lines")
+    expect(first).to_be_focused()
+
+    page.route("**/console/exceptions*", lambda route: route.abort())
+    page.clock.fast_forward(16_000)
+    expect(page.get_by_text("Live updates are interrupted")).to_be_visible()
+    page.unroute("**/console/exceptions*")
+    page.clock.fast_forward(16_000)
+    expect(page.get_by_text("Live updates are interrupted")).to_be_hidden()
+
+
+def test_deadlines_come_nearer_and_pass(pair: Pair, held: str, desk: Desk, sign_in: SignIn) -> None:
+    page = sign_in(desk.tenant_id)
+    page.clock.install()
+    page.goto(f"{pair.executor.url}/console/exceptions/{held}")
+    facts = page.get_by_label("The exception")
+    expect(facts).to_contain_text("s left")
+    page.clock.fast_forward("01:00:00")
+    expect(facts).to_contain_text("over")
+
+
+@pytest.fixture(scope="module")
+def lonely(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Pair, Desk, list[str]]]:
+    """A pair whose matcher has gone, and exceptions that came in before that: one for each scheme."""
+    folder = tmp_path_factory.mktemp("lonely")
+    with running_pair(database_of("sqlite", folder), folder, matcher_timeout_seconds=0.5) as pair:
+        desk = Desk(pair)
+        earlier = [desk.hold() for _ in SCHEMES]
+        pair.matcher.stop()
+        yield pair, desk, earlier
+
+
+def test_without_the_matcher_work_goes_on(lonely: tuple[Pair, Desk, list[str]], sign_in: SignIn) -> None:
+    pair, desk, earlier = lonely
+    page = sign_in(desk.tenant_id, pair=pair)
+    page.goto(f"{pair.executor.url}/console/exceptions/{desk.hold()}")
+    expect(page.get_by_text("The matcher could not be reached when this came in.")).to_be_visible()
+    page.get_by_role("button", name="Recalculate").click()
+    expect(page.get_by_role("alert")).to_contain_text("matcher")
+
+    page.goto(f"{pair.executor.url}/console/exceptions/{earlier.pop()}")
+    page.get_by_role("button", name="Complete step: send the notification").click()
+    expect(page.get_by_role("list", name="Steps").get_by_role("listitem").first).to_contain_text("Completed")
