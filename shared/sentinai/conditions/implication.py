@@ -1,8 +1,9 @@
 """What follows from clauses that hold: for contradictions, and for one rule that covers another.
 
-Four ways to be certain, each checked against the library's own evaluation where there is something to
-evaluate: the same clause; a clause that holds for every severity left; one that holds for every value left
-of a path that few values are left of; and one that is wider than another about the same path.
+Five ways to be certain, by the library's own evaluation where there is something to evaluate: the same
+clause; a clause that holds for every severity left; one that holds for every value left of a path that few
+values are left of; one that excludes what is excluded already; and one that is wider than another about the
+same path.
 """
 
 from __future__ import annotations
@@ -81,7 +82,19 @@ class Known:
         values = self.values.get(shape.path)
         if values is not None and all(holds(logic, _at(shape.path, value)) for value in values):
             return True
+        if shape.negated and shape.kind in _EXACT and self._has_none_of(shape):
+            return True
         return any(is_narrower(own, shape) for own in self.shapes.get(shape.path, ()))
+
+    def _has_none_of(self, shape: Shape) -> bool:
+        """Whether each of the values at the path of a shape is excluded by a clause about that path."""
+        about = self._about.get(shape.path, ())
+        few = len(shape.values) <= _MOST_VALUES
+        return few and all(
+            any(not holds(each, _at(shape.path, value)) for each in about)
+            for literal in shape.values
+            for value in _variants(literal)
+        )
 
 
 def signature(logic: Any) -> str:
