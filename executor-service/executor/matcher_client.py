@@ -14,7 +14,7 @@ from sentinai.client import ApiProblem, Patience, ServiceUnavailable
 from sentinai.documents import check
 from sentinai.identity import mint_token
 from sentinai.problems import MatcherUnavailable
-from sentinai.settings import Settings
+from sentinai.settings import Settings, SettingsError
 
 RANKED = 10
 _TOKEN_SECONDS = 600
@@ -23,14 +23,21 @@ _LONGEST_PAUSE_SECONDS = 1.0
 
 
 class HttpMatcher:
-    """Asks the matcher on behalf of a tenant, with a short-lived token."""
+    """Asks the matcher on behalf of a tenant, with a short-lived token.
+
+    Raises:
+        SettingsError: the matcher's address is none.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._tokens: dict[str, tuple[float, str]] = {}
-        self._client = client.MatcherClient(
-            settings.matcher_url, token="", patience=_patience(settings), request_id=_request_id
-        )
+        try:
+            self._client = client.MatcherClient(
+                settings.matcher_url, token="", patience=_patience(settings), request_id=_request_id
+            )
+        except ValueError as error:
+            raise SettingsError(f"SENTINAI_MATCHER_URL: {error}") from error
 
     def match(self, tenant_id: str, exception: Mapping[str, Any], as_of: datetime) -> Mapping[str, Any]:
         """The matcher's answer for an exception, as in ``match-response``.

@@ -30,6 +30,9 @@ class ServiceClient:
     repeat are tried again, by the client's patience, when the service is away or busy. ``request_id`` gives the
     id under which a call stands in the service's log, such as that of the request being served; where it gives
     None, each call gets a new one.
+
+    Raises:
+        ValueError: ``base_url`` is not one of HTTP.
     """
 
     def __init__(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import threading
 import time
 import weakref
@@ -18,6 +19,8 @@ from sentinai.client import problems
 from sentinai.client.patience import WORTH_ANOTHER_TRY, Patience
 from sentinai.problems import MalformedJson
 
+_BASE_URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?\Z")
+_VISIBLE = re.compile(r"[\x21-\x7e]+\Z")
 Outcome = requests.Response | requests.RequestException
 
 
@@ -40,9 +43,15 @@ class Exchange:
 
 
 class Transport:
-    """Talks to one service. Any thread may use it: each has a session, and so connections, of its own."""
+    """Talks to one service. Any thread may use it: each has a session, and so connections, of its own.
+
+    Raises:
+        ValueError: ``base_url`` is not one of HTTP.
+    """
 
     def __init__(self, base_url: str, patience: Patience) -> None:
+        if not _BASE_URL.match(base_url):
+            raise ValueError(f"{base_url!r} is no address of a service; it begins with http:// or https://")
         self._base_url = base_url.rstrip("/")
         self._patience = patience
         self._own = threading.local()
@@ -88,7 +97,7 @@ class Transport:
     def _try(self, exchange: Exchange) -> Outcome:
         headers = {"X-Request-ID": exchange.request_id, **exchange.headers}
         if token := exchange.token():
-            headers["Authorization"] = f"Bearer {token}"
+            headers["Authorization"] = _bearer(token)
         body = None
         if exchange.body is not None:
             body = strict_json.encode(exchange.body)
@@ -104,6 +113,9 @@ class Transport:
                 allow_redirects=False,
             )
         except requests.RequestException as error:
+            if isinstance(error, ValueError):
+                # A header that cannot be sent, for one: a mistake of the caller, not a service that is away.
+                raise
             return error
 
     def _pause(self, exchange: Exchange, attempt: int, outcome: Outcome) -> float | None:
@@ -124,3 +136,10 @@ class Transport:
             session.trust_env = False
             self._sessions.add(session)
         return session
+
+
+def _bearer(token: str) -> str:
+    """The header's value. Checked here: requests would tell a token that it cannot send."""
+    if not _VISIBLE.match(token):
+        raise ValueError("The token has characters that no token has, such as a line break.")
+    return f"Bearer {token}"

@@ -270,3 +270,38 @@ def test_readiness_is_told_when_a_service_is_not_ready_too(service: Service, exe
         service.answers = [saying(rubbish)]
         with pytest.raises(UnusableAnswer):
             executor.readiness()
+
+
+@pytest.mark.parametrize(
+    "address", ["", "localhost:8080", "ftp://here", "http://", "http://here?x=1", "http://a b"]
+)
+def test_what_is_no_address_is_told_at_once(address: str):
+    with pytest.raises(ValueError, match="no address"):
+        ExecutorClient(address, SECRET)
+
+
+@pytest.mark.parametrize("token", [f"{SECRET}\n", f"{SECRET} x", "tök"])
+def test_a_token_that_cannot_be_sent_is_not_told(service: Service, token: str):
+    with ExecutorClient(service.url, token) as executor, pytest.raises(ValueError) as caught:
+        executor.get_policy_pack()
+    assert SECRET not in str(caught.value)
+    assert service.asked == []
+
+
+def test_a_header_that_cannot_be_sent_is_the_callers_mistake(service: Service, executor: ExecutorClient):
+    with pytest.raises(ValueError, match="header"):
+        executor.call_dummy_tool("crane", {}, idempotency_key="a\nb")
+    assert service.asked == []
+
+
+def test_a_service_that_cannot_hold_its_answer_is_not_pressed(
+    service: Service, executor: ExecutorClient, monkeypatch: pytest.MonkeyPatch
+):
+    naps: list[float] = []
+    monkeypatch.setattr("sentinai.client.executor.time.sleep", naps.append)
+    empty, event = '{"items": [], "next_cursor": null}', '{"items": [{"seq": 9}], "next_cursor": null}'
+    service.answers = [saying(empty), saying(empty), saying(event), saying(event)]
+    followed = executor.events("E-8", after_seq=4, wait=15)
+    assert [next(followed)["seq"], next(followed)["seq"]] == [9, 9]
+    assert naps == [1.0, 1.0]
+    assert [request.args["after_seq"] for request in service.asked] == ["4", "4", "4", "9"]
