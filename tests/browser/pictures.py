@@ -83,7 +83,7 @@ class Scenes:
         """The ids by state."""
         return {
             "fresh": self._new("FIN-3001", FAIL),
-            "in-progress": "FIN-2001",
+            "exception": "FIN-2001",
             "blocked": self._worked("FIN-3002", SSI, 3),
             "completed": self._worked("FIN-3003", CASH, 2),
             "better-match": self._grown("FIN-3004"),
@@ -139,13 +139,11 @@ def console(camera: Camera, ids: Mapping[str, str]) -> None:
     url = camera.pair.executor.url + "/console"
     shots: list[tuple[str, str, str, Mapping[str, int], bool]] = [
         ("queue", "/exceptions", "light", WIDE, False),
-        ("queue-dark", "/exceptions", "dark", WIDE, False),
         ("queue-narrow-dark", "/exceptions", "dark", NARROW, False),
         *((name, f"/exceptions/{key}", "light", WIDE, True) for name, key in ids.items()),
-        ("in-progress-dark", f"/exceptions/{ids['in-progress']}", "dark", WIDE, True),
+        ("exception-dark", f"/exceptions/{ids['exception']}", "dark", WIDE, True),
         ("fresh-narrow", f"/exceptions/{ids['fresh']}", "light", NARROW, True),
         ("playbooks", "/playbooks", "light", WIDE, False),
-        ("empty", "/exceptions?owner=nobody", "light", WIDE, False),
     ]
     for name, path, scheme, viewport, whole in shots:
         with camera.person(scheme, viewport) as page:
