@@ -44,21 +44,28 @@ def check_files(
 
     ``progress`` hears of each one twice: when it is read, and when it is checked.
     """
-    findings: list[FileFinding] = []
-    documents: list[Document] = []
+    read = []
     for path in paths:
-        try:
-            documents.append(read_document(path))
-        except UnusableFile as unusable:
-            findings += unusable.findings
+        read.append(_read(path))
         progress()
+    documents = [each for each in read if isinstance(each, Document)]
     playbooks = {each.document.path: each.playbook for each in playbook_files(documents)}
     peers = peers_of(playbooks.values())
-    for document in documents:
-        playbook = playbooks.get(document.path)
-        findings += check_document(document, domain_pack, policy_pack, peers, playbook)
+    findings: list[FileFinding] = []
+    for each in read:
+        if isinstance(each, Document):
+            findings += check_document(each, domain_pack, policy_pack, peers, playbooks.get(each.path))
+        else:
+            findings += each.findings
         progress()
     return findings
+
+
+def _read(path: Path) -> Document | UnusableFile:
+    try:
+        return read_document(path)
+    except UnusableFile as unusable:
+        return unusable
 
 
 def check_document(

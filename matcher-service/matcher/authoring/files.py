@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from matcher.authoring.places import Place, Places
+from matcher.authoring.places import Place, Places, first_key_twice, place_at
+from matcher.authoring.syntax import slip_in
 from sentinai import strict_json
 from sentinai.documents import check
 from sentinai.problems import Finding, MalformedJson
@@ -72,9 +72,7 @@ def read_document(path: Path) -> Document:
     try:
         value = strict_json.loads(content)
     except MalformedJson as problem:
-        cause = problem.__cause__
-        place = Place(cause.lineno, cause.colno) if isinstance(cause, json.JSONDecodeError) else _START
-        raise UnusableFile([_unusable(path, place, problem.detail)]) from problem
+        raise UnusableFile([_malformed(path, content, problem)]) from problem
     return Document(path, value, Places(content.decode("utf-8")))
 
 
@@ -128,5 +126,14 @@ def json_files(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
-def _unusable(path: Path, place: Place, message: str) -> FileFinding:
-    return FileFinding(path, place, "error", Finding("", "unusable_file", message))
+def _malformed(path: Path, content: bytes, problem: MalformedJson) -> FileFinding:
+    text = content.decode("utf-8", "replace")
+    twice = first_key_twice(text) if "stands twice" in problem.detail else None
+    if twice is not None:
+        return _unusable(path, twice, problem.detail)
+    slip = slip_in(text, problem)
+    return _unusable(path, place_at(text, slip.offset), slip.message, slip.hint)
+
+
+def _unusable(path: Path, place: Place, message: str, hint: str | None = None) -> FileFinding:
+    return FileFinding(path, place, "error", Finding("", "unusable_file", message, hint))

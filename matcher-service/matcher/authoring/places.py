@@ -22,6 +22,19 @@ class Place:
     column: int
 
 
+def place_at(text: str, offset: int) -> Place:
+    """The line and column of an offset."""
+    before = text[:offset]
+    return Place(before.count("\n") + 1, offset - before.rfind("\n"))
+
+
+def first_key_twice(text: str) -> Place | None:
+    """Where a key stands that its object has already, in a text that is well-formed but for that."""
+    scan = _Scan(text)
+    scan.value(0, "")
+    return place_at(text, min(scan.again)) if scan.again else None
+
+
 class Places:
     """The places of one JSON text, which must be well-formed."""
 
@@ -55,6 +68,7 @@ class _Scan:
         self._text = text
         self.values: dict[str, int] = {}
         self.keys: dict[str, int] = {}
+        self.again: list[int] = []
 
     def value(self, offset: int, pointer: str) -> int:
         """Take in the value at or after ``offset``; answers where it ends."""
@@ -77,6 +91,8 @@ class _Scan:
             start = offset
             key, offset = self._string(offset)
             member = f"{pointer}/{escape(key)}"
+            if member in self.keys:
+                self.again.append(start)
             self.keys[member] = start
             offset = self.value(self._skip(offset) + 1, member)
         return offset + 1

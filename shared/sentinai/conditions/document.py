@@ -157,7 +157,9 @@ def _priority(document: Mapping[str, Any], findings: list[Finding]) -> int:
         priority, whole = int(priority), True
     if not whole or abs(priority) > MAX_PRIORITY:
         message = f"priority is an integer from -{MAX_PRIORITY:,} to {MAX_PRIORITY:,}."
-        findings.append(Finding("/priority", "wrong_type", message))
+        digits = isinstance(priority, str) and priority.strip().isdecimal()
+        hint = f"Write {priority.strip()}, without quotes." if digits else None
+        findings.append(Finding("/priority", "wrong_type", message, hint))
         return 0
     return int(priority)
 

@@ -11,7 +11,7 @@ import difflib
 from collections.abc import Iterator
 from typing import Any
 
-from sentinai.conditions.vocabulary import ITERATORS, OPERATORS
+from sentinai.conditions.vocabulary import ITERATORS, OPERATORS, OTHER_NAMES
 from sentinai.problems import Finding
 
 MAX_DEPTH = 32
@@ -122,7 +122,9 @@ class _Walk:
             self._arguments(values, at, depth, inside)
 
     def _refuse(self, operator: object, pointer: str) -> None:
-        near = difflib.get_close_matches(str(operator), OPERATORS, n=1)
+        name = str(operator).lower()
+        meant = OTHER_NAMES.get(name, name)
+        near = [meant] if meant in OPERATORS else difflib.get_close_matches(name, OPERATORS, n=1)
         hint = f"Did you mean {near[0]!r}?" if near else f"Allowed: {' '.join(OPERATORS)}."
         self.add(pointer, "operator_not_allowed", f"The operator {str(operator)[:60]!r} is not allowed.", hint)
 

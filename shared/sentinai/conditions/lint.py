@@ -57,6 +57,7 @@ def lint(
 
 def _about_clause(clause: Clause, listed: listings.Listed) -> Iterator[Finding]:
     yield from reads.impossible_paths(clause)
+    yield from reads.paths_as_texts(clause)
     always = constant(clause.logic)
     if always is not None:
         yield from _about_constant(clause, always)

@@ -19,6 +19,8 @@ from sentinai.conditions.guard import MAX_LIST, MAX_STRING_BYTES, escape
 from sentinai.problems import Finding
 
 _CONTEXT_PATH = re.compile(r"[^.]+(\.[^.]+)*\Z")
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?\Z")
+_BOOLEAN = re.compile(r"(true|false)\Z")
 _SLA_WINDOW = "minutes_remaining"
 
 
@@ -80,7 +82,8 @@ def _context_predicate(key: str) -> Predicate | None:
 
 
 def _unknown(key: str, pointer: str) -> Finding:
-    near = difflib.get_close_matches(key, words.predicates(), n=3)
+    meant = words.OTHER_NAMES.get(key.lower(), key.lower())
+    near = [meant] if is_predicate(meant) else difflib.get_close_matches(key, words.predicates(), n=3)
     hint = f"Nearest known: {', '.join(near)}." if near else "For anything else use context.<path>, or logic."
     return Finding(pointer, "unknown_predicate", f"{key!r} is no predicate of match.", hint)
 
@@ -148,7 +151,8 @@ def _check_value(kind: str, value: Any, pointer: str, findings: list[Finding]) -
             Finding(pointer, "unknown_severity", f"{_shown(value)} is no severity.", f"Known: {known}.")
         )
     elif not _fits(kind, value):
-        findings.append(Finding(pointer, "wrong_type", f"Expected {_expected(kind)}, got {_shown(value)}."))
+        message = f"Expected {_expected(kind)}, got {_shown(value)}."
+        findings.append(Finding(pointer, "wrong_type", message, _unquoted(kind, value)))
     elif isinstance(value, str) and len(value.encode("utf-8", "surrogatepass")) > MAX_STRING_BYTES:
         findings.append(Finding(pointer, "string_too_long", f"A string is longer than {MAX_STRING_BYTES} bytes."))
 
@@ -169,12 +173,21 @@ def _expected(kind: str) -> str:
     return names.get(kind, "a text")
 
 
+def _unquoted(kind: str, value: Any) -> str | None:
+    """The mend for a number or a boolean that was written as a text, and for a text that was not."""
+    if kind in (words.NUMBER, words.BOOLEAN) and isinstance(value, str):
+        bare = value.strip().lower().replace(",", "")
+        pattern = _NUMBER if kind == words.NUMBER else _BOOLEAN
+        return f"Write {bare}, without quotes." if pattern.match(bare) else None
+    if kind in (words.TEXT, words.TYPE, words.TAGS) and isinstance(value, (int, float)):
+        return f'Write "{_shown(value)}", in quotes.'
+    return None
+
+
 def _shown(value: Any) -> str:
     if isinstance(value, (dict, list)):
         return "an object" if isinstance(value, dict) else "a list"
-    if isinstance(value, bool) or value is None:
-        return {True: "true", False: "false", None: "null"}[value]
-    return repr(value)[:60]
+    return json.dumps(value, ensure_ascii=False, default=str)[:60]
 
 
 def _clauses(predicate: Predicate, value: Any) -> list[Any]:

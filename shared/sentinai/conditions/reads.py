@@ -24,6 +24,26 @@ def impossible_paths(clause: Clause) -> Iterator[Finding]:
         )
 
 
+def paths_as_texts(clause: Clause) -> Iterator[Finding]:
+    """A warning for each text that is a path but is not read, as in ``{">": ["exception.amount", 5]}``."""
+    for text in dict.fromkeys(_literals(clause.logic)):
+        if text in PATHS and "." in text:
+            hint = f'{{"var": "{text}"}} reads the value.'
+            yield Finding(clause.pointer, "path_as_text", f"{text!r} is a text here: nothing is read.", hint)
+
+
+def _literals(logic: Any) -> Iterator[str]:
+    if isinstance(logic, str):
+        yield logic
+    elif isinstance(logic, list):
+        for item in logic:
+            yield from _literals(item)
+    elif isinstance(logic, dict) and len(logic) == 1:
+        operator, given = arguments(logic)
+        if operator not in ("var", "missing", "missing_some"):
+            yield from _literals(given)
+
+
 def _outer(logic: Any) -> Iterator[str]:
     """The names that a clause reads, but for those in the body of an iterator: they start from an item."""
     if isinstance(logic, list):

@@ -112,6 +112,42 @@ PATHS: Mapping[str, str] = {
 OPEN_PATHS = ("exception.normalized_context", "domain_pack", "policy_pack")
 """Paths below which anything may stand."""
 
+_OPERATORS_ELSEWHERE = {
+    "==": "= eq equals",
+    "===": "is",
+    "!=": "ne <> not_equals",
+    ">": "gt",
+    ">=": "gte ge =>",
+    "<": "lt",
+    "<=": "lte le =< between",
+    "and": "&& &",
+    "or": "|| |",
+    "!": "not",
+    "!!": "exists",
+    "in": "contains",
+    "some": "any",
+    "all": "every",
+    "+": "add sum",
+    "cat": "concat",
+    "glob": "like matches",
+}
+_FIELDS_ELSEWHERE = {
+    "exception_type": "type",
+    "exception_types": "types",
+    "policy_tags": "tags tag",
+    "source_system": "source system",
+    "sla_minutes_remaining": "sla minutes_remaining",
+    "sla_breached": "breached",
+    "owner": "assignee",
+}
+OTHER_NAMES: Mapping[str, str] = {
+    other: name
+    for called in (_OPERATORS_ELSEWHERE, _FIELDS_ELSEWHERE)
+    for name, others in called.items()
+    for other in others.split()
+}
+"""What operators and fields are called elsewhere, for those who mistake one language for another."""
+
 
 def predicates() -> list[str]:
     """Every key that ``match`` knows, but for ``context.…``."""
