@@ -168,14 +168,14 @@ def test_comments_arrive_in_the_timeline_and_it_is_narrowed_by_kind(
     expect(events.get_by_text("Exception came in")).to_be_visible()
 
 
-def test_the_queue_is_narrowed_by_its_address_and_walked_by_keyboard(
-    pair: Pair, desk: Desk, sign_in: SignIn
-) -> None:
+def test_the_queue_is_narrowed_by_its_address_and_walked_by_keyboard(pair: Pair, sign_in: SignIn) -> None:
+    desk = Desk(pair)
+    desk.hold()
     desk.hold(severity="high", entity="Narrow Seas")
     page = sign_in(desk.tenant_id)
     page.get_by_label("Severity").select_option("high")
     page.get_by_role("button", name="Apply").click()
-    expect(page).to_have_url(re.compile("severity=high"))
+    page.wait_for_url(re.compile("severity=high"), wait_until="load")
     rows = page.get_by_role("row").filter(has_text="Customs Hold")
     expect(rows).to_have_count(1)
     expect(rows.first).to_contain_text("Narrow Seas")
