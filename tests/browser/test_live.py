@@ -184,3 +184,17 @@ def test_without_the_matcher_work_goes_on(lonely: tuple[Pair, Desk, list[str]], 
     page.goto(f"{pair.executor.url}/console/exceptions/{earlier.pop()}")
     page.get_by_role("button", name="Complete step: send the notification").click()
     expect(page.get_by_role("list", name="Steps").get_by_role("listitem").first).to_contain_text("Completed")
+
+
+def test_two_people_on_one_exception_see_each_other(
+    page: Page, pair: Pair, desk: Desk, held: str, sign_in: SignIn
+) -> None:
+    other = sign_in(desk.tenant_id, subject="kim")
+    other.goto(f"{pair.executor.url}/console/exceptions/{held}")
+    page.get_by_role("button", name="Complete step: send the notification").click()
+    first = other.get_by_role("list", name="Steps").get_by_role("listitem").first
+    expect(first).to_contain_text("alex completed it")
+    other.get_by_role("button", name="Complete step: change the status").click()
+    second = page.get_by_role("list", name="Steps").get_by_role("listitem").nth(1)
+    expect(second).to_contain_text("kim completed it")
+    expect(page.get_by_label("The exception")).to_contain_text("Analyzing")
