@@ -32,7 +32,7 @@ def loaded(page: Page, url: str) -> list[Response]:
 
 @pytest.mark.parametrize("service", ["executor", "matcher"])
 def test_scripts_and_styles_are_light_and_our_own(pair: Pair, desk: Desk, sign_in: SignIn, service: str) -> None:
-    page = sign_in(desk.tenant_id)
+    page = sign_in(desk.tenant_id).context.new_page()
     at = getattr(pair, service).url
     answers = loaded(page, f"{at}/workbench" if service == "matcher" else f"{at}/console/exceptions/{desk.hold()}")
     weighed = [answer for answer in answers if answer.request.resource_type in WEIGHED]
