@@ -23,10 +23,12 @@ run: $(VENV)/.runtime ## Start matcher, executor and worker with demo data; Ctrl
 
 test: $(VENV)/.dev ## Run the tests, on SQLite and PostgreSQL and in a browser (all but the long ones)
 	@$(BIN)/python -m tests.support.browser
+	@$(BIN)/python -m tests.support.nginx
 	$(BIN)/python -m pytest --numprocesses=$(TEST_PROCESSES) --maxprocesses=8 -m "not slow" $(PYTEST_ARGS)
 
 test-all: $(VENV)/.dev ## Run every test, the long ones too
 	@$(BIN)/python -m tests.support.browser
+	@$(BIN)/python -m tests.support.nginx
 	$(BIN)/python -m pytest --numprocesses=$(TEST_PROCESSES) --maxprocesses=8 $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev ## Check style, format, types and which way imports run

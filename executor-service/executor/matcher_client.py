@@ -15,6 +15,7 @@ from sentinai.documents import check
 from sentinai.identity import mint_token
 from sentinai.problems import MatcherUnavailable
 from sentinai.settings import Settings, SettingsError
+from sentinai.telemetry import MATCHER_CALLS
 
 RANKED = 10
 _TOKEN_SECONDS = 600
@@ -45,6 +46,15 @@ class HttpMatcher:
         Raises:
             MatcherUnavailable: no answer in time, or one that is not what was asked for.
         """
+        try:
+            answer = self._ask(tenant_id, exception, as_of)
+        except MatcherUnavailable:
+            MATCHER_CALLS.labels("unavailable").inc()
+            raise
+        MATCHER_CALLS.labels("answered").inc()
+        return answer
+
+    def _ask(self, tenant_id: str, exception: Mapping[str, Any], as_of: datetime) -> Mapping[str, Any]:
         as_tenant = self._client.with_token(lambda: self._token(tenant_id))
         try:
             answer = as_tenant.match_exception(_asked(exception), as_of=as_of, limit=RANKED)

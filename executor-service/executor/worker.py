@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import signal
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -19,7 +20,7 @@ from executor.services import Services
 from executor.store import exceptions, outbox
 from executor.store.tenants import tenant_ids
 from sentinai.problems import DatabaseUnavailable, MatcherUnavailable, VersionConflict
-from sentinai.telemetry import DUE_RECALCULATIONS, OUTBOX_DEPTH, logger
+from sentinai.telemetry import DUE_RECALCULATIONS, OUTBOX_DEPTH, OUTBOX_FAILED, logger, serve_metrics
 
 ACTOR = Actor("system", "worker", None)
 _DUE_AT_ONCE = 50
@@ -34,6 +35,7 @@ def run(services: Services) -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
+    serve_metrics(services.settings)
     _log.info("worker_started", period_seconds=services.settings.worker_period_seconds)
     rounds = (recalculate_all, deliver_all)
     with ThreadPoolExecutor(len(rounds)) as pool:
@@ -80,14 +82,15 @@ def recalculate_all(services: Services, stopping: threading.Event) -> bool:
 
 def deliver_all(services: Services, stopping: threading.Event) -> bool:
     """Look once for due messages of every tenant; True when there may be more to do at once."""
-    more, pending = False, 0
+    more, counts = False, Counter[str]()
     for tenant_id in tenant_ids(services.database):
         if stopping.is_set():
             return False
         more |= deliver_due(services, tenant_id, stopping)
         with services.database.read(tenant_id) as session:
-            pending += outbox.counts(session).get("pending", 0)
-    OUTBOX_DEPTH.set(pending)
+            counts.update(outbox.counts(session))
+    OUTBOX_DEPTH.set(counts["pending"])
+    OUTBOX_FAILED.set(counts["failed"])
     return more
 
 

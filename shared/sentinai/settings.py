@@ -60,6 +60,7 @@ class Settings:
     executor_url: str = _setting("http://127.0.0.1:8080", "Where the worker finds the dummy tool endpoint")
     webhook_url: str = _setting("", "The one internal address that webhook notifications are posted to")
     worker_period_seconds: float = _setting(2.0, "How often the worker looks for due work", least=0.05)
+    worker_metrics_port: int = _setting(0, "The port on which a worker shows its metrics; 0 is none", least=0)
     outbox_attempts: int = _setting(8, "Deliveries tried before an outbox entry is given up", least=1)
     outbox_timeout_seconds: float = _setting(5.0, "How long one delivery may take", least=0.05)
     session_hours: float = _setting(12.0, "How long a console session lasts", least=0.1)

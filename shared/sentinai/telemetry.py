@@ -13,8 +13,10 @@ from typing import Any
 
 import structlog
 from prometheus_client import REGISTRY as PROCESS_REGISTRY
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, start_http_server
 from prometheus_client.multiprocess import MultiProcessCollector
+
+from sentinai.settings import Settings
 
 REQUESTS = Histogram(
     "sentinai_request_seconds",
@@ -31,6 +33,7 @@ CATALOGUE_LOADS = Counter("sentinai_catalogue_requests_total", "Catalogue look-u
 MATCHER_CALLS = Counter("sentinai_matcher_calls_total", "Calls of the executor to the matcher", ["outcome"])
 OUTCOMES = Counter("sentinai_step_outcomes_total", "Step calls by outcome", ["mode", "outcome"])
 OUTBOX_DEPTH = Gauge("sentinai_outbox_pending", "Outbox entries waiting", multiprocess_mode="mostrecent")
+OUTBOX_FAILED = Gauge("sentinai_outbox_failed", "Outbox entries given up", multiprocess_mode="mostrecent")
 DUE_RECALCULATIONS = Gauge(
     "sentinai_due_recalculations", "Exceptions whose recommendation is due", multiprocess_mode="mostrecent"
 )
@@ -56,6 +59,12 @@ def configure_logging(service: str, level: str) -> None:
 def logger(name: str) -> Any:
     """A structured logger; events are short snake_case names, the rest goes into fields."""
     return structlog.get_logger(component=name)
+
+
+def serve_metrics(settings: Settings) -> None:
+    """Show the metrics of a process that serves nothing else, where a port is set for them."""
+    if settings.worker_metrics_port:
+        start_http_server(settings.worker_metrics_port, settings.bind_host)
 
 
 def metrics_page() -> bytes:

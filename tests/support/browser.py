@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+
+from tests.support.installing import apt_install, runs
 
 FLAGS = [
     "--no-sandbox",
@@ -39,26 +39,15 @@ def install() -> str | None:
     """Install a Chromium: Playwright's own, or by apt-get where that may be used. None when done, or why not."""
     if executable():
         return None
-    if _runs([sys.executable, "-m", "playwright", "install", "chromium"]):
+    if runs(sys.executable, "-m", "playwright", "install", "chromium"):
         executable.cache_clear()
         if executable():
             return None
-    if not shutil.which("apt-get") or os.geteuid() != 0:
-        return "Playwright's Chromium could not be downloaded, and without root apt-get cannot install one"
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    _runs(["apt-get", "update", "-qq"], environment)
-    if not _runs(["apt-get", "install", "-qq", "--no-install-recommends", "chromium"], environment):
-        return "neither Playwright nor apt-get could install a Chromium"
+    trouble = apt_install("chromium")
     executable.cache_clear()
+    if trouble:
+        return f"Playwright's Chromium could not be downloaded, and {trouble}"
     return None if executable() else "the Chromium that was installed cannot be found"
-
-
-def _runs(command: list[str], environment: dict[str, str] | None = None) -> bool:
-    try:
-        done = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=600)
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0
 
 
 if __name__ == "__main__":

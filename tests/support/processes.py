@@ -8,9 +8,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -25,6 +27,14 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def until(reached: Callable[[], Any]) -> None:
+    """Wait for something that other processes bring about; fails when it takes far too long."""
+    end = time.monotonic() + 60
+    while not reached():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.02)
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
@@ -45,13 +55,19 @@ class Worker:
                 stderr=output,
             )
 
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
     def stop(self) -> int:
         """Ask it to stop, and wait until it has; its exit code."""
         self.process.terminate()
         return self.process.wait(_PATIENCE_SECONDS)
 
     def kill(self) -> None:
-        """Kill it outright."""
+        """Kill it outright, if it is still there."""
         self.process.kill()
         self.process.wait()
 
@@ -95,6 +111,15 @@ class Served:
         pid = workers[index % len(workers)]
         os.kill(pid, signal.SIGKILL)
         return pid
+
+    def kill(self) -> None:
+        """Kill all of it outright: first what would start workers anew, then the workers."""
+        workers = self.workers()
+        self.process.kill()
+        self.process.wait()
+        for pid in workers:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def stop(self) -> None:
         """Ask it to stop, and wait until it has."""

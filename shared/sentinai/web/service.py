@@ -36,6 +36,7 @@ from sentinai.web.operations import Answer, Api, Call, Operation
 
 S = TypeVar("S")
 _log = logger("web")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?P<trace_id>(?!0{32})[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-|\Z)")
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}\Z")
 
 
@@ -178,7 +179,13 @@ def _begin() -> None:
     g.started = time.perf_counter()
     given = request.headers.get("X-Request-ID", "")
     g.request_id = given if _REQUEST_ID.match(given) else _new_request_id()
-    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+    structlog.contextvars.bind_contextvars(request_id=g.request_id, **_trace())
+
+
+def _trace() -> dict[str, str]:
+    """The trace that the caller is in (W3C Trace Context), so that the logs of all services go together."""
+    found = _TRACEPARENT.match(request.headers.get("traceparent", ""))
+    return {"trace_id": found["trace_id"]} if found else {}
 
 
 def _new_request_id() -> str:
@@ -202,7 +209,7 @@ def _finish(service_name: str) -> Callable[[Response], Response]:
             status=response.status_code,
             milliseconds=round(seconds * 1000, 2),
         )
-        structlog.contextvars.unbind_contextvars("request_id", "tenant_id", "subject")
+        structlog.contextvars.unbind_contextvars("request_id", "trace_id", "tenant_id", "subject")
         return response
 
     return finish

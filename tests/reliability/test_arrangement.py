@@ -1,0 +1,87 @@
+"""Two of everything behind nginx, on one PostgreSQL; one of each is killed while callers are at work."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import requests
+from sqlalchemy import create_engine, text
+from tests.support import nginx
+from tests.support.casework import new_casework
+from tests.support.crowd import Crowd, hold_against_the_log, prove, ready_for_a_crowd, seed_of_this_run
+from tests.support.databases import new_database
+from tests.support.pair import Pair, running_pair
+from tests.support.processes import Served, Worker, free_port, until
+
+from sentinai.clock import utc_now
+
+pytestmark = pytest.mark.skipif(nginx.executable() is None, reason="there is no nginx here")
+_DEATHS = ("matcher", "executor", "worker", "connections")
+
+
+def test_the_configuration_is_one(tmp_path: Path) -> None:
+    proxy = nginx.Nginx(tmp_path, ["http://127.0.0.1:9"], ["http://127.0.0.1:9", "http://127.0.0.1:10"])
+    assert proxy.check() == ""
+
+
+@pytest.mark.postgres
+@pytest.mark.reliability
+def test_one_of_each_may_be_killed_under_load(tmp_path: Path) -> None:
+    seed = seed_of_this_run()
+    url = new_database("postgres", tmp_path)
+    with ExitStack() as stack:
+        pair = stack.enter_context(running_pair(url, tmp_path, worker_period_seconds=0.2))
+        second = {name: _second(stack, pair, name, tmp_path) for name in ("matcher", "executor")}
+        proxy = nginx.Nginx(
+            tmp_path, [pair.matcher.url, second["matcher"].url], [pair.executor.url, second["executor"].url]
+        )
+        stack.enter_context(proxy)
+        until(lambda: _answers(proxy.executor_url) and _answers(proxy.matcher_url))
+        workers = [stack.enter_context(Worker(pair.settings, tmp_path / f"worker-{i}.log")) for i in (1, 2)]
+        work = new_casework(pair, utc_now())
+        ready_for_a_crowd(work)
+        with Crowd(work, [proxy.executor_url], seed, clients=8, open_at_once=3) as crowd:
+            for death in _DEATHS:
+                crowd.wait_for(100)
+                _kill(death, second, workers, url)
+            crowd.wait_for(200)
+        hold_against_the_log(crowd.memory, work, pair.settings)
+    prove(pair.settings)
+
+
+def _second(stack: ExitStack, pair: Pair, name: str, folder: Path) -> Served:
+    served = Served(name, free_port(), pair.environment, folder / f"second-{name}.log")
+    stack.callback(served.stop)
+    served.wait()
+    return served
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/healthz", timeout=2).ok
+    except requests.RequestException:
+        return False
+
+
+def _kill(death: str, second: dict[str, Served], workers: list[Worker], url: str) -> None:
+    """Kill a whole service, not one of its processes only; a worker; or every connection to the database."""
+    if death == "worker":
+        workers[0].kill()
+    elif death == "connections":
+        _cut_connections(url)
+    else:
+        second[death].kill()
+
+
+def _cut_connections(url: str) -> None:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+    engine.dispose()
