@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sentinai.conditions import evaluate, shapes
 from sentinai.conditions.containment import EvaluationError
 from sentinai.conditions.document import Clause
-from sentinai.conditions.guard import variables
+from sentinai.conditions.phrases import phrase
 from sentinai.conditions.prepared import reader
+from sentinai.conditions.reads import fields_read, paths_read
 from sentinai.conditions.shapes import Shape, shape_of
-from sentinai.conditions.vocabulary import CONTEXT_PATH, SEVERITIES
+from sentinai.conditions.values import label, listed_in_words, value_in_words
+from sentinai.conditions.vocabulary import SEVERITIES
 
-_LABELS = {
-    "policy.tags": "policy tags",
-    "sla.minutes_remaining": "SLA minutes remaining",
-    "sla.breached": "SLA breached",
-    "exception.severity_rank": "severity",
-}
 _COMPARED = {"<": "less than", "<=": "at most", ">": "more than", ">=": "at least"}
 _MOST_SHOWN = 12
-_LONGEST = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +116,7 @@ def describe(logic: Any) -> str:
         return _words(shape)
     if isinstance(logic, bool):
         return "applies to every exception" if logic else "applies to no exception"
-    return f"the rule {_short(logic)} holds"
+    return phrase(logic)
 
 
 def _reason(told: _Told, context: Mapping[str, Any], satisfied: bool, trouble: str | None) -> Reason:
@@ -137,40 +131,53 @@ def _reason(told: _Told, context: Mapping[str, Any], satisfied: bool, trouble: s
 def _reason_of_rule(logic: Any, context: Mapping[str, Any], satisfied: bool, trouble: str | None) -> Reason:
     if isinstance(logic, bool):
         return Reason(describe(logic), None, "always" if logic else "never", logic, logic, satisfied)
-    names = sorted({str(name) for name in variables(logic) if name not in ("", None)})
-    actual = {name: _look_up(reader(name), context) for name in names}
-    met = f"evaluation failed: {trouble}" if trouble else _values(actual)
+    actual = {name: _look_up(reader(name), context) for name in sorted(set(paths_read(logic)))}
+    met = f"evaluation failed: {trouble}" if trouble else _values(logic, actual)
     operator = next(iter(logic)) if isinstance(logic, dict) and logic else "value"
     return Reason(f"{describe(logic)} ({met})", None, str(operator), logic, actual, satisfied)
 
 
-def _values(actual: Mapping[str, Any]) -> str:
-    shown = [f"{label(name)} is {_value(value)}" for name, value in list(actual.items())[:_MOST_SHOWN]]
+def _values(logic: Any, actual: Mapping[str, Any]) -> str:
+    """What the paths of a rule have; of a list that it goes through, what it reads of the items."""
+    fields = fields_read(logic)
+    shown = [_of_path(name, value, fields.get(name, ())) for name, value in list(actual.items())[:_MOST_SHOWN]]
     return ", ".join(shown) or "it reads nothing"
 
 
-def label(path: str) -> str:
-    """A path as people call it."""
-    if path in _LABELS:
-        return _LABELS[path]
-    if path.startswith(CONTEXT_PATH):
-        return f"context.{path.removeprefix(CONTEXT_PATH)}"
-    return path.removeprefix("exception.").replace("_", " ") if path.startswith("exception.") else path
+def _of_path(name: str, value: Any, fields: Sequence[str]) -> str:
+    if not isinstance(value, list):
+        return f"{label(name)} is {_given(value)}"
+    verb = "are" if name == "policy.tags" else "is"
+    if not value:
+        return f"{label(name)} {verb} empty"
+    if not fields:
+        return f"{label(name)} {verb} {listed_in_words(value)}"
+    of_items = [
+        f"{field} {listed_in_words([_look_up(reader(field), item) for item in value])}" for field in fields
+    ]
+    return f"in {label(name)}: {'; '.join(of_items)}"
+
+
+def _given(value: Any) -> str:
+    return "missing" if value is None else value_in_words(value)
 
 
 def _words(shape: Shape) -> str:
     name = label(shape.path)
     if shape.kind == shapes.TRUE:
-        return f"{name} is {'not ' if shape.negated else ''}so"
+        return f"{name} is {'not ' if shape.negated else ''}{'true' if shape.path == 'sla.breached' else 'set'}"
     if shape.kind == shapes.COMPARE:
         bound = _bound(shape)
         return f"{name} is {'not ' if shape.negated else ''}{_COMPARED[shape.operator]} {bound}"
     if shape.kind == shapes.MEMBER:
-        return f"{name} have {_quantity(shape)}{_listed(shape.values)}"
+        if shape.path != "policy.tags":
+            verb = "does not contain" if shape.negated else "contains"
+            return f"{name} {verb} {'any of ' if len(shape.values) > 1 else ''}{listed_in_words(shape.values)}"
+        return f"{name} have {_quantity(shape)}{listed_in_words(shape.values)}"
     like = "like " if shape.kind == shapes.GLOB and any("*" in v or "?" in v for v in shape.values) else ""
     if len(shape.values) == 1:
-        return f"{name} is {'not ' if shape.negated else ''}{like}{_value(shape.values[0])}"
-    return f"{name} is {'none' if shape.negated else 'one'} of {_listed(shape.values)}"
+        return f"{name} is {'not ' if shape.negated else ''}{like}{value_in_words(shape.values[0])}"
+    return f"{name} is {'none' if shape.negated else 'one'} of {listed_in_words(shape.values)}"
 
 
 def _quantity(shape: Shape) -> str:
@@ -183,7 +190,7 @@ def _bound(shape: Shape) -> str:
     value = shape.values[0]
     if shape.path == "exception.severity_rank" and value in (1, 2, 3, 4):
         return SEVERITIES[int(value) - 1]
-    return _value(value)
+    return value_in_words(value)
 
 
 def _expected(shape: Shape) -> Any:
@@ -195,31 +202,10 @@ def _met(shape: Shape, actual: Any) -> str:
     if actual is None:
         return "there is none"
     if isinstance(actual, list):
-        return f"they are {_listed(actual)}" if actual else "there are none"
+        return f"they are {listed_in_words(actual)}" if actual else "there are none"
     if shape.path == "exception.severity_rank" and actual in (1, 2, 3, 4):
         return f"it is {SEVERITIES[actual - 1]}"
-    return f"it is {_value(actual)}"
-
-
-def _listed(values: Any) -> str:
-    shown = ", ".join(_value(value) for value in values[:_MOST_SHOWN])
-    more = len(values) - _MOST_SHOWN
-    return f"{shown} and {more} more" if more > 0 else shown
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, str):
-        return value if len(value) <= _LONGEST else f"{value[: _LONGEST - 1]}…"
-    if isinstance(value, float):
-        return f"{value:,.2f}".rstrip("0").rstrip(".") if abs(value) < 1e15 else repr(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}" if abs(value) < 10**15 else f"{value:.6g}" if abs(value) < 10**300 else "a huge number"
-    return _short(value)
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return f"it is {value_in_words(actual)}"
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -227,7 +213,7 @@ def _same(one: Any, other: Any) -> bool:
     return one.__class__ is str and one == other
 
 
-def _look_up(read: Callable[[Any], Any], context: Mapping[str, Any]) -> Any:
+def _look_up(read: Callable[[Any], Any], context: Any) -> Any:
     try:
         return read(context)
     except EvaluationError:
