@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 
+from executor.actions import registry
+from executor.authoring.playbooks import check_playbook
+from executor.execution.model import Packs
 from matcher.authoring.review import peers_of, review
 from matcher.authoring.verdict import verdict
 from matcher.matching import Playbook
@@ -86,6 +89,12 @@ def test_an_example_does_and_says_what_the_guide_says(example):
     ]:
         seen = context.build(exception, domain_pack=DOMAIN_PACK, policy_pack=POLICY_PACK, as_of=AS_OF)
         assert verdict(parse(example.conditions), seen)["matches"] is expected, exception
+
+
+def test_the_whole_playbook_of_the_guide_may_be_published_and_shows_every_action():
+    (playbook,) = blocks("playbook")
+    assert check_playbook(playbook, Packs(domain=DOMAIN_PACK, policy=POLICY_PACK)) == ()
+    assert {step["action_type"] for step in playbook["steps"]} == set(registry.ACTIONS)
 
 
 def test_a_dozen_mistakes_and_more_are_shown():
