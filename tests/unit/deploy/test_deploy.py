@@ -1,0 +1,100 @@
+"""What is shipped for running elsewhere: read by its own schemas and parsers, and held against the code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import promql_parser
+import pytest
+import yaml
+from prometheus_client import REGISTRY
+from tests.support.processes import ROOT
+
+from sentinai import telemetry
+from sentinai.settings import Settings, load, variable
+
+DEPLOY = ROOT / "deploy"
+MANIFESTS = sorted(path for path in (DEPLOY / "kubernetes").glob("*.yaml") if path.stem != "kustomization")
+KNOWN = {variable(field) for field in fields(Settings)}
+SHIPPED = [path for path in DEPLOY.rglob("*") if path.is_file() and "demo" not in path.parts]
+
+
+def documents(path: Path) -> list[dict[str, Any]]:
+    return [each for each in yaml.safe_load_all(path.read_text()) if each]
+
+
+def pods() -> Iterator[tuple[str, dict[str, Any]]]:
+    for path in MANIFESTS:
+        for each in documents(path):
+            if each["kind"] in ("Deployment", "Job"):
+                yield each["metadata"]["name"], each["spec"]["template"]["spec"]
+
+
+@pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.stem)
+def test_manifests_are_valid_by_the_schemas_of_kubernetes(path: Path) -> None:
+    for each in documents(path):
+        kubernetes_validate.validate(each, kubernetes_validate.latest_version(), strict=True)
+
+
+def test_the_kustomization_names_every_manifest() -> None:
+    (kustomization,) = documents(DEPLOY / "kubernetes" / "kustomization.yaml")
+    assert sorted(kustomization["resources"]) == [path.name for path in MANIFESTS]
+    literals = kustomization["configMapGenerator"][0]["literals"]
+    load(dict(each.split("=", 1) for each in literals))
+
+
+@pytest.mark.parametrize(("name", "pod"), list(pods()), ids=[name for name, _ in pods()])
+def test_containers_may_do_as_little_as_they_need(name: str, pod: dict[str, Any]) -> None:
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert pod["automountServiceAccountToken"] is False
+    for container in pod["containers"]:
+        held = container["securityContext"]
+        assert held["readOnlyRootFilesystem"]
+        assert held["allowPrivilegeEscalation"] is False
+        assert held["capabilities"] == {"drop": ["ALL"]}
+        assert container["resources"]["limits"]["memory"]
+
+
+@pytest.mark.parametrize("name", ["matcher", "executor"])
+def test_services_are_probed_where_they_listen(name: str) -> None:
+    deployment, service = documents(DEPLOY / "kubernetes" / f"{name}.yaml")[:2]
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    port = getattr(Settings(), f"{name}_port")
+    assert container["ports"] == [{"name": "http", "containerPort": port}]
+    assert f"0.0.0.0:{port}" in container["command"]
+    assert service["spec"]["ports"][0]["port"] == port
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        assert container[probe]["httpGet"]["path"] in ("/healthz", "/readyz")
+
+
+def test_every_variable_that_is_set_anywhere_means_something() -> None:
+    # SENTINAI_DATABASE_PASSWORD is compose's own, put into the URL.
+    for path in SHIPPED:
+        for name in re.findall(r"\bSENTINAI_[A-Z_]+[A-Z]\b", path.read_text()):
+            assert name in KNOWN | {"SENTINAI_DATABASE_PASSWORD"}, (path.name, name)
+
+
+def test_compose_starts_what_the_processes_are() -> None:
+    (compose,) = documents(DEPLOY / "compose.yaml")
+    services = compose["services"]
+    assert {"postgres", "migrate", "matcher", "executor", "worker", "nginx"} == set(services)
+    for name in ("migrate", "matcher", "executor", "worker"):
+        assert services[name]["read_only"]
+        assert services[name]["cap_drop"] == ["ALL"]
+    for name in ("matcher", "executor"):
+        assert f"{name}.app:create_app()" in services[name]["command"]
+
+
+def test_alerts_are_about_metrics_that_there_are() -> None:
+    known = {family.name for family in REGISTRY.collect()}
+    assert telemetry.MATCHES
+    (rules,) = documents(DEPLOY / "alerts.yaml")
+    for rule in rules["groups"][0]["rules"]:
+        promql_parser.parse(rule["expr"])
+        for name in re.findall(r"sentinai_\w+", rule["expr"]):
+            assert re.sub(r"_(total|count|bucket|sum)$", "", name) in known, name
