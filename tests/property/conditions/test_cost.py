@@ -65,7 +65,9 @@ def mutated(draw: st.DrawFn) -> Any:
         while isinstance(place, (dict, list)) and place:
             key = draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
             if not isinstance(place[key], (dict, list)) or draw(st.booleans()):
-                place[key] = draw(st.one_of(ANY_JSON, st.just({"var": "exception.amount"}), st.just(LEGS)))
+                place[key] = copy.deepcopy(
+                    draw(st.one_of(ANY_JSON, st.just({"var": "exception.amount"}), st.just(LEGS)))
+                )
                 break
             if isinstance(place, dict) and key in OPERATORS and draw(st.booleans()):
                 place[draw(st.sampled_from(list(OPERATORS)))] = place.pop(key)
