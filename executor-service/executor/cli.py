@@ -14,6 +14,11 @@ from rich.progress import Progress
 
 from executor import loading, verification, worker
 from executor.console_links import sign_in_link
+from executor.exchange import exporting
+from executor.exchange import folder as exchange_folder
+from executor.exchange.folder import UnreadableFolder
+from executor.exchange.importing import UNCHANGED, Options, take_in
+from executor.exchange.printing import print_changes, print_refusal
 from executor.services import Services, assemble
 from executor.store import migrate
 from executor.store.tenants import tenant_ids
@@ -72,6 +77,69 @@ def seed(folder: Path, if_empty: bool) -> None:
         with Progress(console=_terminal, transient=True) as progress:
             counts = loading.load(services, folder, progress)
         _terminal.print(f"Loaded {counts}.")
+
+
+@main.command(name="export")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--tenant", required=True, help="Whose catalogue.")
+@click.option("--prune", is_flag=True, help="Delete files of packs and playbooks that are no more.")
+def export_command(folder: Path, tenant: str, prune: bool) -> None:
+    """Write a tenant's packs and playbooks into FOLDER, one file each.
+
+    Of each playbook the newest active version is written, in the layout that import, seed, matcher validate and
+    matcher test read. The same catalogue gives the same files, to the byte.
+
+    \b
+    Example:
+      executor export catalogue/finance --tenant finance --prune
+    """  # noqa: D301 - click's own mark, not an escape of ours
+    with _refusals():
+        files = exchange_folder.files_of(exporting.export(_services().database, tenant))
+        exchange_folder.write(folder, files)
+        for path in exchange_folder.left_over(folder, files):
+            if prune:
+                path.unlink()
+            _terminal.print(f"{'Deleted' if prune else 'Left over, and no longer in the catalogue:'} {path}")
+        _terminal.print(f"Wrote {len(files)} files below {folder}.")
+
+
+@main.command(name="import")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--tenant", required=True, help="Whose catalogue.")
+@click.option("--dry-run", is_flag=True, help="Say what would change, and store nothing.")
+@click.option("--exit-code", is_flag=True, help="With --dry-run: exit with 3 when anything would change.")
+@click.option("--retire-missing", is_flag=True, help="Retire playbooks that FOLDER does not have.")
+@click.option("--domain-packs", is_flag=True, help="Store Domain Packs that differ. Tenants share them.")
+def import_command(
+    folder: Path, tenant: str, dry_run: bool, exit_code: bool, retire_missing: bool, domain_packs: bool
+) -> None:
+    """Make a tenant's catalogue what FOLDER says: new versions of what differs, nothing of what does not.
+
+    Every file is checked first; then all is stored in one transaction, or, when anything is wrong, nothing.
+    Exits with 1 then. Running exceptions stay on the versions they are on.
+
+    \b
+    Examples:
+      executor import catalogue/finance --tenant finance --dry-run
+      executor import catalogue/finance --tenant finance --retire-missing
+    """  # noqa: D301 - click's own mark, not an escape of ours
+    out = Console(file=sys.stdout)
+    options = Options(dry_run=dry_run, retire_missing=retire_missing, domain_packs=domain_packs)
+    with _refusals():
+        services = _services()
+        try:
+            given = exchange_folder.read(folder)
+            with Progress(console=_terminal, transient=True, disable=not _terminal.is_terminal) as progress:
+                task = progress.add_task("Checking", total=len(given.bundle.playbooks))
+                changes = take_in(
+                    services.database, tenant, given, services.clock(), options, lambda: progress.advance(task)
+                )
+        except UnreadableFolder as refused:
+            print_refusal(out, refused)
+            sys.exit(1)
+    print_changes(out, changes, dry_run=dry_run)
+    if dry_run and exit_code and any(change.action != UNCHANGED for change in changes):
+        sys.exit(3)
 
 
 @main.command()

@@ -12,14 +12,15 @@ from typing import Any
 from rich.progress import Progress
 
 from executor.agents import pipeline
-from executor.authoring import packs, playbooks
+from executor.exchange.folder import UnreadableFolder, read
+from executor.exchange.importing import Options, take_in
 from executor.execution import amend, steps
 from executor.execution.model import Actor
 from executor.services import Services
 from executor.store import catalogue
 from sentinai import strict_json
 from sentinai.clock import relative_time
-from sentinai.documents import require
+from sentinai.documents import require, summary
 from sentinai.problems import InvalidDocument, Problem
 
 LOADER = Actor("system", "loader", None)
@@ -48,8 +49,7 @@ def load(services: Services, folder: Path, progress: Progress) -> Counts:
     for tenant_folder in sorted(path.parent for path in folder.glob("*/tenant.json")):
         tenant = _read(tenant_folder / "tenant.json")
         tenant_id = tenant["tenant_id"]
-        _load_packs(services, tenant_folder, tenant)
-        published = _load_playbooks(services, tenant_folder, tenant_id)
+        published = _load_catalogue(services, tenant_folder, tenant)
         entries = _read(tenant_folder / "exceptions.json")
         task = progress.add_task(f"Loading {tenant['name']}", total=len(entries))
         for index, entry in enumerate(entries):
@@ -65,22 +65,16 @@ def load(services: Services, folder: Path, progress: Progress) -> Counts:
     return counts
 
 
-def _load_packs(services: Services, folder: Path, tenant: Mapping[str, Any]) -> None:
+def _load_catalogue(services: Services, folder: Path, tenant: Mapping[str, Any]) -> int:
     tenant_id, now = tenant["tenant_id"], services.clock()
     services.database.write(tenant_id, lambda session: catalogue.add_tenant(session, tenant_id, tenant["name"]))
-    domain_pack = _read(folder / "domain-pack.json")
-    with _naming(folder / "domain-pack.json"):
-        packs.put_domain_pack(services.database, tenant_id, domain_pack["domain_name"], domain_pack, now)
-    with _naming(folder / "policy-pack.json"):
-        packs.put_policy_pack(services.database, tenant_id, _read(folder / "policy-pack.json"), now)
-
-
-def _load_playbooks(services: Services, folder: Path, tenant_id: str) -> int:
-    paths = sorted((folder / "playbooks").glob("*.json"))
-    for path in paths:
-        with _naming(path):
-            playbooks.publish(services.database, tenant_id, _read(path), services.clock(), dry_run=False)
-    return len(paths)
+    try:
+        given = read(folder)
+        take_in(services.database, tenant_id, given, now, Options(domain_packs=True))
+    except UnreadableFolder as refused:
+        path, findings = next(iter(refused.findings.items()))
+        raise InvalidDocument(f"{path}: {summary(list(findings))}", findings=findings) from refused
+    return len(given.bundle.playbooks)
 
 
 def _load_exception(services: Services, tenant_id: str, entry: Mapping[str, Any]) -> None:

@@ -26,15 +26,7 @@ def put_domain_pack(
     Raises:
         InvalidDocument: with every finding, each at its pointer.
     """
-    warnings = _checked("domain-pack", pack, packs.check_domain_pack)
-    if pack.get("domain_name", domain) != domain:
-        wrong = Finding(
-            "/domain_name",
-            "mismatch",
-            f"The path says {domain!r}.",
-            "Make the two the same, or leave it out.",
-        )
-        raise InvalidDocument("The pack names another domain than the path.", findings=[wrong])
+    warnings = check_domain_pack(domain, pack)
 
     def work(session: Session) -> DomainPackRow:
         standing = catalogue.newest_domain_pack(session, domain)
@@ -53,9 +45,7 @@ def put_policy_pack(
     Raises:
         InvalidDocument: with every finding. TenantMismatch: it names another tenant.
     """
-    if pack.get("tenant_id", tenant_id) != tenant_id:
-        raise TenantMismatch("Leave tenant_id out of the pack, or give the token's own.")
-    warnings = _checked("policy-pack", pack, packs.check_policy_pack)
+    warnings = check_policy_pack(tenant_id, pack)
 
     def work(session: Session) -> PolicyPackRow:
         catalogue.require_tenant(session, tenant_id)
@@ -65,6 +55,35 @@ def put_policy_pack(
         return catalogue.add_policy_pack(session, pack, now)
 
     return database.write(tenant_id, work), warnings
+
+
+def check_domain_pack(domain: str, pack: Mapping[str, Any]) -> Sequence[Finding]:
+    """The warnings about a Domain Pack.
+
+    Raises:
+        InvalidDocument: it may not be stored; with every finding, each at its pointer.
+    """
+    warnings = _checked("domain-pack", pack, packs.check_domain_pack)
+    if pack.get("domain_name", domain) != domain:
+        wrong = Finding(
+            "/domain_name",
+            "mismatch",
+            f"The path says {domain!r}.",
+            "Make the two the same, or leave it out.",
+        )
+        raise InvalidDocument("The pack names another domain than the path.", findings=[wrong])
+    return warnings
+
+
+def check_policy_pack(tenant_id: str, pack: Mapping[str, Any]) -> Sequence[Finding]:
+    """The warnings about a tenant's Policy Pack.
+
+    Raises:
+        InvalidDocument: with every finding. TenantMismatch: it names another tenant.
+    """
+    if pack.get("tenant_id", tenant_id) != tenant_id:
+        raise TenantMismatch("Leave tenant_id out of the pack, or give the token's own.")
+    return _checked("policy-pack", pack, packs.check_policy_pack)
 
 
 def _checked(schema: str, pack: Mapping[str, Any], check: Check) -> Sequence[Finding]:

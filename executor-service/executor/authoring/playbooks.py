@@ -45,7 +45,7 @@ def publish(
         catalogue.lock_catalogue(session)
         warnings = check_playbook(document, packs_for(session, document), catalogue.active_playbooks(session))
         newest = catalogue.newest_version(session, document["name"])
-        if newest and newest.status == "active" and _content(newest) == _asked(document):
+        if newest and newest.status == "active" and is_content_of(newest, document):
             return Published(newest, newest.version, is_new=False, warnings=warnings)
         version = newest.version + 1 if newest else 1
         if dry_run:
@@ -89,11 +89,12 @@ def check_playbook(
 def packs_for(session: Session, document: Mapping[str, Any]) -> Packs:
     """The packs that a playbook is checked against: of the one domain it names, if it names one."""
     policy = catalogue.newest_policy_pack(session)
-    domain = _domain_of(document) or (policy.pack.get("domain_name") if policy else None)
+    domain = domain_of(document) or (policy.pack.get("domain_name") if policy else None)
     return catalogue.packs(session, domain or "")
 
 
-def _domain_of(document: Mapping[str, Any]) -> str | None:
+def domain_of(document: Mapping[str, Any]) -> str | None:
+    """The one domain that a playbook document names, if it does."""
     conditions = document.get("conditions")
     if not isinstance(conditions, Mapping):
         return None
@@ -138,6 +139,11 @@ def _peer(playbook: Playbook) -> Peer | None:
         conditions=conditions,
         created_at=playbook.created_at,
     )
+
+
+def is_content_of(playbook: Playbook, document: Mapping[str, Any]) -> bool:
+    """Whether a stored version has the content of a ``playbook-publish`` document."""
+    return _content(playbook) == _asked(document)
 
 
 def _content(playbook: Playbook) -> dict[str, Any]:

@@ -79,6 +79,12 @@ def newest_version(session: Session, name: str) -> Playbook | None:
     return None if row is None else _playbook(row, _steps(session, [row.playbook_id])[row.playbook_id])
 
 
+def newest_versions(session: Session) -> dict[str, int]:
+    """The number of the newest version of each name, active or retired."""
+    query = select(PlaybookRow.name, func.max(PlaybookRow.version)).group_by(PlaybookRow.name)
+    return {row[0]: row[1] for row in session.execute(query)}
+
+
 def lock_catalogue(session: Session) -> None:
     """Let one publisher of a tenant work at a time."""
     session.scalar(select(TenantRow.catalogue_revision).with_for_update())

@@ -1,0 +1,231 @@
+"""A catalogue out of one database and into another: whole, exactly, or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.support.databases import new_database
+from tests.support.processes import ROOT
+
+from executor.authoring import packs, playbooks
+from executor.exchange import exporting, folder
+from executor.exchange.importing import NEW, NEW_VERSION, RETIRED, UNCHANGED, Options, take_in
+from executor.store import catalogue
+from sentinai.clock import utc_now
+from sentinai.database import Database
+from sentinai.settings import Settings
+
+TENANT = "harbour"
+NAMES = ["Berth refused", "berth REFUSED", "../../etc/passwd", "Überlänge/½", "…", "con", "a" * 120, "CON.json"]
+PACK = {"tenant_id": TENANT, "domain_name": "Ports", "tags": ["night"], "assignable": {"queues": ["pilots"]}}
+DOMAIN = {
+    "domain_name": "Ports",
+    "exception_types": {"Berth Conflict": {}, "Late Pilot": {}},
+    "notification_templates": {"call": {"subject": "Pilot", "message": "For {exception.entity}"}},
+}
+
+
+def playbook(name: str, text: str = "Call the pilot.", **members: Any) -> dict[str, Any]:
+    step = {"name": "Note", "action_type": "add_comment", "params": {"text": text}}
+    return {"name": name, "conditions": {"match": {"domain": "Ports"}, "priority": 3}, "steps": [step], **members}
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    found = Database(Settings(database_url=database_url))
+    yield found
+    found.engine.dispose()
+
+
+@pytest.fixture
+def other(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A second database, empty, of the same kind."""
+    (tmp_path / "other").mkdir()
+    kind = request.getfixturevalue("database").dialect.removesuffix("ql")
+    found = Database(Settings(database_url=new_database(kind, tmp_path / "other")))
+    yield found
+    found.engine.dispose()
+
+
+def filled(database: Database, *documents: dict[str, Any]) -> Database:
+    packs.put_domain_pack(database, TENANT, "Ports", DOMAIN, utc_now())
+    packs.put_policy_pack(database, TENANT, PACK, utc_now())
+    for document in documents:
+        playbooks.publish(database, TENANT, document, utc_now(), dry_run=False)
+    return database
+
+
+def exported(database: Database, into: Path) -> dict[str, bytes]:
+    folder.write(into, folder.files_of(exporting.export(database, TENANT)))
+    return {path.relative_to(into).as_posix(): path.read_bytes() for path in into.rglob("*") if path.is_file()}
+
+
+def imported(database: Database, source: Path, **options: bool) -> dict[str, str]:
+    changes = take_in(database, TENANT, folder.read(source), utc_now(), Options(domain_packs=True, **options))
+    return {f"{change.kind} {change.name}".strip(): change.action for change in changes}
+
+
+def test_what_goes_out_comes_in_elsewhere_and_goes_out_alike(database: Database, other: Database, tmp_path: Path):
+    hostile = [playbook(name, on_completion={"set_status": "resolved"}) for name in NAMES]
+    files = exported(filled(database, *hostile), tmp_path / "a")
+    assert len(files) == len(NAMES) + 2
+    assert set(imported(other, tmp_path / "a").values()) == {NEW}
+    assert exported(other, tmp_path / "b") == files
+    assert set(imported(other, tmp_path / "b").values()) == {UNCHANGED}
+
+
+def test_files_stand_below_the_folder_and_apart_where_case_does_not_count(database: Database, tmp_path: Path):
+    files = exported(filled(database, *(playbook(name) for name in NAMES)), tmp_path / "a")
+    assert all(re.fullmatch(r"(playbooks/)?[a-z0-9-]+\.json", name) for name in files)
+    assert len({name.lower() for name in files}) == len(files)
+    assert {path.name for path in tmp_path.iterdir()} <= {
+        "a",
+        "other",
+        "sentinai.db",
+        "sentinai.db-wal",
+        "sentinai.db-shm",
+    }
+
+
+def test_a_difference_is_a_new_version_and_the_rest_is_left_alone(database: Database, tmp_path: Path):
+    exported(filled(database, playbook("One"), playbook("Two")), tmp_path / "a")
+    path = tmp_path / "a" / "playbooks" / "two.json"
+    path.write_text(json.dumps(playbook("Two", "Call twice.")))
+    source = folder.read(tmp_path / "a")
+    changes = take_in(database, TENANT, source, utc_now(), Options(dry_run=True))
+    changed = {change.name: change for change in changes}["Two"]
+    assert changed.action == NEW_VERSION
+    assert any(line.startswith("+") and "Call twice." in line for line in changed.diff)
+    assert any(line.startswith("-") and "Call the pilot." in line for line in changed.diff)
+    assert {change.name: change.version for change in _stored(database)} == {"One": 1, "Two": 1}
+    found = imported(database, tmp_path / "a")
+    assert (found["playbook One"], found["playbook Two"]) == (UNCHANGED, NEW_VERSION)
+    assert {change.name: change.version for change in _stored(database)} == {"One": 1, "Two": 2}
+
+
+def test_playbooks_that_are_missing_are_retired_only_when_asked(database: Database, tmp_path: Path):
+    exported(filled(database, playbook("One"), playbook("Two")), tmp_path / "a")
+    (tmp_path / "a" / "playbooks" / "one.json").unlink()
+    assert "playbook One" not in imported(database, tmp_path / "a")
+    assert imported(database, tmp_path / "a", retire_missing=True)["playbook One"] == RETIRED
+    assert [each.name for each in _stored(database)] == ["Two"]
+
+
+WRONG: dict[str, Callable[[Path], object]] = {
+    "no JSON": lambda path: path.write_text('{"name": "Two",'),
+    "a list": lambda path: path.write_text("[]"),
+    "no name": lambda path: path.write_text('{"conditions": {"match": {}}, "steps": []}'),
+    "a name twice": lambda path: path.write_text(json.dumps(playbook("One"))),
+    "a misspelt predicate": lambda path: path.write_text(
+        json.dumps({**playbook("Two"), "conditions": {"match": {"domian": "Ports"}}})
+    ),
+    "an unknown root": lambda path: path.write_text(json.dumps(playbook("Two", "For {nobody.at_all}"))),
+}
+
+
+@pytest.mark.parametrize("slip", WRONG)
+def test_one_wrong_file_keeps_all_out_and_is_named(database: Database, tmp_path: Path, slip: str):
+    source = tmp_path / "a"
+    folder.write(source, folder.files_of(folder.Bundle(PACK, {"Ports": DOMAIN}, {"One": playbook("One")})))
+    path = source / "playbooks" / "zz.json"
+    WRONG[slip](path)
+    with pytest.raises(folder.UnreadableFolder) as refused:
+        imported(database, source)
+    assert list(refused.value.findings) == [path]
+    assert all(finding.message for finding in refused.value.findings[path])
+    assert _stored(database) == []
+    with database.read(TENANT) as session:
+        assert catalogue.newest_policy_pack(session) is None
+
+
+def test_a_domain_pack_that_others_share_is_not_changed_by_the_way(database: Database, tmp_path: Path):
+    exported(filled(database, playbook("One")), tmp_path / "a")
+    pack = {**DOMAIN, "exception_types": {"Berth Conflict": {}}}
+    (tmp_path / "a" / "domain-pack.json").write_text(json.dumps(pack))
+    source = folder.read(tmp_path / "a")
+    with pytest.raises(folder.UnreadableFolder):
+        take_in(database, TENANT, source, utc_now(), Options())
+    assert imported(database, tmp_path / "a")["domain pack Ports"] == NEW_VERSION
+
+
+def _stored(database: Database) -> list[Any]:
+    with database.read(TENANT) as session:
+        return sorted(exporting.newest(catalogue.active_playbooks(session)).values(), key=lambda each: each.name)
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12).filter(str.strip)
+BUNDLES = st.dictionaries(TEXTS, st.tuples(TEXTS, st.integers(-9, 9), st.none() | TEXTS), max_size=6)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(BUNDLES)
+def test_any_catalogue_survives_the_way_through_files(
+    tmp_path_factory: pytest.TempPathFactory, bundle: dict[str, Any]
+):
+    home = tmp_path_factory.mktemp("round")
+    documents = {}
+    for name, (text, priority, description) in bundle.items():
+        conditions = {"match": {"entity": text}, "priority": priority}
+        given_description = {} if description is None else {"description": description}
+        documents[name] = playbook(name, text.replace("{", "{{").replace("}", "}}"), **given_description)
+        documents[name]["conditions"] = conditions
+    wanted = folder.files_of(folder.Bundle(PACK, {"Ports": DOMAIN}, documents))
+    folder.write(home / "a", wanted)
+    database = Database(Settings(database_url=new_database("sqlite", home)))
+    imported(database, home / "a")
+    again = exported(database, home / "b")
+    assert imported(database, home / "b") == dict.fromkeys(imported(database, home / "a"), UNCHANGED)
+    assert {name: json.loads(text) for name, text in again.items()} == {
+        name: json.loads(text) for name, text in wanted.items()
+    }
+    database.engine.dispose()
+
+
+def test_the_commands_of_the_guide_do_what_it_says(tmp_path: Path):
+    page = (ROOT / "docs" / "catalogue-as-code.md").read_text()
+    commands = [line for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) for line in block.splitlines()]
+    key = tmp_path / "key"
+    key.write_text(secrets.token_urlsafe(48))
+    database_url = new_database("sqlite", tmp_path)
+    environment = {
+        **os.environ,
+        "SENTINAI_DATABASE_URL": database_url,
+        "SENTINAI_JWT_KEY_FILE": str(key),
+        "SENTINAI_LOG_LEVEL": "WARNING",
+    }
+    shutil.copytree(ROOT / "deploy" / "demo" / "finance", tmp_path / "catalogue" / "finance")
+    database = Database(Settings(database_url=database_url))
+    source = folder.read(tmp_path / "catalogue" / "finance")
+    take_in(database, "finance", source, utc_now(), Options(domain_packs=True))
+    database.engine.dispose()
+    shutil.rmtree(tmp_path / "catalogue" / "finance" / "playbooks")
+    told = []
+    for command in commands:
+        program, *arguments = shlex.split(command)
+        done = subprocess.run(
+            [Path(sys.executable).with_name(program), *arguments],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, (command, done.stdout, done.stderr)
+        told.append(done.stdout + done.stderr)
+    assert len(commands) == 6
+    assert "Wrote 24 files" in told[0]
+    assert "0 new, 0 new version, 0 retired, 24 unchanged. Nothing was stored" in told[1]
+    assert "0 new, 0 new version, 0 retired, 24 unchanged." in told[2]
