@@ -27,7 +27,7 @@ def print_changes(out: Console, changes: Sequence[Change], *, dry_run: bool) -> 
             )
         for line in change.diff:
             colour = _LINES.get(line[:1], "default")
-            out.print(f"    [{colour}]{escape(line)}[/{colour}]", highlight=False)
+            out.print(f"    [{colour}]{escape(line)}[/{colour}]", highlight=False, soft_wrap=True)
     counts = Counter(change.action for change in changes)
     told = ", ".join(f"{counts[action]} {action}" for action in (NEW, NEW_VERSION, RETIRED, UNCHANGED))
     out.print(f"{told}{'. Nothing was stored: this was a dry run.' if dry_run else '.'}", highlight=False)
