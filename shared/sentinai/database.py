@@ -14,7 +14,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -103,18 +103,14 @@ class Database:
         Raises:
             DatabaseUnavailable: the database is away, stays locked, or has no tables yet.
         """
-        with _translate_faults():
-            connection = self.engine.raw_connection()
         try:
-            cursor = connection.cursor()
-            cursor.execute(_REVISION[self.dialect], (tenant_id,))
-            found = cursor.fetchone()
-            return None if found is None else int(found[0])
-        except self.engine.dialect.loaded_dbapi.Error as error:
-            connection.invalidate(error)
+            with _translate_faults(), closing(self.engine.raw_connection()) as connection:
+                cursor = connection.cursor()
+                cursor.execute(_REVISION[self.dialect], (tenant_id,))
+                found = cursor.fetchone()
+        except self.engine.dialect.loaded_dbapi.Error as error:  # the driver's own, for nothing wraps it here
             raise DatabaseUnavailable(f"The database did not serve: {_reason(error)}.", retry_after=1) from error
-        finally:
-            connection.close()
+        return None if found is None else int(found[0])
 
     def check(self) -> str:
         """``"ok"``, or why the database cannot be used now."""

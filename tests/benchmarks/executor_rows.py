@@ -26,7 +26,7 @@ from sentinai.settings import Settings
 _TENANT = "bench"
 _ACTOR = Actor("human", "alex")
 _STEPS = 20
-_EXCEPTIONS = 200
+_EXCEPTIONS = 1000
 
 
 class _OnePlaybook:

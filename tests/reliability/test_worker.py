@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import secrets
 import threading
 import time
 from collections import Counter
@@ -17,7 +15,8 @@ from typing import Any
 
 import pytest
 from tests.support.casework import Casework, new_casework, note, tell
-from tests.support.processes import Worker
+from tests.support.crowd import seed_of_this_run
+from tests.support.processes import Worker, until
 from tests.support.threaded import Threaded, serving, threaded_pair
 from werkzeug.wrappers import Request, Response
 
@@ -109,14 +108,6 @@ def yard(database_url: str, tmp_path: Path) -> Iterator[Yard]:
         assert pair.verify().valid
 
 
-def until(reached: Callable[[], Any]) -> None:
-    """Wait for something that other processes bring about."""
-    end = time.monotonic() + _PATIENCE_SECONDS
-    while not reached():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.02)
-
-
 def test_two_workers_at_once_do_nothing_twice(yard: Yard):
     due = yard.take_in_due(12)
     yard.ask_for_messages(6, each=5)
@@ -171,9 +162,7 @@ def test_what_was_posted_by_a_worker_that_died_is_posted_again_under_its_key_and
 
 
 def test_workers_that_die_at_any_moment_lose_no_message_and_record_none_twice(yard: Yard):
-    seed = int(os.environ.get("SENTINAI_TEST_SEED") or secrets.randbits(32))
-    print(f"SENTINAI_TEST_SEED={seed}")
-    chance = random.Random(seed)
+    chance = random.Random(seed_of_this_run())
     yard.ask_for_messages(20, each=5)
     for _ in range(4):  # each may take some twenty with it
         worker, taken = yard.start_worker(), len(yard.receiver.keys)

@@ -5,18 +5,29 @@ Each has a name of its own, so that the log can be held against what each was to
 
 from __future__ import annotations
 
+import os
 import random
+import secrets
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import requests
+from sqlalchemy import func, select
 from tests.support.casework import Casework, note, own, step_path, tell
 from tests.support.pair import Client
+from tests.support.processes import environment_of
+
+from executor.store.tables import OutboxRow
+from sentinai.database import Database
+from sentinai.settings import Settings
 
 STEPS = (note("Look"), tell("Tell"), own("Hand over", queue="crew"), note("Look again"), tell("Close it", "email"))
 _PATIENCE_SECONDS = 60
@@ -45,11 +56,18 @@ class Crowd:
     """Clients, each in a thread, until told to stop; ``urls`` are the executors they spread over.
 
     They take in exceptions, ``open_at_once`` at a time, and all go through the steps of each, so that
-    several are at the same step most of the time.
+    several are at the same step most of the time. ``awaited`` are the codes of refusals that will pass.
     """
 
     def __init__(
-        self, work: Casework, urls: Sequence[str], seed: int, clients: int = 20, open_at_once: int = 5
+        self,
+        work: Casework,
+        urls: Sequence[str],
+        seed: int,
+        *,
+        clients: int = 20,
+        open_at_once: int = 5,
+        awaited: Collection[str] = (),
     ) -> None:
         self.work = work
         self.urls = urls
@@ -60,17 +78,18 @@ class Crowd:
         self._pool = ThreadPoolExecutor(clients)
         self._running: list[Future[None]] = []
         self._clients = clients
+        self._awaited = awaited
 
     def __enter__(self) -> Crowd:
         seeds = [self._random.random() for _ in range(self._clients)]
         self._running = [self._pool.submit(self._work, f"hand-{i}", seed) for i, seed in enumerate(seeds)]
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Let every client finish what it is at, and raise what went wrong with any of them."""
+    def __exit__(self, kind: object, *_: object) -> None:
+        """Let every client finish what it is at, and raise what went wrong with any, if nothing else did."""
         self._stopping.set()
         self._pool.shutdown()
-        for client in self._running:
+        for client in self._running if kind is None else ():
             client.result()
 
     def wait_for(self, more: int) -> None:
@@ -87,7 +106,7 @@ class Crowd:
     def _work(self, name: str, seed: float) -> None:
         chance = random.Random(seed)
         sessions = [Client(url, self._token(name)) for url in self.urls]
-        ask = Patient(sessions, chance, self.memory.troubles)
+        ask = Patient(sessions, chance, self.memory.troubles, self._awaited)
         at = 0
         while not self._stopping.is_set():
             self._work_through(ask, chance, name, f"K-{at + chance.randrange(self._open_at_once)}")
@@ -108,12 +127,15 @@ class Crowd:
 
 
 class Patient:
-    """Calls until there is an answer: a broken connection and a 503 are tried again, nothing else is."""
+    """Calls until there is an answer: a broken connection, a 503 and what is awaited are tried again."""
 
-    def __init__(self, sessions: Sequence[Client], chance: random.Random, troubles: Counter[str]) -> None:
+    def __init__(
+        self, sessions: Sequence[Client], chance: random.Random, troubles: Counter[str], awaited: Collection[str]
+    ) -> None:
         self._sessions = sessions
         self._chance = chance
         self._troubles = troubles
+        self._awaited = awaited
 
     def __call__(self, method: str, path: str, body: Any) -> Any:
         until = time.monotonic() + _PATIENCE_SECONDS
@@ -126,11 +148,19 @@ class Patient:
             else:
                 if answer.status_code in (200, 201):
                     return document
-                assert answer.status_code == 503, (answer.status_code, answer.text)
-                assert int(answer.headers["Retry-After"]) > 0
+                if document["code"] not in self._awaited:
+                    assert answer.status_code == 503, (answer.status_code, answer.text)
+                    assert int(answer.headers["Retry-After"]) > 0
                 self._troubles[document["code"]] += 1
             assert time.monotonic() < until, f"{method} {path} came to nothing"
             time.sleep(self._chance.uniform(0, 0.05))
+
+
+def seed_of_this_run() -> int:
+    """Where chance begins: new each time, shown when a test fails, and given by SENTINAI_TEST_SEED."""
+    seed = int(os.environ.get("SENTINAI_TEST_SEED") or secrets.randbits(32))
+    print(f"SENTINAI_TEST_SEED={seed}")
+    return seed
 
 
 def ready_for_a_crowd(work: Casework) -> None:
@@ -138,16 +168,13 @@ def ready_for_a_crowd(work: Casework) -> None:
     work.publish("For many hands", STEPS)
 
 
-def hold_against_the_log(memory: Memory, work: Casework, messages: Callable[[], Counter[str]]) -> None:
-    """Whatever anyone was told is in the log, exactly once, and what callers see is what the log says.
-
-    ``messages`` counts the outbox's rows by exception.
-    """
+def hold_against_the_log(memory: Memory, work: Casework, settings: Settings) -> None:
+    """Whatever anyone was told is in the log, exactly once, and what callers see is what the log says."""
     doers = [told for told in memory.told if told.outcome != "already_completed"]
     winners = {(told.exception_id, told.step_order): told for told in doers}
     assert len(winners) == len(doers), "two were told that they did the same step"
     told_done = {(told.exception_id, told.step_order) for told in memory.told}
-    sent = messages()
+    sent = _messages(settings, work.tenant_id)
     for exception_id in sorted(set(memory.created)):
         log = work.events(exception_id)
         finishing = [event for event in log if event["event_type"] in _FINISHING]
@@ -180,3 +207,21 @@ def _seen_as_logged(state: Any, finishing: Sequence[Any]) -> None:
         assert step["status"] == expected, (state["exception_id"], order)
     assert state["progress"]["done"] == len(done)
     assert state["current_step"] == (len(done) + 1 if len(done) < len(STEPS) else None)
+
+
+def _messages(settings: Settings, tenant_id: str) -> Counter[str]:
+    """How many messages each exception has in the outbox."""
+    database = Database(settings)
+    query = select(OutboxRow.exception_id, func.count(OutboxRow.outbox_id)).group_by(OutboxRow.exception_id)
+    with database.read(tenant_id) as session:
+        found = Counter({row[0]: row[1] for row in session.execute(query)})
+    database.engine.dispose()
+    return found
+
+
+def prove(settings: Settings) -> None:
+    """Run ``executor verify`` over the whole database; it must find nothing."""
+    command = [Path(sys.executable).with_name("executor"), "verify"]
+    environment = {**os.environ, **environment_of(settings)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

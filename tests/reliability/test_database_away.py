@@ -1,0 +1,114 @@
+"""The database is locked, stopped, or crashes: callers are told so, nothing is lost, and it goes on by itself."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+from tests.conftest import database_of
+from tests.support.casework import PERSON, new_casework, note, step_path, tell
+from tests.support.crowd import Crowd, hold_against_the_log, prove, ready_for_a_crowd, seed_of_this_run
+from tests.support.databases import OwnPostgres, PostgresMissing
+from tests.support.pair import Client, Pair, running_pair
+from tests.support.processes import Worker, until
+from tests.support.threaded import threaded_pair
+
+from sentinai.clock import utc_now
+from sentinai.problems import DatabaseUnavailable
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Let another connection hold the file's one write lock."""
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    yield
+    other.execute("ROLLBACK")
+    other.close()
+
+
+def test_a_locked_file_is_told_as_such_is_still_read_and_keeps_nothing_half_done(tmp_path: Path):
+    with threaded_pair(database_of("sqlite", tmp_path), tmp_path, database_timeout_seconds=0.2) as pair:
+        work = new_casework(pair, pair.clock())
+        work.publish("Two", [tell(), note()])
+        exception_id = work.take_in()
+        work.complete(exception_id, 1)
+        before = work.events(exception_id)
+        writes = {
+            step_path(exception_id, 2): PERSON,
+            step_path(exception_id, 2, "skip"): {**PERSON, "reason": "Late."},
+            f"/api/exceptions/{exception_id}/comments": {"text": "Hello?"},
+            "/api/exceptions": work.document(exception_id="NEW"),
+            "/api/playbooks": work.playbook("Other", [note()]),
+        }
+        with locked(tmp_path / "sentinai.db"):
+            for path, body in writes.items():
+                answer = work.admin("POST", path, body)
+                assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+                assert int(answer.headers["Retry-After"]) > 0
+            with pytest.raises(DatabaseUnavailable):
+                pair.work()
+            assert work.events(exception_id) == before
+            assert work.state(exception_id)["current_step"] == 2
+        for path, body in writes.items():
+            assert work.admin("POST", path, body).ok
+        assert work.complete(exception_id, 2)["outcome"] == "already_completed"
+        pair.work()
+        assert len(work.events(exception_id, "NotificationSent", "CommentAdded")) == 3
+        assert pair.verify().valid
+
+
+@pytest.fixture
+def postgres() -> Iterator[OwnPostgres]:
+    try:
+        server = OwnPostgres()
+    except PostgresMissing as missing:
+        pytest.skip(f"PostgreSQL: {missing}")
+    with server:
+        yield server
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("leave", [OwnPostgres.stop, OwnPostgres.crash], ids=["stopped", "crashed"])
+def test_with_postgresql_gone_callers_are_told_and_when_it_is_back_all_goes_on(
+    postgres: OwnPostgres, tmp_path: Path, leave: Callable[[OwnPostgres], None]
+):
+    options = {"gunicorn_workers": 2, "database_timeout_seconds": 1, "worker_period_seconds": 0.2}
+    with running_pair(postgres.new_database(), tmp_path, **options) as pair:
+        work = new_casework(pair, utc_now())
+        ready_for_a_crowd(work)
+        # What was taken in while only the matcher missed the database gets its playbook from the worker.
+        crowd = Crowd(work, [pair.executor.url], seed_of_this_run(), clients=8, awaited={"no_playbook"})
+        with Worker(pair.settings, tmp_path / "worker.log") as worker:
+            with crowd:
+                crowd.wait_for(60)
+                leave(postgres)
+                until(lambda: crowd.memory.troubles["database_unavailable"] > 20)
+                _both_say_so(pair, work.tenant_id)
+                postgres.start()
+                crowd.wait_for(120)
+            assert worker.stop() == 0
+        until(lambda: _readiness(pair) == [200, 200])
+        hold_against_the_log(crowd.memory, work, pair.settings)
+    prove(pair.settings)
+
+
+def _both_say_so(pair: Pair, tenant_id: str) -> None:
+    """Not ready for work, because of the database; alive all the same."""
+    assert _readiness(pair) == [503, 503]
+    for service in (pair.matcher, pair.executor):
+        assert requests.get(f"{service.url}/readyz", timeout=30).json()["checks"]["database"] != "ok"
+        assert requests.get(f"{service.url}/healthz", timeout=30).ok
+    matcher = Client(pair.matcher.url, pair.token(tenant_id))
+    found = matcher("POST", "/api/match", {"exception": {"exception_id": "E"}})
+    assert (found.status_code, found.json()["code"]) == (503, "database_unavailable")
+    assert int(found.headers["Retry-After"]) > 0
+
+
+def _readiness(pair: Pair) -> list[int]:
+    services = (pair.matcher, pair.executor)
+    return [requests.get(f"{service.url}/readyz", timeout=30).status_code for service in services]
