@@ -27,7 +27,9 @@ from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sentinai.problems import DatabaseUnavailable
 from sentinai.settings import Settings
 from sentinai.tables import TenantOwned
+from sentinai.telemetry import logger
 
+_log = logger("database")
 T = TypeVar("T")
 ACROSS_TENANTS = "sentinai_across_tenants"
 _WRITES = "sentinai_writes"
@@ -39,6 +41,7 @@ _REVISION = {
     "sqlite": "SELECT catalogue_revision FROM tenant WHERE tenant_id = ?",
     "postgresql": "SELECT catalogue_revision FROM tenant WHERE tenant_id = %s",
 }
+_UNFENCED_ROLE = "SELECT rolname FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls)"
 _SQLITE_TAKEN = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
 
 
@@ -151,7 +154,16 @@ def _create_engine(settings: Settings) -> Engine:
         "connect_timeout": max(1, round(settings.database_timeout_seconds)),
         "options": f"-c lock_timeout={milliseconds} -c statement_timeout={milliseconds * 6}",
     }
-    return create_engine(url, connect_args=connect_args, pool_pre_ping=True, **options)
+    engine = create_engine(url, connect_args=connect_args, pool_pre_ping=True, **options)
+    event.listen(engine, "first_connect", _warn_of_an_unfenced_role)
+    return engine
+
+
+def _warn_of_an_unfenced_role(connection: Any, _record: Any) -> None:
+    found = connection.execute(_UNFENCED_ROLE).fetchone()
+    if found:
+        _log.warning("role_past_row_level_security", role=found[0], hint="connect as a role of deploy/postgres")
+    connection.rollback()
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -11,8 +11,8 @@ from sqlalchemy import create_engine, text
 from tests.support import nginx
 from tests.support.casework import new_casework
 from tests.support.crowd import Crowd, hold_against_the_log, prove, ready_for_a_crowd, seed_of_this_run
-from tests.support.databases import new_database
-from tests.support.pair import Pair, running_pair
+from tests.support.databases import as_role, new_database
+from tests.support.pair import Pair, of_service, running_pair
 from tests.support.processes import Served, Worker, free_port, until
 
 from sentinai.clock import utc_now
@@ -52,7 +52,7 @@ def test_one_of_each_may_be_killed_under_load(tmp_path: Path) -> None:
 
 
 def _second(stack: ExitStack, pair: Pair, name: str, folder: Path) -> Served:
-    served = Served(name, free_port(), pair.environment, folder / f"second-{name}.log")
+    served = Served(name, free_port(), of_service(name, pair.environment), folder / f"second-{name}.log")
     stack.callback(served.stop)
     served.wait()
     return served
@@ -76,7 +76,7 @@ def _kill(death: str, second: dict[str, Served], workers: list[Worker], url: str
 
 
 def _cut_connections(url: str) -> None:
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    engine = create_engine(as_role(url, "postgres"), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(
             text(

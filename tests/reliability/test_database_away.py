@@ -12,7 +12,7 @@ import requests
 from tests.conftest import database_of
 from tests.support.casework import PERSON, new_casework, note, step_path, tell
 from tests.support.crowd import Crowd, hold_against_the_log, prove, ready_for_a_crowd, seed_of_this_run
-from tests.support.databases import OwnPostgres, PostgresMissing
+from tests.support.databases import Postgres, PostgresMissing
 from tests.support.pair import Client, Pair, running_pair
 from tests.support.processes import Worker, until
 from tests.support.threaded import threaded_pair
@@ -63,9 +63,9 @@ def test_a_locked_file_is_told_as_such_is_still_read_and_keeps_nothing_half_done
 
 
 @pytest.fixture
-def postgres() -> Iterator[OwnPostgres]:
+def postgres() -> Iterator[Postgres]:
     try:
-        server = OwnPostgres()
+        server = Postgres()
     except PostgresMissing as missing:
         pytest.skip(f"PostgreSQL: {missing}")
     with server:
@@ -73,9 +73,9 @@ def postgres() -> Iterator[OwnPostgres]:
 
 
 @pytest.mark.postgres
-@pytest.mark.parametrize("leave", [OwnPostgres.stop, OwnPostgres.crash], ids=["stopped", "crashed"])
+@pytest.mark.parametrize("leave", [Postgres.stop, Postgres.crash], ids=["stopped", "crashed"])
 def test_with_postgresql_gone_callers_are_told_and_when_it_is_back_all_goes_on(
-    postgres: OwnPostgres, tmp_path: Path, leave: Callable[[OwnPostgres], None]
+    postgres: Postgres, tmp_path: Path, leave: Callable[[Postgres], None]
 ):
     options = {"gunicorn_workers": 2, "database_timeout_seconds": 1, "worker_period_seconds": 0.2}
     with running_pair(postgres.new_database(), tmp_path, **options) as pair:
@@ -84,6 +84,7 @@ def test_with_postgresql_gone_callers_are_told_and_when_it_is_back_all_goes_on(
         # What was taken in while only the matcher missed the database gets its playbook from the worker.
         crowd = Crowd(work, [pair.executor.url], seed_of_this_run(), clients=8, awaited={"no_playbook"})
         with Worker(pair.settings, tmp_path / "worker.log") as worker:
+            worker.wait()
             with crowd:
                 crowd.wait_for(60)
                 leave(postgres)

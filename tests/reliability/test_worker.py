@@ -163,8 +163,8 @@ def test_what_was_posted_by_a_worker_that_died_is_posted_again_under_its_key_and
 
 def test_workers_that_die_at_any_moment_lose_no_message_and_record_none_twice(yard: Yard):
     chance = random.Random(seed_of_this_run())
-    yard.ask_for_messages(20, each=5)
-    for _ in range(4):  # each may take some twenty with it
+    yard.ask_for_messages(25, each=6)
+    for _ in range(3):  # each may take some forty with it
         worker, taken = yard.start_worker(), len(yard.receiver.keys)
         goal = taken + chance.randint(1, 14)
         until(lambda goal=goal: len(yard.receiver.keys) >= goal)
@@ -172,6 +172,6 @@ def test_workers_that_die_at_any_moment_lose_no_message_and_record_none_twice(ya
         worker.kill()
     while yard.counts().get("pending"):
         yard.look_later(hours=1)
-    assert yard.counts() == {"delivered": 100}
-    assert (len(yard.sent()), set(yard.sent().values())) == (100, {1})
+    assert yard.counts() == {"delivered": 150}
+    assert (len(yard.sent()), set(yard.sent().values())) == (150, {1})
     assert set(yard.receiver.keys) == set(yard.sent())

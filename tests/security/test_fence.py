@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import delete, exists, func, insert, select, text, union_all, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
+from tests.support.databases import as_role
 
 from executor.authoring import playbooks
 from executor.store import catalogue
@@ -23,8 +24,8 @@ MINE, THEIRS = "fern", "moss"
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    """Two tenants with a playbook each."""
-    found = Database(Settings(database_url=database_url))
+    """Two tenants with a playbook each, for a role that may do everything but leave its tenant."""
+    found = Database(Settings(database_url=as_role(database_url, "sentinai_owner")))
     for tenant_id in (MINE, THEIRS):
         step = {"name": f"Step of {tenant_id}", "action_type": "add_comment", "params": {"text": "x"}}
         document = {"name": f"Plan of {tenant_id}", "conditions": {"match": {}}, "steps": [step]}

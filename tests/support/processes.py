@@ -50,10 +50,14 @@ class Worker:
         with log.open("ab") as output:
             self.process = subprocess.Popen(
                 [Path(sys.executable).with_name("executor"), "worker"],
-                env={**os.environ, **environment_of(settings)},
+                env={**os.environ, **environment_of(settings), "SENTINAI_LOG_LEVEL": "INFO"},
                 stdout=output,
                 stderr=output,
             )
+
+    def wait(self) -> None:
+        """Wait until it is at work."""
+        until(lambda: "worker_started" in self.log.read_text())
 
     def __enter__(self) -> Worker:
         return self
@@ -62,7 +66,8 @@ class Worker:
         self.kill()
 
     def stop(self) -> int:
-        """Ask it to stop, and wait until it has; its exit code."""
+        """Once it is at work, ask it to stop, and wait until it has; its exit code."""
+        self.wait()
         self.process.terminate()
         return self.process.wait(_PATIENCE_SECONDS)
 

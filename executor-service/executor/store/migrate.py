@@ -10,14 +10,17 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+from executor.store import rights
 from sentinai.database import Database
 from sentinai.problems import DatabaseUnavailable
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
-    """Migrate up to ``revision``. Safe to repeat, and from several processes at once."""
+    """Migrate up to ``revision``, and give the roles their rights. Safe to repeat, and from several at once."""
     with database.engine.connect() as connection:
-        command.upgrade(_config(connection), revision)
+        config = _config(connection)
+        config.attributes["afterwards"] = rights.grant if revision == "head" else None
+        command.upgrade(config, revision)
 
 
 def downgrade(database: Database, revision: str) -> None:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select
 from tests.support.casework import PERSON, Casework, call, note, step_path, tell
 from tests.support.pair import Client
 from tests.support.processes import free_port
@@ -19,6 +19,7 @@ from werkzeug.wrappers import Request, Response
 
 from executor.app import create_app
 from executor.store import outbox
+from executor.store.tables import OutboxRow
 
 KEY = "Idempotency-Key"
 
@@ -201,8 +202,7 @@ def test_an_outbox_row_comes_with_the_event_that_asked_for_it_or_not_at_all(work
     work.publish("One", [tell()])
     exception_id = work.take_in()
     work.complete(exception_id, 1)
-    query = text("SELECT outbox_id, idempotency_key FROM outbox WHERE tenant_id = :tenant_id")
-    with pair.services.database.plain() as connection:
-        rows = connection.execute(query, {"tenant_id": work.tenant_id}).all()
+    with pair.services.database.read(work.tenant_id) as session:
+        rows = session.execute(select(OutboxRow.outbox_id, OutboxRow.idempotency_key)).all()
     [requested] = work.events(exception_id, "NotificationRequested")
     assert [row.outbox_id for row in rows] == [requested["payload"]["outbox_id"]]

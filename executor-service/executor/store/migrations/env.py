@@ -15,3 +15,5 @@ with context.begin_transaction():
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
     context.run_migrations()
+    if afterwards := context.config.attributes.get("afterwards"):
+        afterwards(connection)

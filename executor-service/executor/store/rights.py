@@ -1,0 +1,49 @@
+"""What the roles of ``deploy/postgres/roles.sql`` may do: each no more than it needs.
+
+The third fence between tenants holds only for roles that neither own the tables nor go past row-level
+security, and the log is append-only for who cannot drop its triggers; so the services have roles of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection, text
+
+_READ, _ADD, _CHANGE = "SELECT", "SELECT, INSERT", "SELECT, INSERT, UPDATE"
+
+RIGHTS: Mapping[str, Mapping[str, str]] = {
+    "sentinai_executor": {
+        "alembic_version": _READ,
+        "domain_pack": _ADD,
+        "policy_pack": _ADD,
+        "tenant": _CHANGE,
+        "playbook": "SELECT, INSERT, UPDATE (status)",
+        "playbook_step": _ADD,
+        "exception": _CHANGE,
+        "exception_event": _ADD,
+        "outbox": _CHANGE,
+        "used_token": "SELECT, INSERT, DELETE",
+        "ALL SEQUENCES IN SCHEMA public": "USAGE",
+    },
+    "sentinai_matcher": {
+        "domain_pack": _READ,
+        "policy_pack": _READ,
+        "tenant": _READ,
+        "playbook": _READ,
+        "playbook_step": _READ,
+    },
+}
+"""By role and table, what it may do; nothing else."""
+
+_ROLES = text("SELECT rolname FROM pg_roles WHERE rolname = ANY (:roles)")
+
+
+def grant(connection: Connection) -> None:
+    """Give those roles that there are their rights, and take all others from them. Only PostgreSQL has roles."""
+    if connection.dialect.name != "postgresql":
+        return
+    for role in connection.scalars(_ROLES, {"roles": list(RIGHTS)}).all():
+        connection.execute(text(f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}"))
+        for thing, rights in RIGHTS[role].items():
+            connection.execute(text(f"GRANT {rights} ON {thing} TO {role}"))
