@@ -73,10 +73,10 @@ def test_services_are_probed_where_they_listen(name: str) -> None:
 
 
 def test_every_variable_that_is_set_anywhere_means_something() -> None:
-    # SENTINAI_DATABASE_PASSWORD is compose's own, put into the URL.
+    passwords = {f"SENTINAI_{role}_PASSWORD" for role in ("POSTGRES", "OWNER", "EXECUTOR", "MATCHER", "BACKUP")}
     for path in SHIPPED:
         for name in re.findall(r"\bSENTINAI_[A-Z_]+[A-Z]\b", path.read_text()):
-            assert name in KNOWN | {"SENTINAI_DATABASE_PASSWORD"}, (path.name, name)
+            assert name in KNOWN | passwords, (path.name, name)
 
 
 def test_compose_starts_what_the_processes_are() -> None:
@@ -88,6 +88,19 @@ def test_compose_starts_what_the_processes_are() -> None:
         assert services[name]["cap_drop"] == ["ALL"]
     for name in ("matcher", "executor"):
         assert f"{name}.app:create_app()" in services[name]["command"]
+
+
+ROLE_OF = {"matcher": "matcher", "executor": "executor", "worker": "executor", "migrate": "owner"}
+
+
+@pytest.mark.parametrize(("name", "role"), ROLE_OF.items(), ids=list(ROLE_OF))
+def test_each_process_connects_in_its_own_role(name: str, role: str) -> None:
+    (compose,) = documents(DEPLOY / "compose.yaml")
+    url = compose["services"][name]["environment"]["SENTINAI_DATABASE_URL"]
+    assert url.startswith(f"postgresql+psycopg://sentinai_{role}:${{SENTINAI_{role.upper()}_PASSWORD")
+    (container,) = dict(pods())[name]["containers"]
+    given = {each["name"]: each for each in container["env"]}["SENTINAI_DATABASE_URL"]
+    assert given["valueFrom"]["secretKeyRef"]["key"] == f"{role}-database-url"
 
 
 def test_alerts_are_about_metrics_that_there_are() -> None:
