@@ -142,7 +142,7 @@ def test_a_browser_session_changes_nothing_without_its_second_token(work: Casewo
     exception_id = work.take_in()
     base, cookies = pair.urls["executor"], {"sentinai_session": pair.token(work.tenant_id)}
     url = f"{base}/api/exceptions/{exception_id}/comments"
-    for headers in ({}, {"X-CSRF-Token": "guess"}, {"X-CSRF-Token": ""}):
+    for headers in ({}, {"X-CSRF-Token": "guess"}, {"X-CSRF-Token": ""}, {"X-CSRF-Token": "gu\xe9ss"}):
         answer = requests.post(url, json={"text": "x"}, cookies=cookies, headers=headers, timeout=20)
         assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
     assert work.events(exception_id, "CommentAdded") == []

@@ -66,4 +66,5 @@ def set_cookie(response: Response, settings: Settings, token: str) -> None:
 
 
 def _has_csrf_token(session_token: str) -> bool:
-    return hmac.compare_digest(request.headers.get(CSRF_HEADER, ""), csrf_token(session_token))
+    given = request.headers.get(CSRF_HEADER, "")
+    return hmac.compare_digest(given.encode(), csrf_token(session_token).encode())
