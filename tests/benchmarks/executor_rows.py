@@ -9,9 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import create_engine, text
 from sqlalchemy import event as sqlalchemy_event
 from tests.benchmarks.harness import Compared, Row, compare, short, step
-from tests.support.databases import new_database
+from tests.support.databases import as_role, new_database
 
 from executor.agents import pipeline
 from executor.authoring import packs, playbooks
@@ -54,7 +55,8 @@ class Bench:
 
     def __init__(self, kind: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="sentinai-bench-"))
-        self.database = Database(Settings(database_url=new_database(kind, self.folder)))
+        self.url = new_database(kind, self.folder)
+        self.database = Database(Settings(database_url=self.url))
         self.store = SqlStore(self.database)
         packs.put_policy_pack(self.database, _TENANT, {"tags": []}, utc_now())
         document = {
@@ -143,10 +145,7 @@ class ByHand:
         self._sqlite = bench.database.dialect == "sqlite"
         self._sent = sent
         self._numbers = itertools.count(1)
-        cursor = self._connection.cursor()
-        # A log of its own: the same rows with other keys must find room in it.
-        cursor.execute("CREATE TABLE IF NOT EXISTS by_hand AS SELECT * FROM exception_event WHERE 1 = 0")
-        self._connection.commit()
+        _make_a_log_by_hand(bench)
 
     def __call__(self) -> None:
         """One transaction of the same statements."""
@@ -163,6 +162,16 @@ class ByHand:
             if cursor.description:
                 cursor.fetchall()
         self._connection.commit()
+
+
+def _make_a_log_by_hand(bench: Bench) -> None:
+    """A log without keys: the same rows must find room in it again and again."""
+    engine = create_engine(as_role(bench.url, "sentinai_owner"))
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE by_hand AS SELECT * FROM exception_event WHERE 1 = 0"))
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("GRANT INSERT ON by_hand TO sentinai_executor"))
+    engine.dispose()
 
 
 def completion_row(kind: str, target: float) -> Row:
