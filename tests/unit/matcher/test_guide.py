@@ -16,12 +16,14 @@ import pytest
 
 from executor.actions import registry
 from executor.authoring.playbooks import check_playbook
-from executor.execution.model import Packs
+from executor.execution import risk
+from executor.execution.model import Packs, Step
 from matcher.authoring.review import peers_of, review
 from matcher.authoring.verdict import verdict
 from matcher.matching import Playbook
-from sentinai import context
+from sentinai import context, formats
 from sentinai.conditions import document, evaluate, guard, lint, listings, parse, predicates, reads, vocabulary
+from sentinai.documents import check
 
 GUIDE = (Path(__file__).parents[3] / "docs/playbooks-configuration.md").read_text("utf-8")
 AS_OF = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -169,3 +171,35 @@ def codes_in(*modules: Any) -> set[str]:
         if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
     }
     return {text for text in texts if re.fullmatch(r"[a-z]+(_[a-z]+)+|contradiction|duplicate", text)}
+
+
+FORMATS = re.findall(r"^\| `([^`]+)` \| `([^`]+)` \| `([^`]+)` \|$", GUIDE, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("spec", "value", "shown"), FORMATS)
+def test_a_format_shows_what_the_guide_says(spec: str, value: str, shown: str):
+    assert formats.show(json.loads(value), formats.parse(spec)) == shown
+
+
+def test_every_limit_of_a_format_is_in_the_guide():
+    assert len(FORMATS) > 5
+    assert f"a width of {formats.MAX_WIDTH}" in GUIDE
+    assert formats.MAX_PRECISION == 12
+    assert "twelve places at most" in GUIDE
+
+
+@pytest.mark.parametrize(
+    ("action_type", "severity", "needs_a_person"),
+    [
+        ("set_status", "critical", True),
+        ("set_status", "low", False),
+        ("notify", "low", True),
+        ("assign_owner", None, True),
+        ("add_comment", "critical", False),
+    ],
+)
+def test_the_approvals_of_the_guide_ask_for_a_person_where_it_says(action_type, severity, needs_a_person):
+    (pack,) = blocks("approvals")
+    assert check("policy-pack", {"tags": [], **pack}) == []
+    step = Step(step_id=1, step_order=1, name="Step", action_type=action_type, params={}, requires_approval=False)
+    assert risk.assess(step, "internal", severity=severity, policy_pack=pack).requires_human is needs_a_person
