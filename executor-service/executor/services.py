@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import BoundedSemaphore
 
 from executor.matcher_client import HttpMatcher
 from executor.store.store import SqlStore
 from sentinai.clock import Clock, utc_now
+from sentinai.conditions.kept import KeptPeers
 from sentinai.database import Database
 from sentinai.settings import Settings
 
@@ -22,6 +23,7 @@ class Services:
     matcher: HttpMatcher
     waiting: BoundedSemaphore
     clock: Clock = utc_now
+    peers: KeptPeers = field(default_factory=KeptPeers)
 
 
 def assemble(settings: Settings, clock: Clock = utc_now) -> Services:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from matcher.authoring.kept import KeptPeers
 from matcher.catalogue import Catalogues
 from sentinai.clock import Clock, utc_now
+from sentinai.conditions.kept import KeptPeers
 from sentinai.database import Database
 from sentinai.settings import Settings
 

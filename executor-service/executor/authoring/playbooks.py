@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,10 +10,12 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from executor.actions.registry import check_params
+from executor.authoring.peers import peers_of
 from executor.execution.model import Packs, Playbook
 from executor.store import catalogue
 from sentinai.conditions import Conditions, parse
-from sentinai.conditions.lint import Peer, lint
+from sentinai.conditions.kept import KeptPeers
+from sentinai.conditions.lint import Peers, lint
 from sentinai.database import Database
 from sentinai.documents import check, summary
 from sentinai.problems import Finding, InvalidDocument
@@ -30,20 +32,30 @@ class Published:
 
 
 def publish(
-    database: Database, tenant_id: str, document: Mapping[str, Any], now: datetime, *, dry_run: bool
+    database: Database,
+    tenant_id: str,
+    document: Mapping[str, Any],
+    now: datetime,
+    *,
+    dry_run: bool,
+    kept: KeptPeers | None = None,
 ) -> Published:
     """Check a ``playbook-publish`` document and store it as the next version of its name.
 
-    Content that is that of the newest version, if active, makes no new one.
+    Content that is that of the newest version, if active, makes no new one. ``kept`` are the peers that
+    earlier publications were held against.
 
     Raises:
         InvalidDocument: with every finding, each at its pointer.
     """
+    # A tenant may have many playbooks, and while they are gone through others must be able to write.
+    with database.read(tenant_id) as session, peers_of(session, tenant_id, kept or KeptPeers()) as peers:
+        warnings = check_playbook(document, packs_for(session, document), peers)
 
     def work(session: Session) -> Published:
         catalogue.require_tenant(session, tenant_id)
         catalogue.lock_catalogue(session)
-        warnings = check_playbook(document, packs_for(session, document), catalogue.active_playbooks(session))
+        check_playbook(document, packs_for(session, document))
         newest = catalogue.newest_version(session, document["name"])
         if newest and newest.status == "active" and is_content_of(newest, document):
             return Published(newest, newest.version, is_new=False, warnings=warnings)
@@ -56,9 +68,7 @@ def publish(
     return database.write(tenant_id, work)
 
 
-def check_playbook(
-    document: Mapping[str, Any], packs: Packs, others: Iterable[Playbook] = ()
-) -> tuple[Finding, ...]:
+def check_playbook(document: Mapping[str, Any], packs: Packs, others: Peers | None = None) -> tuple[Finding, ...]:
     """The warnings about a playbook document.
 
     Raises:
@@ -75,12 +85,11 @@ def check_playbook(
         warnings += doubtful
     if errors or conditions is None:
         raise _invalid(errors)
-    peers = [_peer(each) for each in others]
     found_by_lint = lint(
         conditions,
         domain_pack=packs.domain or None,
         policy_pack=packs.policy or None,
-        others=[peer for peer in peers if peer is not None],
+        others=others or (),
         name=document["name"],
     )
     return (*(finding.under("/conditions") for finding in found_by_lint), *warnings)
@@ -125,20 +134,6 @@ def _check_step(step: Mapping[str, Any], index: int, packs: Packs) -> tuple[list
 
 def _invalid(errors: Sequence[Finding]) -> InvalidDocument:
     return InvalidDocument(f"The playbook is not valid: {summary(list(errors))}", findings=errors)
-
-
-def _peer(playbook: Playbook) -> Peer | None:
-    try:
-        conditions = parse(playbook.conditions)
-    except InvalidDocument:
-        return None
-    return Peer(
-        playbook_id=playbook.playbook_id,
-        name=playbook.name,
-        version=playbook.version,
-        conditions=conditions,
-        created_at=playbook.created_at,
-    )
 
 
 def is_content_of(playbook: Playbook, document: Mapping[str, Any]) -> bool:

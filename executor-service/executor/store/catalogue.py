@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from sentinai.database import ACROSS_TENANTS, leave_tenant
 from sentinai.problems import NotFound
 from sentinai.tables import DomainPackRow, PlaybookRow, PlaybookStepRow, PolicyPackRow, TenantRow
 
+_IDS_AT_ONCE = 1000
 _IN_PLACE = {"synchronize_session": False}
 _STEP_COLUMNS = (
     PlaybookStepRow.playbook_id,
@@ -138,6 +140,37 @@ def active_playbooks(session: Session) -> list[Playbook]:
     ).all()
     steps = _steps(session, None)
     return [_playbook(row, steps.get(row.playbook_id, ())) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A playbook version without what it says."""
+
+    playbook_id: int
+    name: str
+    version: int
+    created_at: datetime
+
+
+def active_versions(session: Session) -> list[Version]:
+    """Every active version of this tenant."""
+    query = select(PlaybookRow.playbook_id, PlaybookRow.name, PlaybookRow.version, PlaybookRow.created_at)
+    return [Version(*row) for row in session.execute(query.where(PlaybookRow.status == "active"))]
+
+
+def conditions_of(session: Session, playbook_ids: Sequence[int]) -> dict[int, Any]:
+    """The conditions documents of some versions, by id."""
+    query = select(PlaybookRow.playbook_id, PlaybookRow.conditions)
+    found: dict[int, Any] = {}
+    for start in range(0, len(playbook_ids), _IDS_AT_ONCE):
+        some = playbook_ids[start : start + _IDS_AT_ONCE]
+        found |= {row[0]: row[1] for row in session.execute(query.where(PlaybookRow.playbook_id.in_(some)))}
+    return found
+
+
+def revision(session: Session) -> int | None:
+    """The revision of this tenant's catalogue; None while the tenant has stored nothing."""
+    return session.scalar(select(TenantRow.catalogue_revision))
 
 
 def page(

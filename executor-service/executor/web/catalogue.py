@@ -38,6 +38,7 @@ def publish_playbook(call: _Call) -> Answer:
         call.body,
         call.services.clock(),
         dry_run=call.query["dry_run"],
+        kept=call.services.peers,
     )
     warnings = _json(published.warnings)
     if published.playbook is None or call.query["dry_run"]:

@@ -10,8 +10,9 @@ from typing import Any
 from matcher.matching import Playbook
 from sentinai.conditions import Clause, Conditions, clauses, parse
 from sentinai.conditions.guard import variables
+from sentinai.conditions.kept import Change, difference
 from sentinai.conditions.lint import lint
-from sentinai.conditions.peers import Peer, Peers
+from sentinai.conditions.peers import Peer, Peers, newest
 from sentinai.conditions.shapes import shape_of
 from sentinai.problems import Finding, InvalidDocument
 
@@ -82,6 +83,12 @@ def domain_named(document: Any) -> str | None:
 def peers_of(playbooks: Iterable[Playbook]) -> Peers:
     """Playbooks as others are held against them."""
     return Peers(_peer(each) for each in playbooks)
+
+
+def peers_since(playbooks: Iterable[Playbook], peers: Peers) -> Change:
+    """What makes peers of those that were playbooks before: who is gone, and who came."""
+    gone, come = difference(peers, newest(playbooks))
+    return gone, map(_peer, come)
 
 
 def _peer(playbook: Playbook) -> Peer:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from matcher.authoring.review import domain_named, review
+from matcher.authoring.review import domain_named, peers_since, review
 from matcher.authoring.verdict import verdict
 from matcher.services import Services
 from matcher.web.basis import instant
@@ -33,13 +34,15 @@ def validate_conditions(call: _Call) -> Answer:
     policy_pack = stored.policy_pack.pack if stored.policy_pack else None
     domain = call.body.get("domain") or domain_named(document) or (policy_pack or {}).get("domain_name")
     domain_pack = stored.domain_packs.get(domain or "")
-    found = review(
-        document,
-        domain_pack=domain_pack.pack if domain_pack else None,
-        policy_pack=policy_pack,
-        domains=sorted(stored.domain_packs),
-        others=call.services.peers.of(call.identity.tenant_id, stored),
-    )
+    changed = partial(peers_since, stored.stored.playbooks.values())
+    with call.services.peers.at(call.identity.tenant_id, stored.revision, changed) as peers:
+        found = review(
+            document,
+            domain_pack=domain_pack.pack if domain_pack else None,
+            policy_pack=policy_pack,
+            domains=sorted(stored.domain_packs),
+            others=peers,
+        )
     return Answer(found.to_json())
 
 

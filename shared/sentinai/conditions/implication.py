@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from sentinai.conditions import evaluate, shapes
@@ -27,6 +28,7 @@ STATES: tuple[dict[str, Any], ...] = (
 """All that a rule can see of a severity, which is a text and a rank at once."""
 _MINUTES, _BREACHED = "sla.minutes_remaining", "sla.breached"
 _MOST_VALUES = 64
+ALL_STATES = (1 << len(STATES)) - 1
 _EXACT = (shapes.STRICT, shapes.LISTED)
 
 
@@ -120,15 +122,28 @@ def constant(logic: Any) -> bool | None:
     shape = shape_of(logic)
     if shape is not None and not shape.values:
         return shape.negated
-    if not _reads_only(logic, SEVERITY_PATHS):
-        return None
-    outcomes = {holds(logic, state) for state in STATES}
-    return outcomes.pop() if len(outcomes) == 1 else None
+    states = states_of(logic)
+    return None if states not in (0, ALL_STATES) else states == ALL_STATES
+
+
+def states_of(logic: Any) -> int | None:
+    """In which ``STATES`` a clause holds, as bits; None for one that reads more than the severity."""
+    return _about_severity(json.dumps(logic))[1]
 
 
 def reads_severity_only(logic: Any) -> bool:
     """Whether what a clause says hangs on the severity alone."""
-    return any(name in SEVERITY_PATHS for name in variables(logic)) and _reads_only(logic, SEVERITY_PATHS)
+    return _about_severity(json.dumps(logic))[0]
+
+
+@lru_cache(maxsize=8192)
+def _about_severity(text: str) -> tuple[bool, int | None]:
+    """Whether it reads the severity alone, and in which states it holds. Catalogues repeat such clauses a lot."""
+    logic = json.loads(text)
+    if not _reads_only(logic, SEVERITY_PATHS):
+        return False, None
+    states = sum(1 << index for index, state in enumerate(STATES) if holds(logic, state))
+    return any(name in SEVERITY_PATHS for name in variables(logic)), states
 
 
 def _reads_only(logic: Any, paths: frozenset[str]) -> bool:

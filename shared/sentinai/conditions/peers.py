@@ -6,15 +6,24 @@ something that leads to one of the keys of that clause, for that is how one clau
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from sentinai.conditions import shapes
 from sentinai.conditions.document import Conditions
-from sentinai.conditions.implication import STATES, Known, constant, holds, reads_severity_only, signature
+from sentinai.conditions.implication import (
+    ALL_STATES,
+    STATES,
+    Known,
+    constant,
+    reads_severity_only,
+    signature,
+    states_of,
+)
 from sentinai.conditions.shapes import shape_of
 
 MOST_TRIED = 500
@@ -23,7 +32,6 @@ MOST_TRIED = 500
 Key = tuple[str, ...] | tuple[str, int]
 Rank = tuple[int, float, int]
 _ANY: Key = ("any",)
-_ALL_STATES = (1 << len(STATES)) - 1
 _TEXTUAL = (shapes.STRICT, shapes.LISTED, shapes.GLOB)
 
 
@@ -43,25 +51,85 @@ class Peer:
         return (self.conditions.priority, self.created_at.timestamp(), self.playbook_id)
 
 
+class Version(Protocol):
+    """A version of a playbook, by what tells which of its name is the newest."""
+
+    @property
+    def playbook_id(self) -> int:
+        """Its id, which no other has."""
+
+    @property
+    def name(self) -> str:
+        """What its versions have in common."""
+
+    @property
+    def version(self) -> int:
+        """Its number among them."""
+
+
+V = TypeVar("V", bound=Version)
+
+
+def newest(versions: Iterable[V]) -> dict[int, V]:
+    """Of each name the newest version, by id: it alone is a candidate."""
+    found: dict[str, V] = {}
+    for each in versions:
+        if each.name not in found or found[each.name].version < each.version:
+            found[each.name] = each
+    return {each.playbook_id: each for each in found.values()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a playbook is filed."""
+
+    peer: Peer
+    same: frozenset[str]
+    keys: tuple[Key, ...]
+
+
 class Peers:
-    """Playbooks to hold others against: of each name the newest version, which alone is a candidate."""
+    """Playbooks to hold others against: of each name the newest version, which alone is a candidate.
+
+    What was published and retired since is brought in by :meth:`update`. Iterating gives their ids.
+    """
 
     def __init__(self, playbooks: Iterable[Peer] = ()) -> None:
-        newest: dict[str, Peer] = {}
-        for each in playbooks:
-            if each.name not in newest or newest[each.name].version < each.version:
-                newest[each.name] = each
         self._same: dict[frozenset[str], list[Peer]] = {}
         self._filed: dict[Key, list[Peer]] = {}
-        self._file(sorted(newest.values(), key=lambda each: each.rank, reverse=True))
+        self._shared: Counter[Key] = Counter()
+        self._places: dict[int, _Place] = {}
+        self.update((), newest(playbooks).values())
 
-    def _file(self, ranked: list[Peer]) -> None:
-        keys = [[_keys_of(clause.logic) for clause in each.conditions.clauses] for each in ranked]
-        shared = Counter(key for of_peer in keys for of_clause in of_peer for key in of_clause)
-        for each, of_peer in zip(ranked, keys, strict=True):
-            self._same.setdefault(canonical(each.conditions), []).append(each)
-            for key in min(of_peer, key=lambda of_clause: sum(shared[key] for key in of_clause)):
-                self._filed.setdefault(key, []).append(each)
+    def __contains__(self, playbook_id: object) -> bool:
+        return playbook_id in self._places
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._places)
+
+    def update(self, gone: Iterable[int], come: Iterable[Peer]) -> None:
+        """Take some out, by id, and file others. Of each name there may be one."""
+        for playbook_id in gone:
+            self._take_out(self._places.pop(playbook_id))
+        filed = [(each, [_keys_of(clause.logic) for clause in each.conditions.clauses]) for each in come]
+        self._shared.update(key for _, of_peer in filed for of_clause in of_peer for key in of_clause)
+        for each, of_peer in filed:
+            # One of no clause cannot be: a rule says at least that it is always true.
+            keys = min(of_peer, key=lambda of_clause: sum(self._shared[key] for key in of_clause))
+            self._file(_Place(each, canonical(each.conditions), tuple(keys)))
+
+    def _file(self, place: _Place) -> None:
+        self._places[place.peer.playbook_id] = place
+        for bucket in (
+            self._same.setdefault(place.same, []),
+            *(self._filed.setdefault(key, []) for key in place.keys),
+        ):
+            insort(bucket, place.peer, key=_best_first)
+
+    def _take_out(self, place: _Place) -> None:
+        self._same[place.same].remove(place.peer)
+        for key in place.keys:
+            self._filed[key].remove(place.peer)
 
     def same_as(self, conditions: Conditions, name: str | None = None) -> list[Peer]:
         """Those of the same conditions, best ranked first, but for the one of the name."""
@@ -79,6 +147,11 @@ class Peers:
         return None
 
 
+def _best_first(peer: Peer) -> Rank:
+    priority, created, playbook_id = peer.rank
+    return (-priority, -created, -playbook_id)
+
+
 def canonical(conditions: Conditions) -> frozenset[str]:
     """The clauses as a set, for telling whether two rules say the same."""
     return frozenset(signature(clause.logic) for clause in conditions.clauses)
@@ -89,7 +162,7 @@ def _keys_of(logic: Any) -> list[Key]:
     if constant(logic):
         return [_ANY]
     if reads_severity_only(logic):
-        return [("states", sum(1 << index for index, state in enumerate(STATES) if holds(logic, state)))]
+        return [("states", states_of(logic) or 0)]
     shape = shape_of(logic)
     if shape is None:
         return [("clause", signature(logic))]
@@ -105,7 +178,7 @@ def _keys_from(known: Known) -> Iterator[Key]:
     """The keys of all clauses that may follow."""
     yield _ANY
     left = sum(1 << index for index, state in enumerate(STATES) if state in known.states)
-    yield from (("states", mask) for mask in range(_ALL_STATES + 1) if mask & left == left)
+    yield from (("states", mask) for mask in range(ALL_STATES + 1) if mask & left == left)
     yield from (("clause", each) for each in sorted(known.signatures))
     for path, about in known.shapes.items():
         yield ("path", path)

@@ -327,3 +327,31 @@ def test_what_follows_for_a_value_of_any_type_is_so_very_often(own: list[Any], w
 def test_a_rule_follows_from_itself(documents: list[Any]) -> None:
     for conditions in filter(None, map(read, documents)):
         assert Peers([peer(1, conditions)]).same_as(conditions)
+
+
+@given(
+    st.lists(DOCUMENTS, min_size=1, max_size=6),
+    st.lists(DOCUMENTS, max_size=6),
+    st.sets(st.integers(0, 5)),
+    DOCUMENTS,
+)
+@settings(max_examples=60)
+def test_peers_that_were_brought_up_to_date_are_as_those_filed_anew(
+    first: list[Any], later: list[Any], gone: set[int], own: Any
+) -> None:
+    conditions = read(own, 0)
+    before = [peer(number, each) for number, document in enumerate(first) if (each := read(document, 1))]
+    come = [peer(number, each) for number, document in enumerate(later, 10) if (each := read(document, 2))]
+    stay = [each for each in before if each.playbook_id not in gone]
+    updated = Peers(before)
+    updated.update([each.playbook_id for each in before if each not in stay], come)
+    anew = Peers([*stay, *come])
+    assert set(updated) == set(anew) == {each.playbook_id for each in [*stay, *come]}
+    if conditions is None or {finding.code for finding in lint(conditions)} & NEVER:
+        return
+    assert updated.same_as(conditions) == anew.same_as(conditions)
+    rank = (0, AS_OF.timestamp(), 0)
+    known = Known(clause.logic for clause in conditions.clauses)
+    covered = any(all(known.imply(clause.logic) for clause in each.conditions.clauses) for each in [*stay, *come])
+    for peers in (updated, anew):
+        assert (peers.covering(conditions, rank) is not None) == covered

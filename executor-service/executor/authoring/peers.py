@@ -1,0 +1,38 @@
+"""The tenant's other playbooks, as a new one is held against them before it is published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from sqlalchemy.orm import Session
+
+from executor.store import catalogue
+from executor.store.catalogue import Version
+from sentinai.conditions import parse
+from sentinai.conditions.kept import Change, KeptPeers, difference
+from sentinai.conditions.peers import Peer, Peers, newest
+from sentinai.problems import InvalidDocument
+
+
+@contextmanager
+def peers_of(session: Session, tenant_id: str, kept: KeptPeers) -> Iterator[Peers]:
+    """The peers of a tenant as the session's transaction sees them; what was known before is not read again."""
+    with kept.at(tenant_id, catalogue.revision(session), partial(_since, session)) as peers:
+        yield peers
+
+
+def _since(session: Session, peers: Peers) -> Change:
+    gone, come = difference(peers, newest(catalogue.active_versions(session)))
+    conditions = catalogue.conditions_of(session, [each.playbook_id for each in come])
+    found = (_peer(each, conditions[each.playbook_id]) for each in come)
+    return gone, [peer for peer in found if peer is not None]
+
+
+def _peer(version: Version, conditions: object) -> Peer | None:
+    try:
+        read = parse(conditions)
+    except InvalidDocument:
+        return None
+    return Peer(version.playbook_id, version.name, version.version, read, version.created_at)
