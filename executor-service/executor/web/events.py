@@ -6,11 +6,10 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from executor.execution import chain
 from executor.execution.documents import event_document
 from executor.execution.model import Event
 from executor.services import Services
-from executor.store import events, exceptions
+from executor.store import events, exceptions, proof
 from executor.store.cursor import decode_seq, encode_seq
 from executor.web.queries import EventsQuery
 from sentinai.web import Answer, Api, Call
@@ -53,14 +52,7 @@ def list_events(call: _Call, exception_id: str) -> Answer:
 def verify_events(call: _Call, exception_id: str) -> Answer:
     """Check an exception's hash chain from its first event to its last."""
     with call.services.database.read(call.identity.tenant_id) as session:
-        record = exceptions.get(session, exception_id)
-        found = chain.verify(
-            events.after(session, exception_id, 0),
-            record.tenant_id,
-            exception_id,
-            expected_seq=record.event_seq,
-            expected_hash=record.event_hash,
-        )
+        found, _ = proof.prove(session, exceptions.get(session, exception_id))
     return Answer({"valid": found.valid, "events": found.events, "first_broken_seq": found.first_broken_seq})
 
 

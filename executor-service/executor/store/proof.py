@@ -1,0 +1,76 @@
+"""The proof of one exception's log, as it lies in the database: whatever was done to it there by hand is found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from executor.execution import chain
+from executor.execution.chain import ChainCheck
+from executor.execution.model import Event, ExceptionRecord
+from executor.execution.situation import FINISHING, PROGRESS
+from executor.store import events
+from executor.store.tables import ExceptionEventRow, ExceptionRow
+
+UNREADABLE = (ValueError, TypeError)
+"""What a value raises that is none of its column's; SQLite lets anything be written into any column."""
+
+
+def prove(session: Session, record: ExceptionRecord) -> tuple[ChainCheck, list[Event]]:
+    """Check an exception's log up to the end that its row remembers; and the events that can be read."""
+    log = _as_far_as_readable(session, record.exception_id)
+    found = chain.verify(
+        log,
+        record.tenant_id,
+        record.exception_id,
+        expected_seq=record.event_seq,
+        expected_hash=record.event_hash,
+    )
+    misfiled = _first_misfiled(session, record.exception_id, log)
+    if misfiled is not None and (found.first_broken_seq is None or misfiled < found.first_broken_seq):
+        found = ChainCheck(False, found.events, misfiled)
+    return replace(found, events=_count(session, record.exception_id)), log
+
+
+def orphans(session: Session) -> list[str]:
+    """The exceptions of which there are events and no row."""
+    row_of = select(ExceptionRow.exception_id).where(ExceptionRow.exception_id == ExceptionEventRow.exception_id)
+    query = select(ExceptionEventRow.exception_id).where(~row_of.exists()).distinct()
+    return sorted(session.scalars(query))
+
+
+def _as_far_as_readable(session: Session, exception_id: str) -> list[Event]:
+    try:
+        return events.after(session, exception_id, 0)
+    except UNREADABLE:
+        pass
+    log: list[Event] = []
+    try:
+        while found := events.after(session, exception_id, log[-1].seq if log else 0, limit=1):
+            log += found
+    except UNREADABLE:
+        return log
+    return log
+
+
+def _first_misfiled(session: Session, exception_id: str, log: list[Event]) -> int | None:
+    """The first event whose columns for looking it up, which no hash covers, are not what it says itself."""
+    place = (ExceptionEventRow.seq, ExceptionEventRow.run, ExceptionEventRow.step_order)
+    query = select(*place).where(ExceptionEventRow.exception_id == exception_id)
+    filed = {row[0]: (row[1], row[2]) for row in session.execute(query)}
+    return next((event.seq for event in log if not _is_filed_right(event, *filed[event.seq])), None)
+
+
+def _is_filed_right(event: Event, run: int | None, step_order: int | None) -> bool:
+    payload = event.payload if isinstance(event.payload, dict) else {}
+    of_step = payload.get("step_order") if event.event_type in FINISHING else None
+    of_run = payload.get("run")
+    may_be_unfiled = event.event_type not in PROGRESS
+    return step_order == of_step and (run == of_run or (may_be_unfiled and run is None))
+
+
+def _count(session: Session, exception_id: str) -> int:
+    query = select(func.count(ExceptionEventRow.seq)).where(ExceptionEventRow.exception_id == exception_id)
+    return session.scalar(query) or 0

@@ -1,0 +1,322 @@
+"""A log that was changed past the services: the database refuses it, and where it was forced it is found."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, create_engine, insert, text
+from sqlalchemy.exc import DBAPIError
+from tests.conftest import database_of
+from tests.support.casework import Casework, new_casework, note, own, tell, to_status
+from tests.support.databases import as_role
+from tests.support.processes import environment_of
+from tests.support.threaded import Threaded, threaded_pair
+
+from executor.execution import chain
+from executor.execution.model import Event
+from executor.execution.situation import FINISHING
+from executor.store import events
+from executor.store.tables import ExceptionEventRow
+from sentinai.database import Database
+
+STEPS = [note("Look", "Naïve — ☃ 𝄞"), tell(), own(queue="crew"), to_status("analyzing")]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """An exception that was worked through, and one beside it; ``raw`` opens the database past every guard."""
+
+    pair: Threaded
+    work: Casework
+    exception_id: str
+    other_id: str
+
+    @property
+    def database(self) -> Database:
+        """The one the services use."""
+        return self.pair.services.database
+
+    def log(self) -> list[Event]:
+        """The events as they lie there."""
+        with self.database.read(self.work.tenant_id) as session:
+            return events.after(session, self.exception_id, 0)
+
+    @contextmanager
+    def raw(self, *, disarmed: bool = True) -> Iterator[Connection]:
+        """A bare connection of the tables' owner, in one transaction; past the triggers, if disarmed."""
+        engine = create_engine(as_role(self.pair.settings.database_url, "sentinai_owner"))
+        with engine.begin() as connection:
+            on_postgresql = engine.dialect.name == "postgresql"
+            if on_postgresql:
+                connection.execute(text(f"SET LOCAL sentinai.tenant_id = '{self.work.tenant_id}'"))
+            if disarmed:
+                for statement in _DISARM[engine.dialect.name]:
+                    connection.execute(text(statement))
+            yield connection
+        engine.dispose()
+
+    def found(self) -> tuple[bool, int | None]:
+        """What the API says of the exception."""
+        path = f"/api/exceptions/{self.exception_id}/events/verify"
+        proof = self.work.admin.ok("GET", path)
+        return proof["valid"], proof["first_broken_seq"]
+
+
+_WHERE = "WHERE tenant_id = :tenant_id AND exception_id = :exception_id AND seq = :seq"
+_DISARM = {
+    "sqlite": ["DROP TRIGGER exception_event_refuse_update", "DROP TRIGGER exception_event_refuse_delete"],
+    "postgresql": ["ALTER TABLE exception_event DISABLE TRIGGER USER"],
+}
+
+
+@pytest.fixture
+def scene(database_url: str, tmp_path: Path) -> Iterator[Scene]:
+    with staged(database_url, tmp_path) as found:
+        yield found
+
+
+@contextmanager
+def staged(database_url: str, folder: Path) -> Iterator[Scene]:
+    """Play the scene on a database."""
+    with threaded_pair(database_url, folder) as pair:
+        work = new_casework(pair, pair.clock())
+        work.publish("Four", STEPS)
+        first, second = work.take_in(amount=2**60, entity="Æther\u0301 ☂"), work.take_in()
+        for exception_id in (first, second):
+            for step in range(1, len(STEPS) + 1):
+                work.complete(exception_id, step)
+        assert pair.verify().valid
+        yield Scene(pair, work, first, second)
+
+
+def _key(scene: Scene, seq: int) -> dict[str, Any]:
+    return {"tenant_id": scene.work.tenant_id, "exception_id": scene.exception_id, "seq": seq}
+
+
+def _delete(connection: Connection, scene: Scene, seq: int) -> None:
+    statement = f"DELETE FROM exception_event {_WHERE}"
+    assert connection.execute(text(statement), _key(scene, seq)).rowcount == 1
+
+
+def _shift(connection: Connection, scene: Scene, seq: int, to: int | None = None) -> None:
+    statement = f"UPDATE exception_event SET seq = :new {_WHERE}"
+    connection.execute(text(statement), {**_key(scene, seq), "new": seq + 1 if to is None else to})
+
+
+def _sealed(scene: Scene, made_up: Event) -> Event:
+    return chain.seal(made_up, scene.work.tenant_id, scene.exception_id)
+
+
+def _insert(connection: Connection, scene: Scene, made_up: Event) -> None:
+    place = {"tenant_id": scene.work.tenant_id, "exception_id": scene.exception_id}
+    filed = {"run": made_up.payload.get("run"), "step_order": None}
+    if made_up.event_type in FINISHING:
+        filed["step_order"] = made_up.payload["step_order"]
+    row = {**place, **filed, **asdict(made_up)}
+    connection.execute(insert(ExceptionEventRow.__table__), row)
+
+
+def hold(scene: Scene, seq: int) -> None:
+    """The fault is found where it is, by the API and by the proof over the whole database, and nowhere else."""
+    assert scene.found() == (False, seq)
+    [fault] = scene.pair.verify().faults
+    assert (fault.tenant_id, fault.exception_id) == (scene.work.tenant_id, scene.exception_id)
+    assert fault.first_broken_seq == seq
+
+
+@pytest.mark.parametrize("statement", ["UPDATE exception_event SET actor_id = 'x'", "DELETE FROM exception_event"])
+def test_the_database_itself_refuses(scene: Scene, statement: str):
+    with pytest.raises(DBAPIError, match="append-only"), scene.raw(disarmed=False) as connection:
+        connection.execute(text(statement))
+    assert scene.found() == (True, None)
+
+
+CHANGES = {
+    "payload": """'{"text": "Nothing happened."}'""",
+    "event_type": "'ExceptionUpdated'",
+    "actor_type": "'auditor'",
+    "actor_id": "'somebody-else'",
+    "created_at": "'2026-01-01 00:00:00.000000'",
+    "event_id": "'01890000-0000-7000-8000-000000000000'",
+    "prev_hash": f"'{'0' * 63}1'",
+    "hash": f"'{'a' * 64}'",
+}
+
+
+@pytest.mark.parametrize("column", CHANGES)
+def test_a_changed_event_is_found_where_it_is(scene: Scene, column: str):
+    seq = random.randint(2, len(scene.log()))
+    with scene.raw() as connection:
+        changed = connection.execute(
+            text(f"UPDATE exception_event SET {column} = {CHANGES[column]} {_WHERE}"), _key(scene, seq)
+        )
+        assert changed.rowcount == 1
+    hold(scene, seq)
+
+
+@pytest.mark.parametrize("column", ["run", "step_order"])
+def test_an_event_that_was_filed_elsewhere_is_found(scene: Scene, column: str):
+    seq = next(each.seq for each in scene.log() if each.event_type == "PlaybookStepCompleted")
+    with scene.raw() as connection:
+        connection.execute(text(f"UPDATE exception_event SET {column} = 77 {_WHERE}"), _key(scene, seq))
+    hold(scene, seq)
+
+
+@pytest.mark.parametrize("whence", ["first", "middle", "last"])
+def test_a_deleted_event_is_found_where_it_is_missing(scene: Scene, whence: str):
+    end = len(scene.log())
+    seq = {"first": 1, "middle": random.randint(2, end - 1), "last": end}[whence]
+    with scene.raw() as connection:
+        _delete(connection, scene, seq)
+    hold(scene, seq)
+
+
+def test_a_log_cut_short_is_found_where_it_ends(scene: Scene):
+    end = len(scene.log())
+    kept = random.randint(1, end - 1)
+    with scene.raw() as connection:
+        for seq in range(kept + 1, end + 1):
+            _delete(connection, scene, seq)
+    hold(scene, kept + 1)
+
+
+def test_an_event_put_at_the_end_with_an_honest_hash_is_found(scene: Scene):
+    last = scene.log()[-1]
+    with scene.raw() as connection:
+        _insert(
+            connection, scene, _sealed(scene, replace(last, seq=last.seq + 1, prev_hash=last.hash, event_id="new"))
+        )
+    hold(scene, last.seq + 1)
+
+
+def test_an_event_put_in_between_is_found(scene: Scene):
+    log = scene.log()
+    at = random.randint(2, len(log))
+    with scene.raw() as connection:
+        for each in reversed(log[at - 1 :]):
+            _shift(connection, scene, each.seq)
+        before = log[at - 2]
+        made_up = replace(log[1], seq=at, prev_hash=before.hash, event_id="new")
+        _insert(connection, scene, _sealed(scene, made_up))
+    # The one put in is whole in itself; the first that does not follow is the next.
+    hold(scene, at + 1)
+
+
+def test_events_that_changed_places_are_found(scene: Scene):
+    at = random.randint(1, len(scene.log()) - 1)
+    with scene.raw() as connection:
+        for old, new in ((at, 1000), (at + 1, at), (1000, at + 1)):
+            _shift(connection, scene, old, new)
+    hold(scene, at)
+
+
+def test_a_log_made_anew_from_some_point_on_is_found_by_its_end(scene: Scene):
+    log = scene.log()
+    at = random.randint(2, len(log))
+    with scene.raw() as connection:
+        last = log[at - 2].hash
+        for each in log[at - 1 :]:
+            _delete(connection, scene, each.seq)
+            anew = _sealed(scene, replace(each, prev_hash=last, actor_id="forger"))
+            _insert(connection, scene, anew)
+            last = anew.hash
+    hold(scene, len(log))
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("payload", "no json"),
+        ("payload", '{"text": NaN}'),
+        ("payload", "[1"),
+        ("created_at", "soon"),
+        ("prev_hash", 5),
+    ],
+)
+def test_what_cannot_even_be_read_is_found_too(tmp_path: Path, column: str, value: Any):
+    # Only SQLite lets it be written.
+    with staged(database_of("sqlite", tmp_path), tmp_path) as scene:
+        seq = random.randint(2, len(scene.log()))
+        with scene.raw() as connection:
+            statement = f"UPDATE exception_event SET {column} = :value {_WHERE}"
+            connection.execute(text(statement), {**_key(scene, seq), "value": value})
+        hold(scene, seq)
+
+
+FIELDS = {
+    "status": "'resolved'",
+    "severity": "'critical'",
+    "current_step": "2",
+    "current_playbook_id": "NULL",
+    "owner_id": "'nobody'",
+    "entity": "'Another'",
+    "amount": "'1.5'",
+    "domain": "'Elsewhere'",
+    "playbook_run": "9",
+    "sla_deadline": "'2030-01-01 00:00:00.000000'",
+    "normalized_context": "'{}'",
+}
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_field_that_is_not_what_the_log_says_is_named(scene: Scene, field: str):
+    where = "WHERE tenant_id = :tenant_id AND exception_id = :exception_id"
+    with scene.raw(disarmed=False) as connection:
+        statement = f"UPDATE exception SET {field} = {FIELDS[field]} {where}"
+        assert connection.execute(text(statement), _key(scene, 0)).rowcount == 1
+    assert scene.found() == (True, None)
+    [fault] = scene.pair.verify().faults
+    assert (fault.exception_id, fault.first_broken_seq) == (scene.exception_id, None)
+    assert fault.differing_fields == (field,)
+
+
+def test_an_exception_whose_row_is_gone_is_missed(tmp_path: Path):
+    with staged(database_of("sqlite", tmp_path), tmp_path) as scene:
+        with scene.raw() as connection:
+            connection.execute(text("DELETE FROM outbox"))
+            connection.execute(
+                text("DELETE FROM exception WHERE exception_id = :exception_id"),
+                {"exception_id": scene.exception_id},
+            )
+        [fault] = scene.pair.verify().faults
+        assert (fault.exception_id, fault.differing_fields) == (scene.exception_id, ("its row is gone",))
+
+
+def test_an_exception_whose_row_cannot_be_read_is_told(tmp_path: Path):
+    with staged(database_of("sqlite", tmp_path), tmp_path) as scene:
+        with scene.raw() as connection:
+            statement = "UPDATE exception SET normalized_context = 'no json' WHERE exception_id = :exception_id"
+            connection.execute(text(statement), {"exception_id": scene.exception_id})
+        [fault] = scene.pair.verify().faults
+        assert (fault.exception_id, fault.differing_fields) == (scene.exception_id, ("its row cannot be read",))
+
+
+def test_the_command_says_where_and_fails(scene: Scene):
+    command = [Path(sys.executable).with_name("executor"), "verify"]
+    environment = {**os.environ, **environment_of(scene.pair.settings), "COLUMNS": "200"}
+
+    def verify(*options: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*command, *options], env=environment, capture_output=True, text=True, check=False)
+
+    well = verify()
+    assert (well.returncode, "✓ Verified: 1 tenant, 2 exceptions" in well.stdout) == (0, True)
+    with scene.raw() as connection:
+        _delete(connection, scene, 3)
+    ill = verify()
+    assert ill.returncode == 1
+    [line] = [line for line in ill.stdout.splitlines() if scene.exception_id in line]
+    assert [cell.strip() for cell in line.split("│")[1:-1]] == [scene.work.tenant_id, scene.exception_id, "3", "—"]
+    assert "✗ Not as the log was written: 1 exception " in ill.stdout
+    told = json.loads(verify("--json", "--tenant", scene.work.tenant_id).stdout)
+    assert (told["valid"], told["faults"][0]["first_broken_seq"]) == (False, 3)
+    assert verify("--tenant", "another").returncode == 0
