@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 
+from sentinai import log_lines
 from sentinai import settings as sentinai_settings
 
 _settings = sentinai_settings.load()
@@ -19,7 +20,7 @@ limit_request_line = 8190
 # The application writes its own log line for each request.
 accesslog = None
 errorlog = "-"
-loglevel = "warning"
+logconfig_dict = log_lines.library_logging()
 
 
 def on_starting(server):

@@ -15,7 +15,7 @@ from sentinai.documents import check
 from sentinai.identity import mint_token
 from sentinai.problems import MatcherUnavailable
 from sentinai.settings import Settings, SettingsError
-from sentinai.telemetry import MATCHER_CALLS
+from sentinai.telemetry import MATCHER_CALLS, TRACEPARENT
 
 RANKED = 10
 _TOKEN_SECONDS = 600
@@ -35,7 +35,11 @@ class HttpMatcher:
         self._tokens: dict[str, tuple[float, str]] = {}
         try:
             self._client = client.MatcherClient(
-                settings.matcher_url, token="", patience=_patience(settings), request_id=_request_id
+                settings.matcher_url,
+                token="",
+                patience=_patience(settings),
+                request_id=_request_id,
+                traceparent=TRACEPARENT.get,
             )
         except ValueError as error:
             raise SettingsError(f"SENTINAI_MATCHER_URL: {error}") from error

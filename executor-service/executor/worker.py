@@ -5,6 +5,7 @@ The two go on side by side: a receiver that does not answer never holds up a rec
 
 from __future__ import annotations
 
+import logging.config
 import random
 import signal
 import threading
@@ -19,6 +20,7 @@ from executor.execution.model import Actor
 from executor.services import Services
 from executor.store import exceptions, outbox
 from executor.store.tenants import tenant_ids
+from sentinai.log_lines import library_logging
 from sentinai.problems import DatabaseUnavailable, MatcherUnavailable, VersionConflict
 from sentinai.telemetry import DUE_RECALCULATIONS, OUTBOX_DEPTH, OUTBOX_FAILED, logger, serve_metrics
 
@@ -35,6 +37,7 @@ def run(services: Services) -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
+    logging.config.dictConfig(library_logging())
     serve_metrics(services.settings)
     _log.info("worker_started", period_seconds=services.settings.worker_period_seconds)
     rounds = (recalculate_all, deliver_all)

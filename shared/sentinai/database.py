@@ -141,6 +141,8 @@ def _create_engine(settings: Settings) -> Engine:
         "pool_size": settings.database_pool_size,
         "max_overflow": 0,
         "pool_timeout": settings.database_timeout_seconds,
+        # Errors are logged; what was to be written stays out of them.
+        "hide_parameters": True,
     }
     if url.get_backend_name() == "sqlite":
         if url.database:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import MutableMapping
+from contextvars import ContextVar
 from typing import Any
 
 import structlog
@@ -38,12 +40,16 @@ DUE_RECALCULATIONS = Gauge(
     "sentinai_due_recalculations", "Exceptions whose recommendation is due", multiprocess_mode="mostrecent"
 )
 
+TRACEPARENT: ContextVar[str | None] = ContextVar("traceparent", default=None)
+"""Where in a trace the request being served stands (W3C Trace Context), to be handed on with calls made for it."""
+
 
 def configure_logging(service: str, level: str) -> None:
     """Send structured logs of this process to standard error, one JSON object a line."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _Service(service),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
@@ -53,7 +59,16 @@ def configure_logging(service: str, level: str) -> None:
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(service=service)
+
+
+class _Service:
+    """Names the service in each line, whichever thread writes it: a thread begins with no context of its own."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __call__(self, _logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        return {**event, "service": self._name}
 
 
 def logger(name: str) -> Any:

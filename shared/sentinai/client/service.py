@@ -29,7 +29,8 @@ class ServiceClient:
     Any number of threads may share a client: each thread gets connections of its own. Calls that are safe to
     repeat are tried again, by the client's patience, when the service is away or busy. ``request_id`` gives the
     id under which a call stands in the service's log, such as that of the request being served; where it gives
-    None, each call gets a new one.
+    None, each call gets a new one. ``traceparent`` gives the place of a call in a trace, if it has one (W3C Trace
+    Context).
 
     Raises:
         ValueError: ``base_url`` is not one of HTTP.
@@ -42,10 +43,12 @@ class ServiceClient:
         *,
         patience: Patience = DEFAULT_PATIENCE,
         request_id: Callable[[], str | None] = lambda: None,
+        traceparent: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._transport = Transport(base_url, patience)
         self._token = token
         self._request_id = request_id
+        self._traceparent = traceparent
 
     def with_token(self, token: Token) -> Self:
         """The same client for another caller: it shares the connections, and closes with this one."""
@@ -88,6 +91,8 @@ class ServiceClient:
         exchange = Exchange(method=method, path=path, token=asked, **parts)
         if request_id := self._request_id():
             exchange = replace(exchange, request_id=request_id)
+        if traceparent := self._traceparent():
+            exchange = replace(exchange, headers={**exchange.headers, "traceparent": traceparent})
         document: T = self._transport.document(exchange)
         return document
 

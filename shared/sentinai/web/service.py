@@ -30,7 +30,7 @@ from sentinai.problems import (
     UnsupportedMediaType,
 )
 from sentinai.settings import Settings
-from sentinai.telemetry import REQUESTS, configure_logging, logger
+from sentinai.telemetry import REQUESTS, TRACEPARENT, configure_logging, logger
 from sentinai.web import pages, paths
 from sentinai.web.operations import Answer, Api, Call, Operation
 
@@ -179,12 +179,15 @@ def _begin() -> None:
     g.started = time.perf_counter()
     given = request.headers.get("X-Request-ID", "")
     g.request_id = given if _REQUEST_ID.match(given) else _new_request_id()
+    structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id, **_trace())
 
 
 def _trace() -> dict[str, str]:
     """The trace that the caller is in (W3C Trace Context), so that the logs of all services go together."""
-    found = _TRACEPARENT.match(request.headers.get("traceparent", ""))
+    given = request.headers.get("traceparent", "")
+    found = _TRACEPARENT.match(given)
+    TRACEPARENT.set(given if found else None)
     return {"trace_id": found["trace_id"]} if found else {}
 
 
@@ -209,7 +212,7 @@ def _finish(service_name: str) -> Callable[[Response], Response]:
             status=response.status_code,
             milliseconds=round(seconds * 1000, 2),
         )
-        structlog.contextvars.unbind_contextvars("request_id", "trace_id", "tenant_id", "subject")
+        structlog.contextvars.clear_contextvars()
         return response
 
     return finish
