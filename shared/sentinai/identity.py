@@ -28,6 +28,9 @@ _INCLUDES = {
 }
 ROLES = tuple(_INCLUDES)
 LEAST_KEY_BYTES = 32
+_LATEST = 253_402_300_800
+"""The end of the year 9999, in seconds since the epoch."""
+
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}\Z")
 _SUBJECT = re.compile(r"[\x20-\x7e]{1,128}\Z")
 
@@ -182,15 +185,20 @@ def _identity(claims: Mapping[str, Any]) -> Identity:
         raise InvalidToken("The token's roles and may_act_for must be lists of strings.")
     if actor_type not in ACTOR_TYPES:
         raise InvalidToken(f"The token's actor_type must be one of {', '.join(ACTOR_TYPES)}.")
+    expires_at, token_id = claims["exp"], claims.get("jti")
+    if isinstance(expires_at, bool) or not isinstance(expires_at, int | float) or not 0 <= expires_at < _LATEST:
+        raise InvalidToken("The token's exp must be in seconds since the epoch.")
+    if token_id is not None and not (isinstance(token_id, str) and _SUBJECT.match(token_id)):
+        raise InvalidToken("The token's jti must be 1 to 128 printable characters.")
     return Identity(
         subject=claims["sub"],
         tenant_id=tenant,
         roles=frozenset(roles),
         actor_type=str(actor_type),
         may_act_for=frozenset(acts_for) & set(ACTOR_TYPES),
-        token_id=claims.get("jti"),
+        token_id=token_id,
         purpose=claims.get("purpose"),
-        expires_at=float(claims["exp"]),
+        expires_at=float(expires_at),
     )
 
 

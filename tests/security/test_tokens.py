@@ -148,6 +148,47 @@ def test_a_browser_session_changes_nothing_without_its_second_token(work: Casewo
     assert work.events(exception_id, "CommentAdded") == []
 
 
+ODD_CLAIMS: dict[str, list[Any]] = {
+    "exp": ["soon", "4102444800", [], {}, True, -1, float("inf"), float("nan"), 10**30, 1e300],
+    "nbf": ["soon", [], 10**12, float("inf")],
+    "iat": ["once", [], float("nan")],
+    "aud": [[], ["elsewhere"], 5, {}, [5]],
+    "iss": ["", 5, [], ["sentinai"]],
+    "sub": ["", 5, [], "x" * 129, "a\nb", "\x00", "é"],
+    "tenant_id": ["", 5, [], {}, "a/b", "a b", "\x00", "x" * 129, "..", "-a", "é"],
+    "roles": ["admin", 5, {}, [5], [None], [["admin"]]],
+    "actor_type": ["", "person", "HUMAN", 5, [], ["human"], {}],
+    "may_act_for": ["human", 5, {}, [5], [None], [["human"]]],
+    "jti": [5, [], {}, "", "\x00", "x" * 129],
+    "purpose": [5, [], {}, "", "console-sign-in"],
+}
+
+
+@pytest.mark.parametrize(
+    ("claim", "value"), [(claim, value) for claim in ODD_CLAIMS for value in ODD_CLAIMS[claim]]
+)
+def test_a_claim_that_is_none_is_refused_whoever_signed_it(work: Casework, pair: Threaded, claim: str, value: Any):
+    claims = jwt.decode(pair.token(work.tenant_id), options={"verify_signature": False})
+    key = Path(pair.settings.jwt_key_file or "").read_text()
+    # Past jwt.encode, which would not sign some of these.
+    token = jwt.PyJWS().encode(json.dumps({**claims, claim: value}).encode(), key, "HS256")
+    for service, path in (("executor", "/api/exceptions"), ("matcher", "/api/operators")):
+        own = {"Authorization": f"Bearer {token}"}
+        refused = requests.get(f"{pair.urls[service]}{path}", headers=own, timeout=20)
+        assert (refused.status_code, refused.json()["code"]) == (401, "invalid_token")
+
+
+@pytest.mark.parametrize("claim", ["exp", "aud", "iss", "sub", "tenant_id", "actor_type"])
+def test_a_claim_that_is_missing_is_missed(work: Casework, pair: Threaded, claim: str):
+    claims = jwt.decode(pair.token(work.tenant_id), options={"verify_signature": False})
+    del claims[claim]
+    token = jwt.encode(claims, Path(pair.settings.jwt_key_file or "").read_text(), "HS256")
+    refused = requests.get(
+        f"{pair.urls['executor']}/api/exceptions", headers={"Authorization": f"Bearer {token}"}, timeout=20
+    )
+    assert (refused.status_code, refused.json()["code"]) == (401, "invalid_token")
+
+
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
 def test_a_public_key_signs_nothing(tmp_path: Path, pair: Threaded, work: Casework, algorithm: str):
     settings = _asymmetric(tmp_path, pair.settings, algorithm)
