@@ -275,3 +275,12 @@ def test_a_whole_number_may_be_written_with_a_point(work: Casework, pair: Thread
     as_of = {"as_of": "2026-04-14T08:00:00Z"}
     plain, other = (matcher.ok("POST", "/api/match", {**each, **as_of}) for each in (body, pointed))
     assert json.dumps(other) == json.dumps(plain)
+
+
+@pytest.mark.parametrize("path", ["/api/domain-packs/%ff%fe", "/api/domain-packs/%c3%28", "/api/exceptions/%80"])
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_a_path_that_is_no_text_names_nothing(work: Casework, path: str, method: str):
+    body = {"domain_name": "\ufffd\ufffd"} if method == "PUT" else None
+    answer = work.admin(method, path, body)
+    assert answer.status_code in (404, 405), answer.text
+    assert answer.headers["Content-Type"] == "application/problem+json"

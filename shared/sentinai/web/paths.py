@@ -11,6 +11,8 @@ from sentinai.problems import NotFound
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
 _NUMBERS = ("playbook_id", "step_order")
+_NO_TEXT = "\ufffd"
+"""What becomes of bytes in a path that are not UTF-8."""
 
 
 def names(path: str) -> list[str]:
@@ -36,6 +38,8 @@ def require(given: Mapping[str, Any]) -> None:
         NotFound: one of them is outside its schema, so nothing has that name.
     """
     for name, value in given.items():
+        if _NO_TEXT in str(value):
+            raise NotFound(f"Nothing can have this {name}: it is not UTF-8.")
         found = check(schema(name), value)
         if found:
             raise NotFound(f"Nothing can have this {name}: {found[0].message}")
