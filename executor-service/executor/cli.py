@@ -26,7 +26,7 @@ from sentinai import settings as sentinai_settings
 from sentinai.identity import ACTOR_TYPES, ROLES, mint_token
 from sentinai.problems import Problem
 from sentinai.settings import Settings, SettingsError
-from sentinai.telemetry import configure_logging
+from sentinai.telemetry import configure_logging, warn_of_unknown_settings
 
 _terminal = Console(stderr=True)
 
@@ -225,8 +225,7 @@ def verify(tenant: str | None, as_json: bool) -> None:
 def _services() -> Services:
     settings: Settings = sentinai_settings.load()
     configure_logging("executor", settings.log_level)
-    for name in sentinai_settings.unknown_variables():
-        _terminal.print(f"[yellow]{name} is no setting of this program; is it misspelt?[/yellow]")
+    warn_of_unknown_settings()
     return assemble(settings)
 
 

@@ -18,7 +18,7 @@ from prometheus_client import REGISTRY as PROCESS_REGISTRY
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, start_http_server
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from sentinai.settings import Settings
+from sentinai.settings import Settings, unknown_variables
 
 REQUESTS = Histogram(
     "sentinai_request_seconds",
@@ -74,6 +74,12 @@ class _Service:
 def logger(name: str) -> Any:
     """A structured logger; events are short snake_case names, the rest goes into fields."""
     return structlog.get_logger(component=name)
+
+
+def warn_of_unknown_settings() -> None:
+    """Say which variables look like settings and are none: most likely they are misspelt."""
+    for name in unknown_variables():
+        logger("settings").warning("unknown_setting", variable=name, hint="is it misspelt?")
 
 
 def serve_metrics(settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,9 +14,10 @@ from tests.support import nginx
 from tests.support.casework import Casework, new_casework
 from tests.support.databases import new_database
 from tests.support.pair import Client, running_pair
-from tests.support.processes import until
+from tests.support.processes import free_port, until
 
 from sentinai.clock import utc_now
+from sentinai.documents import check
 
 pytestmark = pytest.mark.skipif(nginx.executable() is None, reason="there is no nginx here")
 
@@ -44,10 +46,14 @@ def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
 
 
 def _answers(url: str) -> bool:
+    return _status(url) == 200
+
+
+def _status(url: str) -> int | None:
     try:
-        return requests.get(f"{url}/healthz", timeout=2).ok
+        return requests.get(f"{url}/healthz", timeout=5).status_code
     except requests.RequestException:
-        return False
+        return None
 
 
 def test_metrics_are_not_for_outside(edge: Edge) -> None:
@@ -65,9 +71,35 @@ def test_a_requests_id_survives_and_one_is_made_where_there_is_none(edge: Edge) 
         until(lambda wanted=request_id: f'"{wanted}"' in edge.log.read_text())
 
 
-def test_a_body_beyond_the_bound_is_refused(edge: Edge) -> None:
+def test_a_body_beyond_the_bound_is_refused_as_a_problem(edge: Edge) -> None:
     document = edge.work.document(normalized_context={"much": "x" * 1_100_000})
-    assert edge.caller("POST", "/api/exceptions", document).status_code == 413
+    answer = edge.caller("POST", "/api/exceptions", document, headers={"X-Request-ID": "gate-43"})
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+    assert check("problem", answer.json()) == []
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["X-Request-ID"] == "gate-43"
+
+
+def test_with_nobody_behind_it_callers_are_told_to_come_again(tmp_path: Path) -> None:
+    nobody = f"http://127.0.0.1:{free_port()}"
+    with nginx.Nginx(tmp_path, [nobody], [nobody]) as proxy:
+        until(lambda: _status(proxy.matcher_url) is not None)
+        for url in (proxy.executor_url, proxy.matcher_url):
+            answer = requests.get(f"{url}/api/operators", timeout=10)
+            assert (answer.status_code, answer.json()["code"]) == (503, "service_unavailable")
+            assert check("problem", answer.json()) == []
+            assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_who_waits_for_an_event_gets_it_when_it_comes(edge: Edge) -> None:
+    exception_id = edge.work.take_in()
+    path = f"/api/exceptions/{exception_id}"
+    later = threading.Timer(0.5, edge.caller.ok, ("POST", f"{path}/comments", {"text": "Now."}))
+    later.start()
+    query = {"event_type": "CommentAdded", "wait": 20}
+    found = edge.caller.ok("GET", f"{path}/events", params=query)
+    later.join()
+    assert [event["payload"]["text"] for event in found["items"]] == ["Now."]
 
 
 def test_a_forged_address_reaches_no_log(edge: Edge) -> None:

@@ -30,7 +30,7 @@ from sentinai.problems import (
     UnsupportedMediaType,
 )
 from sentinai.settings import Settings
-from sentinai.telemetry import REQUESTS, TRACEPARENT, configure_logging, logger
+from sentinai.telemetry import REQUESTS, TRACEPARENT, configure_logging, logger, warn_of_unknown_settings
 from sentinai.web import pages, paths
 from sentinai.web.operations import Answer, Api, Call, Operation
 
@@ -66,6 +66,7 @@ class Service(Generic[S]):
 def create_app(service: Service[S], settings: Settings) -> Flask:
     """The WSGI application of a service."""
     configure_logging(service.name, settings.log_level)
+    warn_of_unknown_settings()
     app = Flask(service.name, static_folder=None)
     app.url_map.strict_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = settings.batch_body_limit_bytes

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -207,3 +210,12 @@ def _a_fault_in_the_table(site: Site) -> Iterator[None]:
         )
         yield
         connection.execute("DROP TRIGGER fault")
+
+
+def test_a_variable_that_is_no_setting_is_warned_of(tmp_path: Path) -> None:
+    misspelt = "SENTINAI_WORKER_PERIOD"
+    given = {"SENTINAI_DATABASE_URL": f"sqlite:///{tmp_path / 'a.db'}", misspelt: "1"}
+    command = [Path(sys.executable).with_name("executor"), "migrate"]
+    done = subprocess.run(command, env={**os.environ, **given}, capture_output=True, text=True, check=True)
+    told = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+    assert [(line["event"], line["variable"]) for line in told] == [("unknown_setting", misspelt)]
