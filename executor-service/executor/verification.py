@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 from sqlalchemy.orm import Session
@@ -14,19 +17,22 @@ from sqlalchemy.orm import Session
 from executor.execution import state
 from executor.store import exceptions, proof
 from executor.store.tenants import tenant_ids
+from sentinai.clock import format_time
 from sentinai.database import Database
 
 _BATCH = 200
+_MOST_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong with one exception."""
+    """What is wrong with one exception: where its chain breaks, its fields as (stored, by the log), or its row."""
 
     tenant_id: str
     exception_id: str
-    first_broken_seq: int | None
-    differing_fields: tuple[str, ...]
+    first_broken_seq: int | None = None
+    differences: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    row: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The fault for programs."""
@@ -34,8 +40,32 @@ class Fault:
             "tenant_id": self.tenant_id,
             "exception_id": self.exception_id,
             "first_broken_seq": self.first_broken_seq,
-            "differing_fields": list(self.differing_fields),
+            "differing_fields": {
+                name: {"stored": _plain(stored), "by_log": _plain(by_log)}
+                for name, (stored, by_log) in self.differences.items()
+            },
+            "row": self.row,
         }
+
+    def in_words(self) -> str:
+        """The fault for people, but for where it is."""
+        if self.row:
+            return f"its row {self.row}"
+        if self.first_broken_seq is not None:
+            return f"the chain breaks at seq {self.first_broken_seq}"
+        return "; ".join(
+            f"{name} is {_short(stored)}, by the log {_short(by_log)}"
+            for name, (stored, by_log) in self.differences.items()
+        )
+
+
+def _plain(value: Any) -> Any:
+    return format_time(value) if isinstance(value, datetime) else value
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(_plain(value), ensure_ascii=False)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
 
 
 @dataclass(slots=True)
@@ -71,10 +101,9 @@ class Report:
             return
         faulty = _counted(len(self.faults), "exception")
         console.print(f"[red]✗ Not as the log was written: {faulty}[/red] (of {counted}).")
-        table = Table("tenant", "exception", "chain broken at seq", "fields that differ")
+        table = Table("tenant", "exception", "what is wrong")
         for fault in self.faults:
-            broken = str(fault.first_broken_seq or "—")
-            table.add_row(fault.tenant_id, fault.exception_id, broken, ", ".join(fault.differing_fields) or "—")
+            table.add_row(fault.tenant_id, fault.exception_id, escape(fault.in_words()))
         console.print(table)
 
 
@@ -96,7 +125,7 @@ def verify(database: Database, tenants: Sequence[str] | None, progress: Progress
                     _check(session, tenant_id, exception_id, report)
             progress.advance(task, len(batch))
         with database.read(tenant_id) as session:
-            report.faults += [Fault(tenant_id, each, 1, ("its row is gone",)) for each in proof.orphans(session)]
+            report.faults += [Fault(tenant_id, each, row="is gone") for each in proof.orphans(session)]
     return report
 
 
@@ -116,10 +145,10 @@ def _check(session: Session, tenant_id: str, exception_id: str, report: Report) 
     try:
         record = exceptions.get(session, exception_id)
     except proof.UNREADABLE:
-        report.faults.append(Fault(tenant_id, exception_id, None, ("its row cannot be read",)))
+        report.faults.append(Fault(tenant_id, exception_id, row="cannot be read"))
         return
     found, log = proof.prove(session, record)
-    differing = tuple(state.difference(record, log)) if found.valid else ()
+    differing = state.difference(record, log) if found.valid else {}
     report.events += found.events
     if not found.valid or differing:
         report.faults.append(Fault(tenant_id, exception_id, found.first_broken_seq, differing))

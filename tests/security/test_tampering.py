@@ -18,14 +18,15 @@ from sqlalchemy import Connection, create_engine, insert, text
 from sqlalchemy.exc import DBAPIError
 from tests.conftest import database_of
 from tests.support.casework import Casework, new_casework, note, own, tell, to_status
+from tests.support.crowd import seed_of_this_run
 from tests.support.databases import as_role
 from tests.support.processes import environment_of
 from tests.support.threaded import Threaded, threaded_pair
 
-from executor.execution import chain
+from executor.execution import chain, state
 from executor.execution.model import Event
 from executor.execution.situation import FINISHING
-from executor.store import events
+from executor.store import events, exceptions
 from executor.store.tables import ExceptionEventRow
 from sentinai.database import Database
 
@@ -39,7 +40,7 @@ class Scene:
     pair: Threaded
     work: Casework
     exception_id: str
-    other_id: str
+    chance: random.Random
 
     @property
     def database(self) -> Database:
@@ -50,6 +51,11 @@ class Scene:
         """The events as they lie there."""
         with self.database.read(self.work.tenant_id) as session:
             return events.after(session, self.exception_id, 0)
+
+    def fields(self) -> dict[str, Any]:
+        """The exception's fields as they lie there."""
+        with self.database.read(self.work.tenant_id) as session:
+            return state.fields_of(exceptions.get(session, self.exception_id))
 
     @contextmanager
     def raw(self, *, disarmed: bool = True) -> Iterator[Connection]:
@@ -96,7 +102,7 @@ def staged(database_url: str, folder: Path) -> Iterator[Scene]:
             for step in range(1, len(STEPS) + 1):
                 work.complete(exception_id, step)
         assert pair.verify().valid
-        yield Scene(pair, work, first, second)
+        yield Scene(pair, work, first, random.Random(seed_of_this_run()))
 
 
 def _key(scene: Scene, seq: int) -> dict[str, Any]:
@@ -155,7 +161,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("column", CHANGES)
 def test_a_changed_event_is_found_where_it_is(scene: Scene, column: str):
-    seq = random.randint(2, len(scene.log()))
+    seq = scene.chance.randint(1, len(scene.log()))
     with scene.raw() as connection:
         changed = connection.execute(
             text(f"UPDATE exception_event SET {column} = {CHANGES[column]} {_WHERE}"), _key(scene, seq)
@@ -175,7 +181,7 @@ def test_an_event_that_was_filed_elsewhere_is_found(scene: Scene, column: str):
 @pytest.mark.parametrize("whence", ["first", "middle", "last"])
 def test_a_deleted_event_is_found_where_it_is_missing(scene: Scene, whence: str):
     end = len(scene.log())
-    seq = {"first": 1, "middle": random.randint(2, end - 1), "last": end}[whence]
+    seq = {"first": 1, "middle": scene.chance.randint(2, end - 1), "last": end}[whence]
     with scene.raw() as connection:
         _delete(connection, scene, seq)
     hold(scene, seq)
@@ -183,7 +189,7 @@ def test_a_deleted_event_is_found_where_it_is_missing(scene: Scene, whence: str)
 
 def test_a_log_cut_short_is_found_where_it_ends(scene: Scene):
     end = len(scene.log())
-    kept = random.randint(1, end - 1)
+    kept = scene.chance.randint(1, end - 1)
     with scene.raw() as connection:
         for seq in range(kept + 1, end + 1):
             _delete(connection, scene, seq)
@@ -201,7 +207,7 @@ def test_an_event_put_at_the_end_with_an_honest_hash_is_found(scene: Scene):
 
 def test_an_event_put_in_between_is_found(scene: Scene):
     log = scene.log()
-    at = random.randint(2, len(log))
+    at = scene.chance.randint(2, len(log))
     with scene.raw() as connection:
         for each in reversed(log[at - 1 :]):
             _shift(connection, scene, each.seq)
@@ -213,16 +219,25 @@ def test_an_event_put_in_between_is_found(scene: Scene):
 
 
 def test_events_that_changed_places_are_found(scene: Scene):
-    at = random.randint(1, len(scene.log()) - 1)
+    at = scene.chance.randint(1, len(scene.log()) - 1)
     with scene.raw() as connection:
         for old, new in ((at, 1000), (at + 1, at), (1000, at + 1)):
             _shift(connection, scene, old, new)
     hold(scene, at)
 
 
+def test_a_changed_event_with_an_honest_hash_is_found_by_the_next(scene: Scene):
+    log = scene.log()
+    changed = scene.chance.choice(log[:-1])
+    with scene.raw() as connection:
+        _delete(connection, scene, changed.seq)
+        _insert(connection, scene, _sealed(scene, replace(changed, actor_id="forger")))
+    hold(scene, changed.seq + 1)
+
+
 def test_a_log_made_anew_from_some_point_on_is_found_by_its_end(scene: Scene):
     log = scene.log()
-    at = random.randint(2, len(log))
+    at = scene.chance.randint(2, len(log))
     with scene.raw() as connection:
         last = log[at - 2].hash
         for each in log[at - 1 :]:
@@ -246,7 +261,7 @@ def test_a_log_made_anew_from_some_point_on_is_found_by_its_end(scene: Scene):
 def test_what_cannot_even_be_read_is_found_too(tmp_path: Path, column: str, value: Any):
     # Only SQLite lets it be written.
     with staged(database_of("sqlite", tmp_path), tmp_path) as scene:
-        seq = random.randint(2, len(scene.log()))
+        seq = scene.chance.randint(2, len(scene.log()))
         with scene.raw() as connection:
             statement = f"UPDATE exception_event SET {column} = :value {_WHERE}"
             connection.execute(text(statement), {**_key(scene, seq), "value": value})
@@ -271,13 +286,16 @@ FIELDS = {
 @pytest.mark.parametrize("field", FIELDS)
 def test_a_field_that_is_not_what_the_log_says_is_named(scene: Scene, field: str):
     where = "WHERE tenant_id = :tenant_id AND exception_id = :exception_id"
+    before = scene.fields()
     with scene.raw(disarmed=False) as connection:
         statement = f"UPDATE exception SET {field} = {FIELDS[field]} {where}"
         assert connection.execute(text(statement), _key(scene, 0)).rowcount == 1
     assert scene.found() == (True, None)
     [fault] = scene.pair.verify().faults
     assert (fault.exception_id, fault.first_broken_seq) == (scene.exception_id, None)
-    assert fault.differing_fields == (field,)
+    assert list(fault.differences) == [field]
+    stored, by_log = fault.differences[field]
+    assert stored != by_log == before[field]
 
 
 def test_an_exception_whose_row_is_gone_is_missed(tmp_path: Path):
@@ -289,7 +307,7 @@ def test_an_exception_whose_row_is_gone_is_missed(tmp_path: Path):
                 {"exception_id": scene.exception_id},
             )
         [fault] = scene.pair.verify().faults
-        assert (fault.exception_id, fault.differing_fields) == (scene.exception_id, ("its row is gone",))
+        assert (fault.exception_id, fault.in_words()) == (scene.exception_id, "its row is gone")
 
 
 def test_an_exception_whose_row_cannot_be_read_is_told(tmp_path: Path):
@@ -298,7 +316,7 @@ def test_an_exception_whose_row_cannot_be_read_is_told(tmp_path: Path):
             statement = "UPDATE exception SET normalized_context = 'no json' WHERE exception_id = :exception_id"
             connection.execute(text(statement), {"exception_id": scene.exception_id})
         [fault] = scene.pair.verify().faults
-        assert (fault.exception_id, fault.differing_fields) == (scene.exception_id, ("its row cannot be read",))
+        assert (fault.exception_id, fault.in_words()) == (scene.exception_id, "its row cannot be read")
 
 
 def test_the_command_says_where_and_fails(scene: Scene):
@@ -315,8 +333,52 @@ def test_the_command_says_where_and_fails(scene: Scene):
     ill = verify()
     assert ill.returncode == 1
     [line] = [line for line in ill.stdout.splitlines() if scene.exception_id in line]
-    assert [cell.strip() for cell in line.split("│")[1:-1]] == [scene.work.tenant_id, scene.exception_id, "3", "—"]
+    cells = [cell.strip() for cell in line.split("│")[1:-1]]
+    assert cells == [scene.work.tenant_id, scene.exception_id, "the chain breaks at seq 3"]
     assert "✗ Not as the log was written: 1 exception " in ill.stdout
     told = json.loads(verify("--json", "--tenant", scene.work.tenant_id).stdout)
     assert (told["valid"], told["faults"][0]["first_broken_seq"]) == (False, 3)
     assert verify("--tenant", "another").returncode == 0
+
+
+def test_the_command_says_which_field_is_what(scene: Scene):
+    before = scene.fields()
+    with scene.raw(disarmed=False) as connection:
+        statement = "UPDATE exception SET entity = '[red]Nobody' WHERE exception_id = :exception_id"
+        connection.execute(text(statement), {"exception_id": scene.exception_id})
+    command = [Path(sys.executable).with_name("executor"), "verify"]
+    environment = {**os.environ, **environment_of(scene.pair.settings), "COLUMNS": "200"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f'entity is "[red]Nobody", by the log "{before["entity"]}"' in done.stdout
+
+
+ODD = {
+    "composed and decomposed": {"é": "é", "e\u0301": "e\u0301"},
+    "order by UTF-16": {"\ufb33": 1, "\U0001f602": 2, "z": 3, "\u20ac": 4},
+    "numbers at the edge": [
+        1e300,
+        5e-324,
+        -0.0,
+        0.1,
+        1e21,
+        123456789012345680000,
+        2**53,
+        2**53 + 1,
+        -(2**63),
+        10**300,
+    ],
+    "nothing in many ways": {"": {}, "list": [], "null": None, "no": False, "text": ""},
+    "signs that mean something": {"\u0001": '\u2028\u2029 "\\ / \b\f', "__proto__": {"$ref": "#"}},
+    "a long nest": json.loads("[" * 30 + "]" * 30),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_a_log_of_odd_content_is_whole(scene: Scene, odd: str):
+    exception_id = scene.work.take_in(normalized_context={"odd": ODD[odd]})
+    scene.work.complete(exception_id, 1)
+    path = f"/api/exceptions/{exception_id}"
+    assert scene.work.admin.ok("GET", path)["normalized_context"] == {"odd": ODD[odd]}
+    assert scene.work.admin.ok("GET", f"{path}/events/verify")["valid"]
+    assert scene.pair.verify().valid

@@ -70,10 +70,11 @@ def fields_of(record: ExceptionRecord) -> dict[str, Any]:
     return {name: getattr(record, name) for name in LOGGED_FIELDS}
 
 
-def difference(record: ExceptionRecord, events: Iterable[Event]) -> list[str]:
-    """The fields in which an exception is not what its events say."""
+def difference(record: ExceptionRecord, events: Iterable[Event]) -> dict[str, tuple[Any, Any]]:
+    """The fields in which an exception is not what its events say: by name, as stored and by the log."""
     folded = fold(events)
-    return [name for name, value in fields_of(record).items() if folded.get(name) != value]
+    both = ((name, value, folded.get(name)) for name, value in fields_of(record).items())
+    return {name: (stored, by_log) for name, stored, by_log in both if stored != by_log}
 
 
 def step_states(
