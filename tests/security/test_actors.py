@@ -26,8 +26,9 @@ def naming_an_actor(pair: Threaded) -> Iterator[tuple[str, str]]:
     openapi = Client(pair.urls["executor"], "").ok("GET", "/openapi.json")
     for path, operations in openapi["paths"].items():
         for method, operation in operations.items():
-            body = str(operation.get("requestBody", ""))
-            if any(name in body for name in ("complete-request", "skip-request", "start-request")):
+            content = operation.get("requestBody", {}).get("content", {})
+            name = content.get("application/json", {}).get("schema", {}).get("$ref", "").rpartition("/")[2]
+            if "actor_type" in openapi["components"]["schemas"].get(name, {}).get("properties", {}):
                 yield method.upper(), path
 
 
@@ -65,6 +66,22 @@ def test_no_body_makes_another_of_the_caller(
     for method, url, body in calls:
         client.problem(403, "actor_mismatch", method, url, body)
     assert work.events(exception_id) == before
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/comments", {"text": "x"}),
+        ("PATCH", "", {"severity": "low"}),
+        ("POST", "/playbook/recalculate", {}),
+    ],
+)
+def test_where_no_actor_is_asked_for_none_is_taken(
+    work: Casework, exception_id: str, method: str, path: str, body: dict[str, Any]
+):
+    agent = work.acting(AGENT)
+    url = f"/api/exceptions/{exception_id}{path}"
+    agent.problem(422, "invalid_document", method, url, {**body, **PERSON})
 
 
 def test_an_agent_is_kept_from_what_needs_a_person(work: Casework, exception_id: str):
