@@ -207,6 +207,33 @@ def test_playbooks_show_when_they_apply_and_how_they_do(pair: Pair, desk: Desk, 
     expect(page.get_by_role("link", name=held)).to_be_visible()
 
 
+def test_many_playbooks_come_in_pages_and_are_found_by_name(pair: Pair, sign_in: SignIn) -> None:
+    desk = Desk(pair)
+    step = {"name": "Note", "action_type": "add_comment", "params": {"text": "Seen."}}
+    for number in range(60):
+        conditions = {"match": {"entity": f"Quay {number}"}, "priority": 500 - number}
+        desk.api.ok(
+            "POST", "/api/playbooks", {"name": f"Berth {number}", "conditions": conditions, "steps": [step]}
+        )
+    page = sign_in(desk.tenant_id)
+    page.get_by_role("link", name="Playbooks").click()
+    rows = page.get_by_role("table").get_by_role("row")
+    expect(rows).to_have_count(1 + 50)
+    expect(rows.nth(1)).to_contain_text("Berth 0")
+    page.get_by_role("link", name="Next page").click()
+    expect(rows.nth(1)).to_contain_text("Berth 50")
+    expect(page.get_by_role("link", name="Next page")).to_have_count(0)
+    page.get_by_role("searchbox", name="Name").fill("berth 5")
+    page.get_by_role("button", name="Find").click()
+    expect(rows).to_have_count(1 + 11)
+    expect(page.get_by_text("11 in use with that name")).to_be_visible()
+    page.get_by_role("searchbox", name="Name").fill("no such thing")
+    page.get_by_role("button", name="Find").click()
+    expect(page.get_by_text("No playbook in use has that in its name.")).to_be_visible()
+    page.get_by_role("link", name="Clear").click()
+    expect(rows).to_have_count(1 + 50)
+
+
 def test_a_sign_in_link_works_once_and_signing_out_ends_the_session(
     pair: Pair, desk: Desk, sign_in: SignIn
 ) -> None:

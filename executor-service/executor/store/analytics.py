@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from statistics import median, quantiles
 from typing import Any
@@ -48,13 +48,13 @@ class Figures:
         return round(quantiles(self.durations, n=10, method="inclusive")[8], 3)
 
 
-def by_playbook(session: Session) -> dict[int, Figures]:
-    """The figures of every playbook version of the tenant that was ever recommended."""
+def by_playbook(session: Session, only: Collection[int] | None = None) -> dict[int, Figures]:
+    """The figures of every playbook version of the tenant that was ever recommended, or of those named only."""
     found: dict[int, Figures] = defaultdict(Figures)
-    for event in events.of_types(session, _COUNTED):
-        playbook_id = event.payload.get("playbook_id")
+    for event_type, payload in events.payloads(session, _COUNTED, playbook_ids=only):
+        playbook_id = payload.get("playbook_id")
         if playbook_id is not None:
-            _count(found[playbook_id], event.event_type, event.payload)
+            _count(found[playbook_id], event_type, payload)
     return dict(found)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -149,13 +149,21 @@ class Version:
     playbook_id: int
     name: str
     version: int
+    status: str
     created_at: datetime
+
+
+_VERSION = tuple(getattr(PlaybookRow, field.name) for field in fields(Version))
+
+
+def versions(session: Session) -> list[Version]:
+    """Every version of every playbook of this tenant, retired ones too."""
+    return [Version(*row) for row in session.execute(select(*_VERSION))]
 
 
 def active_versions(session: Session) -> list[Version]:
     """Every active version of this tenant."""
-    query = select(PlaybookRow.playbook_id, PlaybookRow.name, PlaybookRow.version, PlaybookRow.created_at)
-    return [Version(*row) for row in session.execute(query.where(PlaybookRow.status == "active"))]
+    return [Version(*row) for row in session.execute(select(*_VERSION).where(PlaybookRow.status == "active"))]
 
 
 def conditions_of(session: Session, playbook_ids: Sequence[int]) -> dict[int, Any]:

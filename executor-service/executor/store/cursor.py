@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 from datetime import datetime
 
 from sentinai import strict_json
@@ -13,7 +14,7 @@ from sentinai.problems import InvalidCursor, MalformedJson
 
 def encode(kind: str, instant: str, last: str) -> str:
     """The cursor after the item at ``instant`` with the id ``last``, in the list ordered by ``kind``."""
-    return base64.urlsafe_b64encode(strict_json.dumps([kind, instant, last]).encode()).decode().rstrip("=")
+    return _encoded([kind, instant, last])
 
 
 def decode(cursor: str, kind: str) -> tuple[datetime, str]:
@@ -34,7 +35,7 @@ def decode(cursor: str, kind: str) -> tuple[datetime, str]:
 
 def encode_seq(seq: int) -> str:
     """The cursor after an event."""
-    return base64.urlsafe_b64encode(strict_json.dumps(["seq", seq]).encode()).decode().rstrip("=")
+    return _encoded(["seq", seq])
 
 
 def decode_seq(cursor: str) -> int:
@@ -43,10 +44,36 @@ def decode_seq(cursor: str) -> int:
     Raises:
         InvalidCursor: it is not one of ours.
     """
+    return _decode_number(cursor, "seq", most=2**31 - 1)
+
+
+def _decode_number(cursor: str, kind: str, most: int = 2**63 - 1) -> int:
     try:
-        kind, seq = strict_json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if kind == "seq" and type(seq) is int and 0 <= seq < 2**31:
-            return seq
+        found, number = strict_json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if found == kind and type(number) is int and 0 <= number <= most:
+            return number
     except (binascii.Error, MalformedJson, ValueError, TypeError):
         pass
     raise InvalidCursor("Use next_cursor from a previous answer.")
+
+
+def _encoded(place: list[str | int]) -> str:
+    return base64.urlsafe_b64encode(strict_json.dumps(place).encode()).decode().rstrip("=")
+
+
+def slice_after(ids: Sequence[int], *, limit: int, cursor: str | None) -> tuple[list[int], str | None]:
+    """A page of a list that is ordered anew each time, by the id of the last item before; and the next cursor.
+
+    Raises:
+        InvalidCursor: it is not one of ours, or what it names is not in the list any more.
+    """
+    start = ids.index(_decode_id(cursor, ids)) + 1 if cursor else 0
+    shown = list(ids[start : start + limit])
+    return shown, _encoded(["id", shown[-1]]) if start + limit < len(ids) else None
+
+
+def _decode_id(cursor: str, ids: Sequence[int]) -> int:
+    item = _decode_number(cursor, "id")
+    if item not in ids:
+        raise InvalidCursor("What it follows is not in the list any more; begin anew.")
+    return item

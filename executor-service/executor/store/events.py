@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -116,15 +116,19 @@ def of_run(session: Session, exception_id: str, run: int) -> list[Event]:
     return [_event(row) for row in _OF_RUN.execute(session, {"exception_id": exception_id, "run": run})]
 
 
-def of_types(session: Session, event_types: Sequence[str]) -> Iterator[Event]:
-    """Every event of some types in the tenant, oldest first."""
+def payloads(
+    session: Session, event_types: Sequence[str], *, playbook_ids: Collection[int] | None = None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Type and payload of every event of some types in the tenant, oldest first; of some playbooks, if given."""
     query = (
-        select(*_COLUMNS)
+        select(ExceptionEventRow.event_type, ExceptionEventRow.payload)
         .where(ExceptionEventRow.event_type.in_(event_types))
         .order_by(ExceptionEventRow.created_at)
     )
+    if playbook_ids is not None:
+        query = query.where(ExceptionEventRow.payload["playbook_id"].as_integer().in_(playbook_ids))
     for row in session.execute(query.execution_options(yield_per=500)):
-        yield _event(row)
+        yield row[0], row[1]
 
 
 def _of(exception_id: str) -> Select[Any]:

@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from executor.execution.model import Playbook
 from executor.services import Services
 from executor.store import catalogue
 from executor.store.analytics import Figures, by_playbook
+from executor.store.cursor import slice_after
+from executor.web.queries import Page, paging
 from sentinai.web import Answer, Api, Call
 
 api: Api[Services] = Api("Analytics")
 
 
-@api.operation("GET", "/api/analytics/playbooks", answers={200: "playbook-analytics"}, role="viewer")
+@api.operation(
+    "GET",
+    "/api/analytics/playbooks",
+    answers={200: "playbook-analytics"},
+    role="viewer",
+    query=Page,
+    problems=(400,),
+)
 def get_playbook_analytics(call: Call[Services]) -> Answer:
-    """Per playbook: how often started and completed, where steps are skipped, durations, SLA kept."""
+    """Per playbook, most started first: started and completed, where steps are skipped, durations, SLA kept."""
     with call.services.database.read(call.identity.tenant_id) as session:
         figures = by_playbook(session)
-        playbooks = {each.playbook_id: each for each in catalogue.active_playbooks(session)}
-        playbooks |= catalogue.get_playbooks(session, figures.keys() - playbooks.keys())
-    items = [_item(each, figures.get(each.playbook_id, Figures())) for each in playbooks.values()]
-    items.sort(key=lambda item: (-item["started"], item["name"], -item["version"]))
-    return Answer({"items": items, "next_cursor": None})
+        known = (
+            each for each in catalogue.versions(session) if each.status == "active" or each.playbook_id in figures
+        )
+        ranked = [each.playbook_id for each in sorted(known, key=partial(_rank, figures))]
+        shown, cursor = slice_after(ranked, **paging(call.query))
+        playbooks = catalogue.get_playbooks(session, shown)
+    items = [_item(playbooks[each], figures.get(each, Figures())) for each in shown]
+    return Answer({"items": items, "next_cursor": cursor})
+
+
+def _rank(figures: Mapping[int, Figures], version: catalogue.Version) -> tuple[int, str, int]:
+    started = figures[version.playbook_id].started if version.playbook_id in figures else 0
+    return (-started, version.name, -version.version)
 
 
 def _item(playbook: Playbook, figures: Figures) -> dict[str, Any]:

@@ -233,9 +233,10 @@ class ExecutorClient(ServiceClient):
         path = place("/api/domain-packs/{domain}", domain=domain)
         return self._ask(StoredDomainPack, "PUT", path, body=pack)
 
-    def get_playbook_analytics(self) -> PlaybookAnalytics:
-        """How each playbook fares: started, completed, skipped, durations, SLA kept."""
-        return self._ask(PlaybookAnalytics, "GET", "/api/analytics/playbooks")
+    def get_playbook_analytics(self, *, limit: int = 50, cursor: str | None = None) -> PlaybookAnalytics:
+        """One page of how playbooks fare, most started first: completed, skipped, durations, SLA kept."""
+        query = given(limit=limit, cursor=cursor)
+        return self._ask(PlaybookAnalytics, "GET", "/api/analytics/playbooks", query=query)
 
     def call_dummy_tool(
         self, tool_id: str, payload: Any, *, idempotency_key: str | None = None

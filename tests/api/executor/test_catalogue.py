@@ -234,3 +234,28 @@ def test_analytics_sum_up_what_was_started_completed_and_skipped(work: Casework,
     assert (item["skipped_steps"], item["sla_kept"], item["sla_missed"]) == (1, 2, 1)
     assert item["steps"][1] == {"step_order": 2, "name": "Last", "completed": 2, "skipped": 1}
     assert (item["median_seconds"], item["p90_seconds"]) == (1800, 2760)
+
+
+def test_analytics_come_in_pages_most_started_first(work: Casework):
+    names = ["Bread", "Apple", "Cider", "Dates", "Elder"]
+    ids = {name: work.publish(name, [note()], entity=name) for name in names}
+    for name, times in (("Dates", 2), ("Cider", 1)):
+        for _ in range(times):
+            work.complete(work.take_in(entity=name), 1)
+    work.admin.ok("POST", f"/api/playbooks/{ids['Dates']}/retire")
+    work.admin.ok("POST", f"/api/playbooks/{ids['Elder']}/retire")
+    found: list[str] = []
+    cursor = None
+    while True:
+        page = work.admin.ok("GET", "/api/analytics/playbooks", params={"limit": 3, "cursor": cursor})
+        assert check("playbook-analytics", page) == []
+        found += [item["name"] for item in page["items"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert found == ["Dates", "Cider", "Apple", "Bread"]
+
+
+@pytest.mark.parametrize("cursor", ["x", "é", "WyJpZCIsIDk5OTk5OV0", "WyJzZXEiLCAxXQ", "W10", "bnVsbA"])
+def test_a_cursor_of_analytics_that_is_none_is_refused(work: Casework, cursor: str):
+    work.admin.problem(400, "invalid_cursor", "GET", "/api/analytics/playbooks", params={"cursor": cursor})

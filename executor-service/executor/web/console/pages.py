@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,6 +15,7 @@ from executor.execution.documents import event_document, exception_document, pla
 from executor.execution.situation import look
 from executor.store import analytics, catalogue, events, exceptions
 from executor.store.analytics import Figures
+from executor.store.cursor import slice_after
 from executor.web.actors import caller
 from executor.web.console import access, presentation
 from executor.web.console.access import services
@@ -27,6 +29,7 @@ from sentinai.problems import InvalidDocument, NotFound, Problem
 from sentinai.web.service import answer_problem
 
 _EVENTS_SHOWN = 200
+_PLAYBOOKS_SHOWN = 50
 
 pages = Blueprint(
     "console",
@@ -87,20 +90,32 @@ def exception(exception_id: str) -> str:
 
 @pages.get("/playbooks")
 def playbooks() -> str:
-    """The playbooks in use, and how they do."""
+    """The playbooks in use, highest priority first, and how they do."""
+    name = request.args.get("name", "").strip()
     with services().database.read(g.person.tenant_id) as db:
-        figures = analytics.by_playbook(db)
-        active = catalogue.active_playbooks(db)
+        in_use = [each for each in catalogue.active_versions(db) if name.lower() in each.name.lower()]
+        conditions = catalogue.conditions_of(db, [each.playbook_id for each in in_use])
+        in_use.sort(key=lambda each: (-_priority_of(conditions[each.playbook_id]), each.name, -each.version))
+        ranked = [each.playbook_id for each in in_use]
+        shown, cursor = slice_after(ranked, limit=_PLAYBOOKS_SHOWN, cursor=request.args.get("cursor"))
+        found = catalogue.get_playbooks(db, shown)
+        figures = analytics.by_playbook(db, shown)
     rows = [
         {
-            **playbook_document(each),
-            "priority": each.conditions.get("priority", 0),
-            **_figures(figures.get(each.playbook_id, Figures())),
+            **playbook_document(found[each]),
+            "priority": _priority_of(conditions[each]),
+            **_figures(figures.get(each, Figures())),
         }
-        for each in active
+        for each in shown
     ]
-    rows.sort(key=lambda row: (-row["priority"], row["name"]))
-    return render_template("console/playbooks.html", section="playbooks", rows=rows)
+    return render_template(
+        "console/playbooks.html",
+        section="playbooks",
+        rows=rows,
+        in_use=len(in_use),
+        name=name,
+        next_href=_next_href(cursor),
+    )
 
 
 @pages.get("/playbooks/<int:playbook_id>")
@@ -112,7 +127,7 @@ def playbook(playbook_id: int) -> str:
         on_it, _ = exceptions.page(
             db, exceptions.Filters(playbook_id=playbook_id), limit=10, cursor=None, now=services().clock()
         )
-        figures = analytics.by_playbook(db).get(playbook_id, Figures())
+        figures = analytics.by_playbook(db, [playbook_id]).get(playbook_id, Figures())
     document = playbook_document(found)
     steps = [
         {
@@ -179,6 +194,11 @@ def _chosen() -> dict[str, Any]:
 def _single(chosen: dict[str, Any]) -> dict[str, Any]:
     """The filters as the form shows them: one status, one severity."""
     return {name: value[0] if isinstance(value, list) else value for name, value in chosen.items()}
+
+
+def _priority_of(conditions: Mapping[str, Any]) -> int | float:
+    priority: int | float = conditions.get("priority", 0)
+    return priority
 
 
 def _next_href(cursor: str | None) -> str | None:
