@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 import requests
-from sqlalchemy import create_engine, text
 from tests.support import nginx
 from tests.support.casework import new_casework
 from tests.support.crowd import Crowd, hold_against_the_log, prove, ready_for_a_crowd, seed_of_this_run
-from tests.support.databases import as_role, new_database
+from tests.support.databases import hang_up, new_database
 from tests.support.pair import Pair, of_service, running_pair
 from tests.support.processes import Served, Worker, free_port, until
 
@@ -70,18 +69,6 @@ def _kill(death: str, second: dict[str, Served], workers: list[Worker], url: str
     if death == "worker":
         workers[0].kill()
     elif death == "connections":
-        _cut_connections(url)
+        hang_up(url)
     else:
         second[death].kill()
-
-
-def _cut_connections(url: str) -> None:
-    engine = create_engine(as_role(url, "postgres"), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(
-            text(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
-        )
-    engine.dispose()

@@ -115,6 +115,21 @@ def as_role(url: str, role: str) -> str:
     return found.set(username=role).render_as_string(hide_password=False)
 
 
+def hang_up(url: str) -> None:
+    """Close every connection there is to a database; a PostgreSQL takes only so many, and pools keep theirs."""
+    if make_url(url).get_backend_name() == "sqlite":
+        return
+    engine = create_engine(as_role(url, "postgres"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+    engine.dispose()
+
+
 @cache
 def _postgres() -> Postgres:
     """The one that this test run starts, and removes at its end."""

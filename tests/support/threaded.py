@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.progress import Progress
-from tests.support.databases import as_role
+from tests.support.databases import as_role, hang_up
 from tests.support.pair import Client
 from tests.support.processes import free_port
 from werkzeug.serving import make_server
@@ -105,6 +105,7 @@ def threaded_pair(
     read, clock = Settings(**given), Clock()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     with ExitStack() as stack:
+        stack.callback(hang_up, database_url)
         reader = replace(read, database_url=as_role(database_url, "sentinai_matcher"))
         stack.enter_context(serving(before_matcher(matcher.app.create_app(reader, clock)), ports["matcher"]))
         stack.enter_context(serving(executor.app.create_app(read, clock), ports["executor"]))
