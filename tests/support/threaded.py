@@ -118,7 +118,7 @@ def threaded_pair(
 def serving(app: Wsgi, port: int = 0) -> Iterator[str]:
     """Serve a WSGI application in threads on a port, a free one by default; its URL."""
     server = make_server("127.0.0.1", port, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005})
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
