@@ -33,28 +33,30 @@ def _misses(probe: Probe, positions: Iterable[int]) -> Iterator[NearMiss]:
 
 def _failed(probe: Probe, position: int) -> int | None:
     """Which of a playbook's clauses is the only one that does not hold; None where none or more do not."""
-    catalogue = probe.catalogue
-    residuals = iter(catalogue.residuals.get(position, ()))
-    failed = None
+    failing = list(islice(_failing(probe, position), 2))
+    return failing[0] if len(failing) == 1 else None
+
+
+def _failing(probe: Probe, position: int) -> Iterator[int]:
+    """The places of a playbook's clauses that do not hold; none is evaluated before it is asked for."""
+    catalogue, told = probe.catalogue, probe.answers
     clauses = catalogue.playbooks[position].conditions.clauses
-    for index, (clause, group) in enumerate(zip(clauses, catalogue.answering[position], strict=True)):
-        if group is not None:
-            answer = probe.answer(group)
-            holds = position in answer.everyone if answer else _is_satisfied(clause, probe.context)
+    residuals = iter(catalogue.residuals.get(position, ()))
+    for index, group in enumerate(catalogue.answering[position]):
+        if group is None:
+            holds = clauses[index].logic is True or probe.says(next(residuals))
         else:
-            holds = clause.logic is True or probe.says(next(residuals))
+            answer = told[group]
+            holds = position in answer.everyone if answer else _is_satisfied(clauses[index], probe.context)
         if not holds:
-            if failed is not None:
-                return None
-            failed = index
-    return failed
+            yield index
 
 
 def _reason(probe: Probe, position: int, failed: int) -> Reason:
     catalogue = probe.catalogue
     clauses = catalogue.playbooks[position].conditions.clauses
     group = catalogue.answering[position][failed]
-    if group is None or probe.answer(group) is None:
+    if group is None or probe.answers[group] is None:
         # It may have raised, which the reason then says.
         return explain(clauses[failed].logic, probe.context)
     return catalogue.teller.tell(clauses, failed, probe.context)

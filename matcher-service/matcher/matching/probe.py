@@ -20,32 +20,33 @@ FEW = 4
 class Probe:
     """The answers of the groups for one context, each asked for when it is first needed.
 
-    ``lasting`` are the positions that satisfy all that time does not move, ``left`` those that satisfy all
-    that the index knows. ``unsure`` are the positions of which a clause must be asked of the library.
+    ``answers`` are those given so far, None where the library must be asked. ``lasting`` are the positions
+    that satisfy all that time does not move, ``left`` those that satisfy all that the index knows. ``unsure``
+    are the positions of which a clause must be asked of the library.
     """
 
-    __slots__ = ("_answers", "_verdicts", "catalogue", "context", "lasting", "left", "unsure")
+    __slots__ = ("_verdicts", "answers", "catalogue", "context", "lasting", "left", "unsure")
 
     def __init__(self, catalogue: Catalogue, context: Mapping[str, Any]) -> None:
         self.catalogue = catalogue
         self.context = context
         self.unsure = BitMap()
-        self._answers: dict[Group, Satisfied | None] = {}
+        self.answers: dict[Group, Satisfied | None] = {}
         self._verdicts: dict[int, bool | EvaluationError] = {}
         self.lasting = self._satisfying(catalogue.lasting, catalogue.everyone)
         self.left = self._satisfying(catalogue.timed, self.lasting)
 
     def answer(self, group: Group) -> Satisfied | None:
         """What a group says; None where the library must be asked."""
-        if group in self._answers:
-            return self._answers[group]
+        if group in self.answers:
+            return self.answers[group]
         try:
             answer = group.answer(group.read(self.context))
         except EvaluationError:
             answer = None
         if answer is None:
             self.unsure |= group.constrained
-        self._answers[group] = answer
+        self.answers[group] = answer
         return answer
 
     def _satisfying(self, groups: Iterable[Group], among: BitMap) -> BitMap:
