@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -313,6 +314,19 @@ def test_format_keeps_every_number_as_it_was_typed(workbench: Callable[..., Page
     expect(condition(page)).to_have_value(expected)
     page.keyboard.press("Control+z")
     expect(condition(page)).to_have_value('{"match":{"amount_gt":1.50e3,"entity":"a, {b"},"priority":7}')
+
+
+def test_a_long_text_is_formatted_at_once_and_back(workbench: Callable[..., Page]) -> None:
+    page = workbench()
+    rules = [{"===": [{"var": "exception.entity"}, f"Depot {number} {'long ' * 14}"]} for number in range(150)]
+    text = json.dumps({"match": {"domain": "Rail"}, "logic": {"or": rules}})
+    condition(page).fill(text)
+    started = time.monotonic()
+    page.get_by_role("button", name="Format").first.click()
+    assert time.monotonic() - started < 5
+    assert condition(page).input_value().count("\n") > 600
+    page.keyboard.press("Control+z")
+    expect(condition(page)).to_have_value(text)
 
 
 def test_the_matcher_being_away_loses_nothing_and_is_tried_again(workbench: Callable[..., Page]) -> None:
