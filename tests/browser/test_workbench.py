@@ -13,6 +13,8 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import SCHEMES
 from tests.support.pair import Pair
 
+from executor.console_links import sign_in_link
+
 SignIn = Callable[..., Page]
 DOMAIN = {
     "domain_name": "Rail",
@@ -347,6 +349,13 @@ def test_a_session_that_is_over_keeps_the_draft(workbench: Callable[..., Page], 
     says(page, "Your session is over.")
     expect(verdict(page).get_by_role("link", name="Sign in at the console")).to_be_visible()
     assert json.loads(condition(page).input_value()) == RING
+    other = page.context.new_page()
+    other.goto(sign_in_link(pair.settings, tenant=tenant, subject="alex", roles=["author"]))
+    other.wait_for_url("**/console/exceptions")
+    other.close()
+    expect(verdict(page)).to_contain_text("Valid, and it matches.", use_inner_text=True, timeout=15_000)
+
+    page.context.clear_cookies()
     page.reload()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     link = page.get_by_role("link", name="Sign in at the console")
