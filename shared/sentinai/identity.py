@@ -135,8 +135,10 @@ def mint_token(
 ) -> str:
     """Sign a token with the local key (HS256), or the private key (RS256, ES256).
 
+    Where a JWKS says which keys are accepted, the token names the one of them that it is signed with.
+
     Raises:
-        SettingsError: no signing key is set.
+        SettingsError: no signing key is set, or one whose tokens would not be accepted.
     """
     issued = time.time() if now is None else now
     payload = {
@@ -151,27 +153,56 @@ def mint_token(
         "exp": int(issued + lifetime_seconds),
         **claims,
     }
-    return jwt.encode(payload, _signing_key(settings), algorithm=settings.jwt_algorithm)
+    key, key_id = _signing_key(settings)
+    headers = None if key_id is None else {"kid": key_id}
+    return jwt.encode(payload, key, algorithm=settings.jwt_algorithm, headers=headers)
 
 
-def _signing_key(settings: Settings) -> str:
-    key = read_key(settings.jwt_key_file, "SENTINAI_JWT_KEY_FILE")
-    if settings.jwt_algorithm == "HS256" and len(key.encode()) < LEAST_KEY_BYTES:
-        raise SettingsError(f"SENTINAI_JWT_KEY_FILE: a shared key needs at least {LEAST_KEY_BYTES} bytes")
-    return key
+def require_signing_key(settings: Settings) -> None:
+    """Insist on a key to sign with, for what makes tokens of its own.
+
+    Raises:
+        SettingsError: there is none, or one whose tokens would not be accepted.
+    """
+    _signing_key(settings)
+
+
+def _signing_key(settings: Settings) -> tuple[Any, str | None]:
+    """The key to sign with, and its id among those that are accepted, where these have ids."""
+    content = read_key(settings.jwt_key_file, "SENTINAI_JWT_KEY_FILE")
+    if settings.jwt_algorithm == "HS256":
+        if len(content.encode()) < LEAST_KEY_BYTES:
+            raise SettingsError(f"SENTINAI_JWT_KEY_FILE: a shared key needs at least {LEAST_KEY_BYTES} bytes")
+        return content, None
+    private = _read_pem(content, settings.jwt_algorithm, "SENTINAI_JWT_KEY_FILE")
+    if not hasattr(private, "public_key"):
+        raise SettingsError("SENTINAI_JWT_KEY_FILE: this is a public key; signing needs the private one")
+    public = private.public_key()
+    for key_id, accepted in _verification_keys(settings).items():
+        if accepted == public:
+            return private, key_id
+    raise SettingsError("SENTINAI_JWT_KEY_FILE: its public half is not in SENTINAI_JWT_PUBLIC_KEY_FILE")
 
 
 def _verification_keys(settings: Settings) -> Mapping[str | None, Any]:
     if settings.jwt_algorithm == "HS256":
-        return {None: _signing_key(settings)}
+        key, _ = _signing_key(settings)
+        return {None: key}
     content = read_key(settings.jwt_public_key_file, "SENTINAI_JWT_PUBLIC_KEY_FILE")
     if not content.startswith("{"):
-        return {None: content}
+        return {None: _read_pem(content, settings.jwt_algorithm, "SENTINAI_JWT_PUBLIC_KEY_FILE")}
     try:
         keys = jwt.PyJWKSet.from_dict(json.loads(content)).keys
     except (ValueError, jwt.PyJWTError) as error:
         raise SettingsError(f"SENTINAI_JWT_PUBLIC_KEY_FILE: not a JWKS ({error})") from error
     return {key.key_id: key.key for key in keys}
+
+
+def _read_pem(content: str, algorithm: str, name: str) -> Any:
+    try:
+        return jwt.get_algorithm_by_name(algorithm).prepare_key(content)
+    except (ValueError, TypeError, jwt.PyJWTError) as error:
+        raise SettingsError(f"{name}: not a PEM file of a key for {algorithm}") from error
 
 
 def _identity(claims: Mapping[str, Any]) -> Identity:
