@@ -2,12 +2,19 @@
 
 import os
 import shutil
+import sys
 import tempfile
 
 from sentinai import log_lines
 from sentinai import settings as sentinai_settings
+from sentinai.identity import TokenVerifier
 
-_settings = sentinai_settings.load()
+try:
+    _settings = sentinai_settings.load()
+    # Looked at here once: in each of the workers a missing key would be a traceback.
+    TokenVerifier(_settings)
+except sentinai_settings.SettingsError as error:
+    sys.exit(f"These settings cannot be run with: {error}")
 
 workers = _settings.gunicorn_workers
 threads = _settings.gunicorn_threads

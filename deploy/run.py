@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import socket
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from honcho.manager import Manager
 from honcho.printer import Printer
 
 from sentinai import settings as sentinai_settings
+from sentinai.identity import TokenVerifier
 from sentinai.settings import Settings, SettingsError, variable
 
 ROOT = Path(__file__).parents[1]
@@ -32,7 +34,12 @@ def main() -> None:
     """Prepare, start, and stay until Ctrl-C or until a part stops."""
     os.chdir(ROOT)
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    settings = _prepare()
+    try:
+        settings = _prepare()
+    except SettingsError as error:
+        sys.exit(f"These settings cannot be run with: {error}")
+    except OSError as error:
+        sys.exit(f"{error.filename} cannot be made ({error.strerror}). make run keeps its key and data there.")
     _require_free(settings.bind_host, settings.matcher_port, settings.executor_port)
     _run("executor", "migrate")
     manager = Manager(Printer(prefix=True))
@@ -45,10 +52,7 @@ def main() -> None:
 
 def _prepare() -> Settings:
     """The settings, with a signing key and addresses of its own where none are given."""
-    try:
-        chosen = sentinai_settings.load()
-    except SettingsError as error:
-        sys.exit(f"These settings cannot be run with: {error}")
+    chosen = sentinai_settings.load()
     key = ROOT / "var" / "signing.key"
     if not chosen.jwt_key_file and not chosen.jwt_public_key_file:
         _make_key(key)
@@ -60,6 +64,7 @@ def _prepare() -> Settings:
     settings = sentinai_settings.load()
     for name in ("bind_host", "matcher_port", "executor_port"):
         os.environ[variable(Settings.__dataclass_fields__[name])] = str(getattr(settings, name))
+    TokenVerifier(settings)  # Without a key that can be used nothing would start; it says so in one line.
     return settings
 
 
@@ -71,6 +76,8 @@ def _make_key(path: Path) -> None:
 
 
 def _require_free(host: str, *ports: int) -> None:
+    if len(set(ports)) < len(ports):
+        sys.exit("SENTINAI_MATCHER_PORT and SENTINAI_EXECUTOR_PORT must be two ports.")
     for port in ports:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -125,8 +132,8 @@ SentinAI is running.
   Rule workbench   {settings.matcher_url}/workbench   (once signed in to the console)
   API              {settings.executor_url}/docs   and   {settings.matcher_url}/docs
 
-  Try, in another terminal:
-    export SENTINAI_JWT_KEY_FILE={os.environ["SENTINAI_JWT_KEY_FILE"]}
+  Try, in another terminal, in this folder:
+    export SENTINAI_JWT_KEY_FILE={shlex.quote(settings.jwt_key_file)}
     TOKEN=$(.venv/bin/executor token --tenant finance --subject alex)
     curl -s -H "Authorization: Bearer $TOKEN" '{settings.executor_url}/api/exceptions?sort=sla&limit=3'
 

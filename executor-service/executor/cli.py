@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import click
 from rich.console import Console
 from rich.progress import Progress
+from rich.text import Text
 
 from executor import loading, verification, worker
 from executor.console_links import sign_in_link
@@ -21,14 +23,16 @@ from executor.exchange.importing import UNCHANGED, Options, take_in
 from executor.exchange.printing import print_changes, print_refusal
 from executor.services import Services, assemble
 from executor.store import migrate
+from executor.store.migrate import MigrationFailed
 from executor.store.tenants import tenant_ids
 from sentinai import settings as sentinai_settings
-from sentinai.identity import ACTOR_TYPES, ROLES, mint_token
-from sentinai.problems import Problem
+from sentinai.identity import ACTOR_TYPES, ROLES, mint_token, require_signing_key
+from sentinai.problems import Finding, Problem
 from sentinai.settings import Settings, SettingsError
 from sentinai.telemetry import configure_logging, warn_of_unknown_settings
 
 _terminal = Console(stderr=True)
+_MOST_HOURS = 24 * 366 * 10
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -148,7 +152,13 @@ def import_command(
 @click.option("--role", "roles", multiple=True, type=click.Choice(ROLES), help="Repeatable. [default: operator]")
 @click.option("--actor-type", default="human", show_default=True, type=click.Choice(ACTOR_TYPES))
 @click.option("--may-act-for", multiple=True, type=click.Choice(ACTOR_TYPES), help="For a UI backend.")
-@click.option("--hours", default=8.0, show_default=True, help="How long it is good for.")
+@click.option(
+    "--hours",
+    default=8.0,
+    show_default=True,
+    type=click.FloatRange(0, _MOST_HOURS, min_open=True),
+    help="How long it is good for.",
+)
 @click.option("--console", is_flag=True, help="Print a single-use link that signs in to the console instead.")
 def token(
     tenant: str,
@@ -195,6 +205,7 @@ def worker_command(once: bool) -> None:
     """
     with _refusals():
         services = _services()
+        require_signing_key(services.settings)
         if not once:
             worker.run(services)
             return
@@ -231,13 +242,20 @@ def _services() -> Services:
 
 @contextmanager
 def _refusals() -> Iterator[None]:
-    """Tell what is wrong in one line, and exit with 2."""
+    """Tell what is wrong, in one line and one more for each finding, and exit with 2."""
     try:
         yield
     except SettingsError as error:
-        raise click.UsageError(str(error)) from error
+        _refuse("These settings cannot be run with", str(error))
+    except MigrationFailed as error:
+        _refuse("The database was not migrated", str(error))
     except Problem as problem:
-        _terminal.print(f"[red]{problem.title}:[/red] {problem.detail}", highlight=False)
-        for finding in problem.findings:
-            _terminal.print(f"  {finding.pointer or '/'}: {finding.message} {finding.hint or ''}", highlight=False)
-        sys.exit(2)
+        _refuse(problem.title, problem.detail, problem.findings)
+
+
+def _refuse(title: str, detail: str, findings: Iterable[Finding] = ()) -> NoReturn:
+    lines = [Text.assemble((f"{title}: ", "red"), detail)]
+    lines += [Text(f"  {each.pointer or '/'}: {each.message} {each.hint or ''}".rstrip()) for each in findings]
+    for line in lines:
+        _terminal.print(line, soft_wrap=True)
+    sys.exit(2)
