@@ -112,11 +112,12 @@ def test_one_that_fails_each_time_does_not_keep_the_others_waiting(desk: Desk):
     assert not any(desk.work.state(each)["playbook"] for each in refused)
 
 
-def test_a_change_is_stored_and_the_recommendation_follows_later(desk: Desk):
+@pytest.mark.parametrize("trouble", ["fails", "names a stranger"])
+def test_a_change_is_stored_and_the_recommendation_follows_later(desk: Desk, trouble: str):
     work = desk.work
     exception_id = work.take_in()
     urgent = work.publish("Urgent", [note()], severity="critical", priority=9)
-    desk.moody.mood = saying("{}", 500)
+    desk.moody.mood = TROUBLES[trouble](desk.moody)
     changed = work.admin.ok("PATCH", f"/api/exceptions/{exception_id}", {"severity": "critical"})
     assert (changed["severity"], changed["current_playbook_id"]) == ("critical", desk.playbook_id)
     desk.moody.mood = None
