@@ -46,13 +46,18 @@ def main() -> None:
 @main.command(name="migrate")
 @click.option("--to", "revision", default="head", show_default=True, help="The revision to end at.")
 @click.option("--down", is_flag=True, help="Migrate down to the revision; 'base' removes everything.")
-def migrate_command(revision: str, down: bool) -> None:
+@click.option("--check", is_flag=True, help="Change nothing; exit with 1 when there is something to migrate.")
+def migrate_command(revision: str, down: bool, check: bool) -> None:
     """Bring the database to the schema this version expects.
 
     Safe to repeat, and from several machines at once.
     """
     with _refusals():
         services = _services()
+        if check:
+            found = migrate.state(services.database)
+            _terminal.print(f"database: {found}", soft_wrap=True, markup=False)
+            sys.exit(found != "ok")
         if down:
             migrate.downgrade(services.database, revision)
         else:

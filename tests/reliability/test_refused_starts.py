@@ -81,6 +81,16 @@ def test_a_database_without_tables_says_how_to_make_them(environment: dict[str, 
     assert refusal(PROCESSES["verify"], environment).endswith("run: executor migrate.")
 
 
+def test_whether_there_is_something_to_migrate_is_told_without_doing_it(environment: dict[str, str]):
+    check = [*PROCESSES["migrate"], "--check"]
+    for _ in range(2):
+        line = refusal(check, environment)
+        assert line.startswith("database: the database is at revision None, the code wants")
+    subprocess.run(PROCESSES["migrate"], cwd=ROOT, env=environment, check=True)
+    done = subprocess.run(check, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
+    assert done.stderr == "database: ok\n"
+
+
 def test_a_revision_that_is_none_is_one_line(environment: dict[str, str]):
     line = refusal([*PROCESSES["migrate"], "--to", "nowhere"], environment)
     assert line == "The database was not migrated: Can't locate revision identified by 'nowhere'"
