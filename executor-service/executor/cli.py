@@ -26,13 +26,19 @@ from executor.store import migrate
 from executor.store.migrate import MigrationFailed
 from executor.store.tenants import tenant_ids
 from sentinai import settings as sentinai_settings
-from sentinai.identity import ACTOR_TYPES, ROLES, mint_token, require_signing_key
-from sentinai.problems import Finding, Problem
+from sentinai.identity import ACTOR_TYPES, ROLES, is_tenant_id, mint_token, require_signing_key
+from sentinai.problems import Finding, NotFound, Problem
 from sentinai.settings import Settings, SettingsError
 from sentinai.telemetry import configure_logging, warn_of_unknown_settings
 
 _terminal = Console(stderr=True)
 _MOST_HOURS = 24 * 366 * 10
+
+
+def _tenant_id(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not is_tenant_id(value):
+        raise click.BadParameter("a tenant is named by letters, digits and . _ : @ + - only, 128 at most")
+    return value
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -90,7 +96,7 @@ def seed(folder: Path, if_empty: bool) -> None:
 
 @main.command(name="export")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--tenant", required=True, help="Whose catalogue.")
+@click.option("--tenant", required=True, callback=_tenant_id, help="Whose catalogue.")
 @click.option("--prune", is_flag=True, help="Delete files of packs and playbooks that are no more.")
 def export_command(folder: Path, tenant: str, prune: bool) -> None:
     """Write a tenant's packs and playbooks into FOLDER, one file each.
@@ -103,8 +109,13 @@ def export_command(folder: Path, tenant: str, prune: bool) -> None:
       executor export catalogue/finance --tenant finance --prune
     """  # noqa: D301 - click's own mark, not an escape of ours
     with _refusals():
-        files = exchange_folder.files_of(exporting.export(_services().database, tenant))
-        exchange_folder.write(folder, files)
+        services = _services()
+        _require_tenant(services, tenant)
+        files = exchange_folder.files_of(exporting.export(services.database, tenant))
+        try:
+            exchange_folder.write(folder, files)
+        except OSError as error:
+            _refuse("The files cannot be written", f"{error.filename}: {error.strerror}")
         for path in exchange_folder.left_over(folder, files):
             if prune:
                 path.unlink()
@@ -114,7 +125,7 @@ def export_command(folder: Path, tenant: str, prune: bool) -> None:
 
 @main.command(name="import")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--tenant", required=True, help="Whose catalogue.")
+@click.option("--tenant", required=True, callback=_tenant_id, help="Whose catalogue.")
 @click.option("--dry-run", is_flag=True, help="Say what would change, and store nothing.")
 @click.option("--exit-code", is_flag=True, help="With --dry-run: exit with 3 when anything would change.")
 @click.option("--retire-missing", is_flag=True, help="Retire playbooks that FOLDER does not have.")
@@ -152,7 +163,7 @@ def import_command(
 
 
 @main.command()
-@click.option("--tenant", required=True, help="The tenant the token is for.")
+@click.option("--tenant", required=True, callback=_tenant_id, help="The tenant the token is for.")
 @click.option("--subject", default="operator", show_default=True, help="Who holds it.")
 @click.option("--role", "roles", multiple=True, type=click.Choice(ROLES), help="Repeatable. [default: operator]")
 @click.option("--actor-type", default="human", show_default=True, type=click.Choice(ACTOR_TYPES))
@@ -219,7 +230,7 @@ def worker_command(once: bool) -> None:
 
 
 @main.command()
-@click.option("--tenant", help="Only this tenant.")
+@click.option("--tenant", callback=_tenant_id, help="Only this tenant.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def verify(tenant: str | None, as_json: bool) -> None:
     """Prove that the log is whole and that every exception is what its log says.
@@ -229,6 +240,8 @@ def verify(tenant: str | None, as_json: bool) -> None:
     """
     with _refusals():
         services = _services()
+        if tenant:
+            _require_tenant(services, tenant)
         with Progress(console=_terminal, transient=True, disable=not _terminal.is_terminal) as progress:
             report = verification.verify(services.database, [tenant] if tenant else None, progress)
         if as_json:
@@ -243,6 +256,12 @@ def _services() -> Services:
     configure_logging("executor", settings.log_level)
     warn_of_unknown_settings()
     return assemble(settings)
+
+
+def _require_tenant(services: Services, tenant: str) -> None:
+    """A name that is misspelt must not pass for a tenant that has nothing."""
+    if tenant not in tenant_ids(services.database):
+        raise NotFound(f"There is no tenant {tenant!r}.")
 
 
 @contextmanager

@@ -75,6 +75,11 @@ class Identity:
         )
 
 
+def is_tenant_id(text: str) -> bool:
+    """Whether a tenant could be called so: 1 to 128 letters, digits and some signs."""
+    return bool(_IDENTIFIER.match(text))
+
+
 class TokenVerifier:
     """Verifies tokens by the key in the settings; a service without one does not start."""
 
@@ -210,7 +215,7 @@ def _identity(claims: Mapping[str, Any]) -> Identity:
     actor_type, acts_for = claims.get("actor_type"), claims.get("may_act_for", [])
     if not isinstance(claims["sub"], str) or not _SUBJECT.match(claims["sub"]):
         raise InvalidToken("The token's sub must be 1 to 128 printable characters.")
-    if not isinstance(tenant, str) or not _IDENTIFIER.match(tenant):
+    if not isinstance(tenant, str) or not is_tenant_id(tenant):
         raise InvalidToken("The token's tenant_id must be an identifier.")
     if not _are_words(roles) or not _are_words(acts_for):
         raise InvalidToken("The token's roles and may_act_for must be lists of strings.")
