@@ -20,7 +20,9 @@ from honcho.environ import parse_procfile
 from honcho.manager import Manager
 from honcho.printer import Printer
 
+from executor.store.tenants import tenant_ids
 from sentinai import settings as sentinai_settings
+from sentinai.database import Database
 from sentinai.identity import TokenVerifier
 from sentinai.settings import Settings, SettingsError, variable
 
@@ -102,8 +104,20 @@ def _when_ready(settings: Settings) -> None:
     if not all(_is_ready(url) for url in (settings.matcher_url, settings.executor_url)):
         print("The services did not become ready; see what they say above.", file=sys.stderr)
         return
-    _run("executor", "seed", str(DEMO), "--if-empty")
+    _load_demo(settings)
     print(_welcome(settings), flush=True)
+
+
+def _load_demo(settings: Settings) -> None:
+    """Once. What was cut off, by Ctrl-C say, is taken up again: loading leaves alone what stands."""
+    unfinished = ROOT / "var" / "demo-unfinished"
+    if tenant_ids(Database(settings)) and not unfinished.exists():
+        return
+    unfinished.parent.mkdir(exist_ok=True)
+    unfinished.touch()
+    print("Loading the demo data ...", flush=True)
+    _run("executor", "seed", str(DEMO))
+    unfinished.unlink()
 
 
 def _is_ready(url: str) -> bool:
