@@ -6,6 +6,13 @@ can_create() {
     "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 }
 
+for place in "$(dirname "$1")" "$1"; do
+    if [ -e "$place" ] && [ ! -w "$place" ]; then
+        echo "$place cannot be written to by $(id -un); make installs into $1." >&2
+        exit 1
+    fi
+done
+
 for python in python3 python3.14 python3.13 python3.12 python3.11 python; do
     if can_create "$python"; then
         echo "Creating $1 with $("$python" --version) ..."

@@ -2,12 +2,14 @@
 
 import os
 import shutil
+import sys
 import tempfile
 
 from gunicorn.glogging import Logger
 
 from sentinai import log_lines
 from sentinai import settings as sentinai_settings
+from sentinai.identity import TokenVerifier
 
 
 class _Logger(Logger):
@@ -16,7 +18,12 @@ class _Logger(Logger):
     access_log_enabled = False
 
 
-_settings = sentinai_settings.load()
+try:
+    _settings = sentinai_settings.load()
+    # Looked at here once: in each of the workers a missing key would be a traceback.
+    TokenVerifier(_settings)
+except sentinai_settings.SettingsError as error:
+    sys.exit(f"These settings cannot be run with: {error}")
 
 workers = _settings.gunicorn_workers
 threads = _settings.gunicorn_threads

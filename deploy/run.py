@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import socket
 import subprocess
 import sys
@@ -19,7 +20,10 @@ from honcho.environ import parse_procfile
 from honcho.manager import Manager
 from honcho.printer import Printer
 
+from executor.store.tenants import tenant_ids
 from sentinai import settings as sentinai_settings
+from sentinai.database import Database
+from sentinai.identity import TokenVerifier
 from sentinai.settings import Settings, SettingsError, variable
 
 ROOT = Path(__file__).parents[1]
@@ -32,7 +36,12 @@ def main() -> None:
     """Prepare, start, and stay until Ctrl-C or until a part stops."""
     os.chdir(ROOT)
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    settings = _prepare()
+    try:
+        settings = _prepare()
+    except SettingsError as error:
+        sys.exit(f"These settings cannot be run with: {error}")
+    except OSError as error:
+        sys.exit(f"{error.filename} cannot be made ({error.strerror}). make run keeps its key and data there.")
     _require_free(settings.bind_host, settings.matcher_port, settings.executor_port)
     _run("executor", "migrate")
     manager = Manager(Printer(prefix=True))
@@ -45,10 +54,7 @@ def main() -> None:
 
 def _prepare() -> Settings:
     """The settings, with a signing key and addresses of its own where none are given."""
-    try:
-        chosen = sentinai_settings.load()
-    except SettingsError as error:
-        sys.exit(f"These settings cannot be run with: {error}")
+    chosen = sentinai_settings.load()
     key = ROOT / "var" / "signing.key"
     if not chosen.jwt_key_file and not chosen.jwt_public_key_file:
         _make_key(key)
@@ -60,6 +66,7 @@ def _prepare() -> Settings:
     settings = sentinai_settings.load()
     for name in ("bind_host", "matcher_port", "executor_port"):
         os.environ[variable(Settings.__dataclass_fields__[name])] = str(getattr(settings, name))
+    TokenVerifier(settings)  # Without a key that can be used nothing would start; it says so in one line.
     return settings
 
 
@@ -71,6 +78,8 @@ def _make_key(path: Path) -> None:
 
 
 def _require_free(host: str, *ports: int) -> None:
+    if len(set(ports)) < len(ports):
+        sys.exit("SENTINAI_MATCHER_PORT and SENTINAI_EXECUTOR_PORT must be two ports.")
     for port in ports:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -95,8 +104,20 @@ def _when_ready(settings: Settings) -> None:
     if not all(_is_ready(url) for url in (settings.matcher_url, settings.executor_url)):
         print("The services did not become ready; see what they say above.", file=sys.stderr)
         return
-    _run("executor", "seed", str(DEMO), "--if-empty")
+    _load_demo(settings)
     print(_welcome(settings), flush=True)
+
+
+def _load_demo(settings: Settings) -> None:
+    """Once. What was cut off, by Ctrl-C say, is taken up again: loading leaves alone what stands."""
+    unfinished = ROOT / "var" / "demo-unfinished"
+    if tenant_ids(Database(settings)) and not unfinished.exists():
+        return
+    unfinished.parent.mkdir(exist_ok=True)
+    unfinished.touch()
+    print("Loading the demo data ...", flush=True)
+    _run("executor", "seed", str(DEMO))
+    unfinished.unlink()
 
 
 def _is_ready(url: str) -> bool:
@@ -125,8 +146,8 @@ SentinAI is running.
   Rule workbench   {settings.matcher_url}/workbench   (once signed in to the console)
   API              {settings.executor_url}/docs   and   {settings.matcher_url}/docs
 
-  Try, in another terminal:
-    export SENTINAI_JWT_KEY_FILE={os.environ["SENTINAI_JWT_KEY_FILE"]}
+  Try, in another terminal, in this folder:
+    export SENTINAI_JWT_KEY_FILE={shlex.quote(settings.jwt_key_file)}
     TOKEN=$(.venv/bin/executor token --tenant finance --subject alex)
     curl -s -H "Authorization: Bearer $TOKEN" '{settings.executor_url}/api/exceptions?sort=sla&limit=3'
 

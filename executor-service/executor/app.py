@@ -12,7 +12,7 @@ from executor.store import migrate
 from executor.web import analytics, catalogue, console, events, exceptions, playbook, tools
 from sentinai import settings as sentinai_settings
 from sentinai.clock import Clock, utc_now
-from sentinai.identity import TokenVerifier
+from sentinai.identity import TokenVerifier, require_signing_key
 from sentinai.settings import Settings
 from sentinai.web import service as web
 from sentinai.web.service import Service
@@ -28,9 +28,10 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Flas
     """The application by the given settings, or those of the environment.
 
     Raises:
-        SettingsError: a setting is wrong, or there is no key to verify tokens with.
+        SettingsError: a setting is wrong, or there is no key to verify tokens with, or to sign its own.
     """
     settings = settings or sentinai_settings.load()
+    require_signing_key(settings)
     services = assemble(settings, clock)
     service = Service(
         name="executor",

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import click
 from rich.console import Console
 from rich.progress import Progress
+from rich.text import Text
 
 from executor import loading, verification, worker
 from executor.console_links import sign_in_link
@@ -21,14 +23,22 @@ from executor.exchange.importing import UNCHANGED, Options, take_in
 from executor.exchange.printing import print_changes, print_refusal
 from executor.services import Services, assemble
 from executor.store import migrate
+from executor.store.migrate import MigrationFailed
 from executor.store.tenants import tenant_ids
 from sentinai import settings as sentinai_settings
-from sentinai.identity import ACTOR_TYPES, ROLES, mint_token
-from sentinai.problems import Problem
+from sentinai.identity import ACTOR_TYPES, ROLES, is_tenant_id, mint_token, require_signing_key
+from sentinai.problems import Finding, NotFound, Problem
 from sentinai.settings import Settings, SettingsError
 from sentinai.telemetry import configure_logging, warn_of_unknown_settings
 
 _terminal = Console(stderr=True)
+_MOST_HOURS = 24 * 366 * 10
+
+
+def _tenant_id(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not is_tenant_id(value):
+        raise click.BadParameter("a tenant is named by letters, digits and . _ : @ + - only, 128 at most")
+    return value
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -42,13 +52,18 @@ def main() -> None:
 @main.command(name="migrate")
 @click.option("--to", "revision", default="head", show_default=True, help="The revision to end at.")
 @click.option("--down", is_flag=True, help="Migrate down to the revision; 'base' removes everything.")
-def migrate_command(revision: str, down: bool) -> None:
+@click.option("--check", is_flag=True, help="Change nothing; exit with 1 when there is something to migrate.")
+def migrate_command(revision: str, down: bool, check: bool) -> None:
     """Bring the database to the schema this version expects.
 
     Safe to repeat, and from several machines at once.
     """
     with _refusals():
         services = _services()
+        if check:
+            found = migrate.state(services.database)
+            _terminal.print(f"database: {found}", soft_wrap=True, markup=False)
+            sys.exit(found != "ok")
         if down:
             migrate.downgrade(services.database, revision)
         else:
@@ -81,7 +96,7 @@ def seed(folder: Path, if_empty: bool) -> None:
 
 @main.command(name="export")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--tenant", required=True, help="Whose catalogue.")
+@click.option("--tenant", required=True, callback=_tenant_id, help="Whose catalogue.")
 @click.option("--prune", is_flag=True, help="Delete files of packs and playbooks that are no more.")
 def export_command(folder: Path, tenant: str, prune: bool) -> None:
     """Write a tenant's packs and playbooks into FOLDER, one file each.
@@ -94,8 +109,13 @@ def export_command(folder: Path, tenant: str, prune: bool) -> None:
       executor export catalogue/finance --tenant finance --prune
     """  # noqa: D301 - click's own mark, not an escape of ours
     with _refusals():
-        files = exchange_folder.files_of(exporting.export(_services().database, tenant))
-        exchange_folder.write(folder, files)
+        services = _services()
+        _require_tenant(services, tenant)
+        files = exchange_folder.files_of(exporting.export(services.database, tenant))
+        try:
+            exchange_folder.write(folder, files)
+        except OSError as error:
+            _refuse("The files cannot be written", f"{error.filename}: {error.strerror}")
         for path in exchange_folder.left_over(folder, files):
             if prune:
                 path.unlink()
@@ -105,7 +125,7 @@ def export_command(folder: Path, tenant: str, prune: bool) -> None:
 
 @main.command(name="import")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--tenant", required=True, help="Whose catalogue.")
+@click.option("--tenant", required=True, callback=_tenant_id, help="Whose catalogue.")
 @click.option("--dry-run", is_flag=True, help="Say what would change, and store nothing.")
 @click.option("--exit-code", is_flag=True, help="With --dry-run: exit with 3 when anything would change.")
 @click.option("--retire-missing", is_flag=True, help="Retire playbooks that FOLDER does not have.")
@@ -143,12 +163,18 @@ def import_command(
 
 
 @main.command()
-@click.option("--tenant", required=True, help="The tenant the token is for.")
+@click.option("--tenant", required=True, callback=_tenant_id, help="The tenant the token is for.")
 @click.option("--subject", default="operator", show_default=True, help="Who holds it.")
 @click.option("--role", "roles", multiple=True, type=click.Choice(ROLES), help="Repeatable. [default: operator]")
 @click.option("--actor-type", default="human", show_default=True, type=click.Choice(ACTOR_TYPES))
 @click.option("--may-act-for", multiple=True, type=click.Choice(ACTOR_TYPES), help="For a UI backend.")
-@click.option("--hours", default=8.0, show_default=True, help="How long it is good for.")
+@click.option(
+    "--hours",
+    default=8.0,
+    show_default=True,
+    type=click.FloatRange(0, _MOST_HOURS, min_open=True),
+    help="How long it is good for.",
+)
 @click.option("--console", is_flag=True, help="Print a single-use link that signs in to the console instead.")
 def token(
     tenant: str,
@@ -195,6 +221,7 @@ def worker_command(once: bool) -> None:
     """
     with _refusals():
         services = _services()
+        require_signing_key(services.settings)
         if not once:
             worker.run(services)
             return
@@ -203,7 +230,7 @@ def worker_command(once: bool) -> None:
 
 
 @main.command()
-@click.option("--tenant", help="Only this tenant.")
+@click.option("--tenant", callback=_tenant_id, help="Only this tenant.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def verify(tenant: str | None, as_json: bool) -> None:
     """Prove that the log is whole and that every exception is what its log says.
@@ -213,6 +240,8 @@ def verify(tenant: str | None, as_json: bool) -> None:
     """
     with _refusals():
         services = _services()
+        if tenant:
+            _require_tenant(services, tenant)
         with Progress(console=_terminal, transient=True, disable=not _terminal.is_terminal) as progress:
             report = verification.verify(services.database, [tenant] if tenant else None, progress)
         if as_json:
@@ -229,15 +258,28 @@ def _services() -> Services:
     return assemble(settings)
 
 
+def _require_tenant(services: Services, tenant: str) -> None:
+    """A name that is misspelt must not pass for a tenant that has nothing."""
+    if tenant not in tenant_ids(services.database):
+        raise NotFound(f"There is no tenant {tenant!r}.")
+
+
 @contextmanager
 def _refusals() -> Iterator[None]:
-    """Tell what is wrong in one line, and exit with 2."""
+    """Tell what is wrong, in one line and one more for each finding, and exit with 2."""
     try:
         yield
     except SettingsError as error:
-        raise click.UsageError(str(error)) from error
+        _refuse("These settings cannot be run with", str(error))
+    except MigrationFailed as error:
+        _refuse("The database was not migrated", str(error))
     except Problem as problem:
-        _terminal.print(f"[red]{problem.title}:[/red] {problem.detail}", highlight=False)
-        for finding in problem.findings:
-            _terminal.print(f"  {finding.pointer or '/'}: {finding.message} {finding.hint or ''}", highlight=False)
-        sys.exit(2)
+        _refuse(problem.title, problem.detail, problem.findings)
+
+
+def _refuse(title: str, detail: str, findings: Iterable[Finding] = ()) -> NoReturn:
+    lines = [Text.assemble((f"{title}: ", "red"), detail)]
+    lines += [Text(f"  {each.pointer or '/'}: {each.message} {each.hint or ''}".rstrip()) for each in findings]
+    for line in lines:
+        _terminal.print(line, soft_wrap=True)
+    sys.exit(2)

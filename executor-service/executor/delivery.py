@@ -16,7 +16,7 @@ from executor.execution.draft import Draft
 from executor.execution.model import Actor, NewEvent
 from executor.store import outbox
 from executor.store.store import SqlStore, SqlTransaction
-from sentinai import strict_json
+from sentinai import outward, strict_json
 from sentinai.identity import mint_token
 from sentinai.problems import MalformedJson
 from sentinai.settings import Settings
@@ -24,6 +24,8 @@ from sentinai.telemetry import logger
 
 _log = logger("delivery")
 _TOKEN_SECONDS = 60
+_MOST_ANSWERED = 1_048_576
+"""Bytes of an answer: what a tool says is stored in the log."""
 
 
 class DeliveryFailed(Exception):
@@ -76,19 +78,20 @@ def _call_tool(settings: Settings, tenant_id: str, message: outbox.Delivery) -> 
 def _post(
     settings: Settings, url: str, body: Any, message: outbox.Delivery, headers: dict[str, str]
 ) -> requests.Response:
+    headers = {"Content-Type": "application/json", "Idempotency-Key": message.idempotency_key, **headers}
     try:
-        answer = requests.post(
-            url,
-            data=strict_json.dumps(body).encode(),
-            headers={
-                "Content-Type": "application/json",
-                "Idempotency-Key": message.idempotency_key,
-                **headers,
-            },
-            timeout=settings.outbox_timeout_seconds,
-            allow_redirects=False,
-        )
-    except requests.RequestException as error:
+        with outward.new_session() as session:
+            answer = outward.send(
+                session,
+                "POST",
+                url,
+                data=strict_json.dumps(body).encode(),
+                headers=headers,
+                connect_seconds=settings.outbox_timeout_seconds,
+                read_seconds=settings.outbox_timeout_seconds,
+                most_bytes=_MOST_ANSWERED,
+            )
+    except (requests.RequestException, outward.AnswerTooLarge) as error:
         raise DeliveryFailed(type(error).__name__) from error
     if not answer.ok:
         raise DeliveryFailed(f"status {answer.status_code}")

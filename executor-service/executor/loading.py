@@ -21,7 +21,7 @@ from executor.store import catalogue
 from sentinai import strict_json
 from sentinai.clock import relative_time
 from sentinai.documents import require, summary
-from sentinai.problems import InvalidDocument, Problem
+from sentinai.problems import InvalidDocument, MatcherUnavailable, Problem
 
 LOADER = Actor("system", "loader", None)
 _TIMES = ("sla_deadline", "created_at")
@@ -43,8 +43,11 @@ def load(services: Services, folder: Path, progress: Progress) -> Counts:
     """Load every tenant below ``folder``; loading again changes nothing that stands.
 
     Raises:
-        InvalidDocument: a document is wrong; the message names its file.
+        InvalidDocument: a document is wrong; the message names its file. MatcherUnavailable: nothing was loaded.
     """
+    ready = services.matcher.is_ready()
+    if ready != "ok":
+        raise MatcherUnavailable(f"Each exception is recommended a playbook as it comes in, but {ready}")
     counts = Counts()
     for tenant_folder in sorted(path.parent for path in folder.glob("*/tenant.json")):
         tenant = _read(tenant_folder / "tenant.json")

@@ -17,7 +17,6 @@ from sentinai.problems import MatcherUnavailable
 from sentinai.settings import Settings, SettingsError
 from sentinai.telemetry import MATCHER_CALLS, TRACEPARENT
 
-RANKED = 10
 _TOKEN_SECONDS = 600
 _RETRY_AFTER_SECONDS = 5
 _LONGEST_PAUSE_SECONDS = 1.0
@@ -44,24 +43,28 @@ class HttpMatcher:
         except ValueError as error:
             raise SettingsError(f"SENTINAI_MATCHER_URL: {error}") from error
 
-    def match(self, tenant_id: str, exception: Mapping[str, Any], as_of: datetime) -> Mapping[str, Any]:
-        """The matcher's answer for an exception, as in ``match-response``.
+    def match(
+        self, tenant_id: str, exception: Mapping[str, Any], as_of: datetime, ranked: int
+    ) -> Mapping[str, Any]:
+        """The matcher's answer for an exception, as in ``match-response``, with so many ranked playbooks at most.
 
         Raises:
             MatcherUnavailable: no answer in time, or one that is not what was asked for.
         """
         try:
-            answer = self._ask(tenant_id, exception, as_of)
+            answer = self._ask(tenant_id, exception, as_of, ranked)
         except MatcherUnavailable:
             MATCHER_CALLS.labels("unavailable").inc()
             raise
         MATCHER_CALLS.labels("answered").inc()
         return answer
 
-    def _ask(self, tenant_id: str, exception: Mapping[str, Any], as_of: datetime) -> Mapping[str, Any]:
+    def _ask(
+        self, tenant_id: str, exception: Mapping[str, Any], as_of: datetime, ranked: int
+    ) -> Mapping[str, Any]:
         as_tenant = self._client.with_token(lambda: self._token(tenant_id))
         try:
-            answer = as_tenant.match_exception(_asked(exception), as_of=as_of, limit=RANKED)
+            answer = as_tenant.match_exception(_asked(exception), as_of=as_of, limit=ranked)
         except ApiProblem as problem:
             raise _unavailable(f"The matcher gave no answer ({problem})") from problem
         found = check("match-response", answer)

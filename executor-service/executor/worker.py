@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging.config
 import random
 import signal
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -33,7 +34,10 @@ _log = logger("worker")
 
 
 def run(services: Services) -> None:
-    """Work until SIGTERM or SIGINT; what is under way is finished first, what is only claimed is handed back."""
+    """Work until SIGTERM or SIGINT; what is under way is finished first, what is only claimed is handed back.
+
+    An error that is not foreseen ends the process, by exit code 1, and is a line of its log like any other.
+    """
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -43,8 +47,11 @@ def run(services: Services) -> None:
     rounds = (recalculate_all, deliver_all)
     with ThreadPoolExecutor(len(rounds)) as pool:
         running = [pool.submit(_repeat, each, services, stopping) for each in rounds]
-        for each in running:
-            each.result()
+    unforeseen = [error for each in running if (error := each.exception()) is not None]
+    for error in unforeseen:
+        _log.error("unexpected_error", exc_info=error)
+    if unforeseen:
+        sys.exit(1)
     _log.info("worker_stopped")
 
 

@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 
 from sentinai.problems import DatabaseUnavailable
-from sentinai.settings import Settings
+from sentinai.settings import Settings, SettingsError
 from sentinai.tables import TenantOwned
 from sentinai.telemetry import logger
 
@@ -46,7 +46,11 @@ class FenceError(RuntimeError):
 
 
 class Database:
-    """One database, used by one process."""
+    """One database, used by one process.
+
+    Raises:
+        SettingsError: the settings name no database that could be used.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.engine = _create_engine(settings)
@@ -115,7 +119,7 @@ def _worth_another_try(error: DBAPIError) -> bool:
 
 
 def _create_engine(settings: Settings) -> Engine:
-    url = make_url(settings.database_url)
+    url = _address(settings)
     options: dict[str, Any] = {
         "pool_size": settings.database_pool_size,
         "max_overflow": 0,
@@ -124,8 +128,7 @@ def _create_engine(settings: Settings) -> Engine:
         "hide_parameters": True,
     }
     if url.get_backend_name() == "sqlite":
-        if url.database:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(url)
         engine = create_engine(url, connect_args={"timeout": settings.database_timeout_seconds}, **options)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -138,6 +141,26 @@ def _create_engine(settings: Settings) -> Engine:
     engine = create_engine(url, connect_args=connect_args, pool_pre_ping=True, **options)
     event.listen(engine, "first_connect", _warn_of_an_unfenced_role)
     return engine
+
+
+def _address(settings: Settings) -> URL:
+    try:
+        return make_url(settings.database_url)
+    except (ArgumentError, ValueError) as error:
+        # The error's own words may hold a part of the address, and so of the password.
+        raise SettingsError("SENTINAI_DATABASE_URL: cannot be read as the address of a database") from error
+
+
+def _make_folder(url: URL) -> None:
+    if not url.database:
+        return
+    folder = Path(url.database).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"SENTINAI_DATABASE_URL: the folder {folder} cannot be made ({error.strerror})"
+        ) from error
 
 
 def _warn_of_an_unfenced_role(connection: Any, _record: Any) -> None:
@@ -244,4 +267,6 @@ def unavailable(error: Exception) -> DatabaseUnavailable:
     """The problem that an error of the database is to a caller, in the driver's words."""
     origin = getattr(error, "orig", None) or error
     reason = str(origin).strip().splitlines()[0][:200].rstrip(".")
+    bare = getattr(origin, "sqlstate", None) == _UNDEFINED_TABLE or reason.startswith("no such table")
+    reason = f"{reason}; run: executor migrate" if bare else reason
     return DatabaseUnavailable(f"The database did not serve: {reason}.", retry_after=1)

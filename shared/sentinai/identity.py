@@ -75,6 +75,11 @@ class Identity:
         )
 
 
+def is_tenant_id(text: str) -> bool:
+    """Whether a tenant could be called so: 1 to 128 letters, digits and some signs."""
+    return bool(_IDENTIFIER.match(text))
+
+
 class TokenVerifier:
     """Verifies tokens by the key in the settings; a service without one does not start."""
 
@@ -135,8 +140,10 @@ def mint_token(
 ) -> str:
     """Sign a token with the local key (HS256), or the private key (RS256, ES256).
 
+    Where a JWKS says which keys are accepted, the token names the one of them that it is signed with.
+
     Raises:
-        SettingsError: no signing key is set.
+        SettingsError: no signing key is set, or one whose tokens would not be accepted.
     """
     issued = time.time() if now is None else now
     payload = {
@@ -151,22 +158,44 @@ def mint_token(
         "exp": int(issued + lifetime_seconds),
         **claims,
     }
-    return jwt.encode(payload, _signing_key(settings), algorithm=settings.jwt_algorithm)
+    key, key_id = _signing_key(settings)
+    headers = None if key_id is None else {"kid": key_id}
+    return jwt.encode(payload, key, algorithm=settings.jwt_algorithm, headers=headers)
 
 
-def _signing_key(settings: Settings) -> str:
-    key = read_key(settings.jwt_key_file, "SENTINAI_JWT_KEY_FILE")
-    if settings.jwt_algorithm == "HS256" and len(key.encode()) < LEAST_KEY_BYTES:
-        raise SettingsError(f"SENTINAI_JWT_KEY_FILE: a shared key needs at least {LEAST_KEY_BYTES} bytes")
-    return key
+def require_signing_key(settings: Settings) -> None:
+    """Insist on a key to sign with, for what makes tokens of its own.
+
+    Raises:
+        SettingsError: there is none, or one whose tokens would not be accepted.
+    """
+    _signing_key(settings)
+
+
+def _signing_key(settings: Settings) -> tuple[Any, str | None]:
+    """The key to sign with, and its id among those that are accepted, where these have ids."""
+    content = read_key(settings.jwt_key_file, "SENTINAI_JWT_KEY_FILE")
+    if settings.jwt_algorithm == "HS256":
+        if len(content.encode()) < LEAST_KEY_BYTES:
+            raise SettingsError(f"SENTINAI_JWT_KEY_FILE: a shared key needs at least {LEAST_KEY_BYTES} bytes")
+        return content, None
+    private = _read_pem(content, settings.jwt_algorithm, "SENTINAI_JWT_KEY_FILE")
+    if not hasattr(private, "public_key"):
+        raise SettingsError("SENTINAI_JWT_KEY_FILE: this is a public key; signing needs the private one")
+    public = private.public_key()
+    for key_id, accepted in _verification_keys(settings).items():
+        if accepted == public:
+            return private, key_id
+    raise SettingsError("SENTINAI_JWT_KEY_FILE: its public half is not in SENTINAI_JWT_PUBLIC_KEY_FILE")
 
 
 def _verification_keys(settings: Settings) -> Mapping[str | None, Any]:
     if settings.jwt_algorithm == "HS256":
-        return {None: _signing_key(settings)}
+        key, _ = _signing_key(settings)
+        return {None: key}
     content = read_key(settings.jwt_public_key_file, "SENTINAI_JWT_PUBLIC_KEY_FILE")
     if not content.startswith("{"):
-        return {None: content}
+        return {None: _read_pem(content, settings.jwt_algorithm, "SENTINAI_JWT_PUBLIC_KEY_FILE")}
     try:
         keys = jwt.PyJWKSet.from_dict(json.loads(content)).keys
     except (ValueError, jwt.PyJWTError) as error:
@@ -174,12 +203,19 @@ def _verification_keys(settings: Settings) -> Mapping[str | None, Any]:
     return {key.key_id: key.key for key in keys}
 
 
+def _read_pem(content: str, algorithm: str, name: str) -> Any:
+    try:
+        return jwt.get_algorithm_by_name(algorithm).prepare_key(content)
+    except (ValueError, TypeError, jwt.PyJWTError) as error:
+        raise SettingsError(f"{name}: not a PEM file of a key for {algorithm}") from error
+
+
 def _identity(claims: Mapping[str, Any]) -> Identity:
     tenant, roles = claims.get("tenant_id"), claims.get("roles", [])
     actor_type, acts_for = claims.get("actor_type"), claims.get("may_act_for", [])
     if not isinstance(claims["sub"], str) or not _SUBJECT.match(claims["sub"]):
         raise InvalidToken("The token's sub must be 1 to 128 printable characters.")
-    if not isinstance(tenant, str) or not _IDENTIFIER.match(tenant):
+    if not isinstance(tenant, str) or not is_tenant_id(tenant):
         raise InvalidToken("The token's tenant_id must be an identifier.")
     if not _are_words(roles) or not _are_words(acts_for):
         raise InvalidToken("The token's roles and may_act_for must be lists of strings.")

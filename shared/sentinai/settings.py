@@ -6,21 +6,46 @@ against it by a test.
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 PREFIX = "SENTINAI_"
+_LAST_PORT = 65_535
+_DATABASES = ("sqlite", "postgresql", "postgresql+psycopg")
 
 
 class SettingsError(ValueError):
     """The environment cannot be run with; the message names every variable that is wrong and the mend."""
 
 
-def _setting(default: Any, meaning: str, *, choices: tuple[str, ...] = (), least: float | None = None) -> Any:
-    return field(default=default, metadata={"meaning": meaning, "choices": choices, "least": least})
+def _setting(
+    default: Any,
+    meaning: str,
+    *,
+    choices: tuple[str, ...] = (),
+    least: float | None = None,
+    most: float = math.inf,
+    check: Callable[[str], None] | None = None,
+) -> Any:
+    bounds = {"choices": choices, "least": least, "most": most, "check": check}
+    return field(default=default, metadata={"meaning": meaning, **bounds})
+
+
+def _require_database(url: str) -> None:
+    """A URL of a database that there is a driver for. What is wrong is said without it: it may hold a password."""
+    if urlsplit(url).scheme not in _DATABASES:
+        raise ValueError("must begin with sqlite:/// or postgresql+psycopg://")
+
+
+def _require_address(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+        raise ValueError("is no address of a service; it begins with http:// or https://")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +53,9 @@ class Settings:
     """What can be set, with its default. ``SENTINAI_`` and the field's name in capitals is the variable."""
 
     database_url: str = _setting(
-        "sqlite:///var/sentinai.db", "Where state is kept: sqlite:///PATH or postgresql+psycopg://…"
+        "sqlite:///var/sentinai.db",
+        "Where state is kept: sqlite:///PATH or postgresql+psycopg://…",
+        check=_require_database,
     )
     database_pool_size: int = _setting(8, "Connections a process keeps open", least=1)
     database_timeout_seconds: float = _setting(
@@ -41,11 +68,13 @@ class Settings:
     jwt_public_key_file: str = _setting("", "File of the public key: PEM, or a JWKS (RS256, ES256)")
     jwt_audience: str = _setting("sentinai", "The `aud` that a token must have")
     jwt_issuer: str = _setting("sentinai", "The `iss` that a token must have")
-    matcher_url: str = _setting("http://127.0.0.1:8081", "Where the executor finds the matcher")
+    matcher_url: str = _setting(
+        "http://127.0.0.1:8081", "Where the executor finds the matcher", check=_require_address
+    )
     matcher_timeout_seconds: float = _setting(2.0, "How long one try at the matcher may take", least=0.05)
     matcher_attempts: int = _setting(3, "How often the matcher is tried before giving up", least=1)
-    matcher_port: int = _setting(8081, "The port the matcher listens on", least=1)
-    executor_port: int = _setting(8080, "The port the executor listens on", least=1)
+    matcher_port: int = _setting(8081, "The port the matcher listens on", least=1, most=_LAST_PORT)
+    executor_port: int = _setting(8080, "The port the executor listens on", least=1, most=_LAST_PORT)
     bind_host: str = _setting("127.0.0.1", "The address both services listen on")
     gunicorn_workers: int = _setting(2, "Worker processes of each service", least=1)
     gunicorn_threads: int = _setting(4, "Threads of each worker process", least=1)
@@ -57,10 +86,16 @@ class Settings:
         "What call_tool does: log_only records, stub posts to the dummy tool",
         choices=("log_only", "stub"),
     )
-    executor_url: str = _setting("http://127.0.0.1:8080", "Where the worker finds the dummy tool endpoint")
-    webhook_url: str = _setting("", "The one internal address that webhook notifications are posted to")
+    executor_url: str = _setting(
+        "http://127.0.0.1:8080", "Where the worker finds the dummy tool endpoint", check=_require_address
+    )
+    webhook_url: str = _setting(
+        "", "The one internal address that webhook notifications are posted to", check=_require_address
+    )
     worker_period_seconds: float = _setting(2.0, "How often the worker looks for due work", least=0.05)
-    worker_metrics_port: int = _setting(0, "The port on which a worker shows its metrics; 0 is none", least=0)
+    worker_metrics_port: int = _setting(
+        0, "The port on which a worker shows its metrics; 0 is none", least=0, most=_LAST_PORT
+    )
     outbox_attempts: int = _setting(8, "Deliveries tried before an outbox entry is given up", least=1)
     outbox_timeout_seconds: float = _setting(5.0, "How long one delivery may take", least=0.05)
     session_hours: float = _setting(12.0, "How long a console session lasts", least=0.1)
@@ -83,7 +118,9 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
             try:
                 values[setting.name] = _parse(setting, environment[name])
             except ValueError as error:
-                wrong.append(f"{name}={environment[name]!r}: {error}")
+                # Addresses may hold passwords; they are not repeated.
+                given = "" if setting.metadata["check"] else f"={environment[name]!r}"
+                wrong.append(f"{name}{given}: {error}")
     if wrong:
         raise SettingsError("; ".join(wrong))
     return Settings(**values)
@@ -113,19 +150,24 @@ def read_key(path: str, purpose: str) -> str:
         content = Path(path).read_text("utf-8").strip()
     except OSError as error:
         raise SettingsError(f"{purpose}: {path} cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{purpose}: {path} is no text; write the key in base64, for one") from error
     if not content:
         raise SettingsError(f"{purpose}: {path} is empty")
     return content
 
 
 def _parse(setting: Field[Any], text: str) -> Any:
-    kind: type[Any] = type(setting.default)
-    value: Any = _parse_bool(text) if kind is bool else kind(text)
-    choices, least = setting.metadata["choices"], setting.metadata["least"]
-    if choices and value not in choices:
-        raise ValueError(f"must be one of {', '.join(choices)}")
-    if least is not None and not value >= least:
-        raise ValueError(f"must be at least {least}")
+    value = _PARSERS[type(setting.default)](text)
+    bounds = setting.metadata
+    if bounds["choices"] and value not in bounds["choices"]:
+        raise ValueError(f"must be one of {', '.join(bounds['choices'])}")
+    if bounds["least"] is not None and not bounds["least"] <= value:
+        raise ValueError(f"must be at least {bounds['least']}")
+    if bounds["least"] is not None and not value <= bounds["most"]:
+        raise ValueError(f"must be at most {bounds['most']}")
+    if bounds["check"] and value != setting.default:
+        bounds["check"](value)
     return value
 
 
@@ -134,3 +176,28 @@ def _parse_bool(text: str) -> bool:
     if text.lower() not in words:
         raise ValueError("must be true or false")
     return words[text.lower()]
+
+
+def _parse_whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError("must be a whole number") from None
+
+
+def _parse_number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError("must be a number") from None
+    if not math.isfinite(value):
+        raise ValueError("must be a finite number")
+    return value
+
+
+_PARSERS: Mapping[type, Callable[[str], Any]] = {
+    str: str,
+    bool: _parse_bool,
+    int: _parse_whole,
+    float: _parse_number,
+}

@@ -18,7 +18,7 @@ from prometheus_client import REGISTRY as PROCESS_REGISTRY
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, start_http_server
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from sentinai.settings import Settings, unknown_variables
+from sentinai.settings import Settings, SettingsError, unknown_variables
 
 REQUESTS = Histogram(
     "sentinai_request_seconds",
@@ -83,9 +83,19 @@ def warn_of_unknown_settings() -> None:
 
 
 def serve_metrics(settings: Settings) -> None:
-    """Show the metrics of a process that serves nothing else, where a port is set for them."""
-    if settings.worker_metrics_port:
+    """Show the metrics of a process that serves nothing else, where a port is set for them.
+
+    Raises:
+        SettingsError: the port cannot be used.
+    """
+    if not settings.worker_metrics_port:
+        return
+    try:
         start_http_server(settings.worker_metrics_port, settings.bind_host)
+    except OSError as error:
+        raise SettingsError(
+            f"SENTINAI_WORKER_METRICS_PORT={settings.worker_metrics_port}: cannot be used ({error.strerror})"
+        ) from error
 
 
 def metrics_page() -> bytes:

@@ -45,7 +45,9 @@ class _OnePlaybook:
             "valid_until": None,
         }
 
-    def match(self, tenant_id: str, exception: Mapping[str, Any], as_of: datetime) -> Mapping[str, Any]:
+    def match(
+        self, tenant_id: str, exception: Mapping[str, Any], as_of: datetime, ranked: int
+    ) -> Mapping[str, Any]:
         """The same answer always."""
         return {**self._answer, "as_of": format_time(as_of)}
 

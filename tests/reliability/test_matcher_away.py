@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 from tests.support.casework import PERSON, Casework, new_casework, note
-from tests.support.moods import Moody, hanging_up, refusing, saying, slow
+from tests.support.moods import Moody, dripping, hanging_up, refusing, saying, slow
 from tests.support.processes import free_port
 from tests.support.threaded import Threaded, Wsgi, serving, threaded_pair
 
@@ -20,8 +20,10 @@ Mood = Callable[[Moody], Wsgi]
 TROUBLES: dict[str, Mood] = {
     "hangs up": lambda _: hanging_up,
     "is slow": lambda _: slow(0.5),
+    "drips": lambda _: dripping(),
     "fails": lambda _: saying("{}", 500),
     "is busy": lambda _: saying("{}", 503),
+    "is no object": lambda _: saying("[]"),
     "is no JSON": lambda _: saying("<html>"),
     "is another document": lambda _: saying('{"selected": 3}'),
     "is doubled": lambda _: saying('{"a": 1, "a": 2}'),
@@ -112,11 +114,12 @@ def test_one_that_fails_each_time_does_not_keep_the_others_waiting(desk: Desk):
     assert not any(desk.work.state(each)["playbook"] for each in refused)
 
 
-def test_a_change_is_stored_and_the_recommendation_follows_later(desk: Desk):
+@pytest.mark.parametrize("trouble", ["fails", "names a stranger"])
+def test_a_change_is_stored_and_the_recommendation_follows_later(desk: Desk, trouble: str):
     work = desk.work
     exception_id = work.take_in()
     urgent = work.publish("Urgent", [note()], severity="critical", priority=9)
-    desk.moody.mood = saying("{}", 500)
+    desk.moody.mood = TROUBLES[trouble](desk.moody)
     changed = work.admin.ok("PATCH", f"/api/exceptions/{exception_id}", {"severity": "critical"})
     assert (changed["severity"], changed["current_playbook_id"]) == ("critical", desk.playbook_id)
     desk.moody.mood = None

@@ -338,7 +338,9 @@ def test_the_command_says_where_and_fails(scene: Scene):
     assert "✗ Not as the log was written: 1 exception " in ill.stdout
     told = json.loads(verify("--json", "--tenant", scene.work.tenant_id).stdout)
     assert (told["valid"], told["faults"][0]["first_broken_seq"]) == (False, 3)
-    assert verify("--tenant", "another").returncode == 0
+    neighbour = new_casework(scene.pair, scene.pair.clock())
+    assert verify("--tenant", neighbour.tenant_id).returncode == 0
+    assert verify("--tenant", "nobody").returncode == 2
 
 
 def test_the_command_says_which_field_is_what(scene: Scene):

@@ -22,6 +22,7 @@ from tests.support.threaded import Threaded, serving
 
 from executor.app import create_app
 from executor.console_links import sign_in_link
+from matcher.app import create_app as create_matcher
 from sentinai.identity import TokenVerifier, mint_token
 from sentinai.problems import InvalidToken
 from sentinai.settings import Settings, SettingsError
@@ -237,3 +238,54 @@ def test_without_a_proper_key_a_service_does_not_start(tmp_path: Path, pair: Thr
         create_app(replace(pair.settings, jwt_key_file=str(key)))
     with pytest.raises(SettingsError):
         create_app(replace(pair.settings, jwt_key_file=""))
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
+def test_of_several_keys_a_token_names_the_one_it_is_signed_with(
+    tmp_path: Path, pair: Threaded, work: Casework, algorithm: str
+):
+    """As while a key is replaced: each of the services' own tokens is taken by the other service."""
+    keys, settings = [], pair.settings
+    for name in ("old", "new"):
+        folder = tmp_path / name
+        folder.mkdir()
+        settings = _asymmetric(folder, pair.settings, algorithm)
+        keys.append({**_as_jwk(settings), "kid": name})
+    jwks = tmp_path / "jwks.json"
+    jwks.write_text(json.dumps({"keys": keys}))
+    settings = replace(settings, jwt_public_key_file=str(jwks))
+    token = mint_token(settings, subject="noor", tenant_id=work.tenant_id, roles=["viewer"])
+    assert jwt.get_unverified_header(token)["kid"] == "new"
+    with serving(create_matcher(settings)) as url:
+        answer = requests.get(f"{url}/api/operators", headers={"Authorization": f"Bearer {token}"}, timeout=20)
+        assert answer.ok, answer.text
+
+
+def _as_jwk(settings: Settings) -> dict[str, Any]:
+    public = Path(settings.jwt_public_key_file).read_text()
+    algorithm = jwt.get_algorithm_by_name(settings.jwt_algorithm)
+    return dict(algorithm.to_jwk(algorithm.prepare_key(public), as_dict=True))
+
+
+def test_a_key_whose_tokens_nobody_would_take_is_refused_at_start(tmp_path: Path, pair: Threaded):
+    for name in ("mine", "theirs"):
+        (tmp_path / name).mkdir()
+    mine, theirs = (_asymmetric(tmp_path / name, pair.settings, "ES256") for name in ("mine", "theirs"))
+    with pytest.raises(SettingsError, match="its public half is not in SENTINAI_JWT_PUBLIC_KEY_FILE"):
+        create_app(replace(mine, jwt_public_key_file=theirs.jwt_public_key_file))
+    with pytest.raises(SettingsError, match="this is a public key"):
+        create_app(replace(mine, jwt_key_file=mine.jwt_public_key_file))
+    with pytest.raises(SettingsError, match="not a PEM file of a key for RS256"):
+        create_app(replace(mine, jwt_algorithm="RS256"))
+
+
+def test_only_who_signs_needs_a_private_key(tmp_path: Path, pair: Threaded):
+    """The executor signs its own calls; the matcher makes none."""
+    settings = replace(_asymmetric(tmp_path, pair.settings, "ES256"), jwt_key_file="")
+    create_matcher(settings)
+    with pytest.raises(SettingsError, match="SENTINAI_JWT_KEY_FILE is not set"):
+        create_app(settings)
+    garbage = tmp_path / "garbage"
+    garbage.write_text("-----BEGIN PUBLIC KEY-----")
+    with pytest.raises(SettingsError, match="SENTINAI_JWT_PUBLIC_KEY_FILE: not a PEM file"):
+        create_matcher(replace(settings, jwt_public_key_file=str(garbage)))

@@ -64,6 +64,18 @@ def slow(seconds: float) -> Wsgi:
     return answer
 
 
+def dripping(**headers: str) -> Wsgi:
+    """An answer of which a little comes, and a little more, and so on for seconds."""
+
+    def answer(_environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Type", "application/json"), *headers.items()])
+        for _ in range(60):
+            yield b" "
+            time.sleep(0.05)
+
+    return answer
+
+
 def hanging_up(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     """A connection that breaks."""
     environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)

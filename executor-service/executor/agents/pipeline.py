@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from executor.agents import intake, triage
 from executor.execution import recommendation
-from executor.execution.documents import exception_document
 from executor.execution.draft import Draft
 from executor.execution.model import Actor, Event, ExceptionRecord
 from executor.execution.ports import Matcher, Store, Transaction
@@ -50,12 +50,11 @@ def take_in(
         if before:
             return _again(tx, before, record, document, actor)
         proposal = triage.propose(record, tx.packs(record.domain), now)
-    triaged = triage.apply(record, proposal)
+    keep = partial(_store, store, record, document, proposal, actor, now)
     try:
-        answer = matcher.match(tenant_id, exception_document(triaged), now)
-        return _store(store, record, document, proposal, actor, now, answer)
+        return recommendation.ask(matcher, triage.apply(record, proposal), now, keep)
     except MatcherUnavailable as away:
-        return _store(store, record, document, proposal, actor, now, away)
+        return keep(away)
 
 
 def _again(

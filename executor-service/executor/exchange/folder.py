@@ -42,13 +42,16 @@ def read(folder: Path) -> Read:
     """Read a tenant's folder; whether the documents are valid is for who takes them in.
 
     Raises:
-        UnreadableFolder: a file is not JSON, is of no object, or has a name that another file has.
+        UnreadableFolder: a file is not JSON, is of no object, has a name that another has; or none is there.
     """
     reading = _Reading(folder)
     policy_pack = reading.one(folder / POLICY_PACK)
     own = [folder / DOMAIN_PACK] if (folder / DOMAIN_PACK).exists() else []
     domain_packs = reading.named("domain pack", [*own, *_json_in(folder / DOMAIN_PACKS)], "domain_name")
     playbooks = reading.named("playbook", _json_in(folder / PLAYBOOKS), "name")
+    if policy_pack is None and not domain_packs and not playbooks:
+        # Most likely another folder was meant; taken at its word, it would retire a whole catalogue.
+        reading.wrong(folder, "empty", f"Neither {POLICY_PACK} nor {DOMAIN_PACK} nor {PLAYBOOKS}/*.json is there.")
     if reading.findings:
         raise UnreadableFolder(reading.findings)
     return Read(Bundle(policy_pack, domain_packs, playbooks), reading.sources)
@@ -65,13 +68,13 @@ class _Reading:
         try:
             document = strict_json.loads(path.read_bytes())
         except MalformedJson as problem:
-            self._wrong(path, "malformed_json", problem.detail)
+            self.wrong(path, "malformed_json", problem.detail)
             return None
         except OSError as error:
-            self._wrong(path, "unreadable", f"It cannot be read: {error.strerror}.")
+            self.wrong(path, "unreadable", f"It cannot be read: {error.strerror}.")
             return None
         if not isinstance(document, dict):
-            self._wrong(path, "wrong_type", "The file must hold one JSON object.")
+            self.wrong(path, "wrong_type", "The file must hold one JSON object.")
             return None
         return document
 
@@ -83,14 +86,15 @@ class _Reading:
                 continue
             name = document.get(key)
             if not isinstance(name, str) or not name:
-                self._wrong(path, "required", f"{key!r} is required, and is a text.", f"/{key}")
+                self.wrong(path, "required", f"{key!r} is required, and is a text.", f"/{key}")
             elif name in found:
-                self._wrong(path, "duplicate", f"{self.sources[kind, name].name} has this {key} too.", f"/{key}")
+                self.wrong(path, "duplicate", f"{self.sources[kind, name].name} has this {key} too.", f"/{key}")
             else:
                 found[name], self.sources[kind, name] = document, path
         return found
 
-    def _wrong(self, path: Path, code: str, message: str, pointer: str = "") -> None:
+    def wrong(self, path: Path, code: str, message: str, pointer: str = "") -> None:
+        """Keep what is wrong with a file."""
         self.findings.setdefault(path, []).append(Finding(pointer, code, message))
 
 
@@ -111,11 +115,15 @@ def files_of(bundle: Bundle) -> dict[str, str]:
 
 
 def write(folder: Path, files: Mapping[str, str]) -> None:
-    """Write files below a folder; one whose text stands already is not touched."""
+    """Write files below a folder; one whose text stands already is not touched.
+
+    Raises:
+        OSError: one cannot be written.
+    """
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists() or path.read_text("utf-8") != text:
+        if not path.exists() or path.read_bytes() != text.encode():
             path.write_text(text, "utf-8")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from executor.execution import recommendation
@@ -48,8 +49,11 @@ def amend(
             return situation
         amended = Draft(record, actor, now)
         amended.emit(event)
-        answer = _ask(matcher, amended.record, now)
-        stored = _store(store, record, event, answer, actor, now)
+        keep = partial(_store, store, record, event, actor, now)
+        try:
+            stored = recommendation.ask(matcher, amended.record, now, keep)
+        except MatcherUnavailable as away:
+            stored = keep(away)
         if stored is not None:
             return stored
     raise VersionConflict("The exception keeps changing; try again in a moment.", retry_after=1)
@@ -96,20 +100,13 @@ def _updated(record: ExceptionRecord, wanted: Mapping[str, Any], actor: Actor) -
     return NewEvent("ExceptionUpdated", {"changes": changes, "previous": previous, **actor.called_by_member()})
 
 
-def _ask(matcher: Matcher, amended: ExceptionRecord, now: datetime) -> Mapping[str, Any] | MatcherUnavailable:
-    try:
-        return matcher.match(amended.tenant_id, exception_document(amended), now)
-    except MatcherUnavailable as away:
-        return away
-
-
 def _store(
     store: Store,
     record: ExceptionRecord,
     event: NewEvent,
-    answer: Mapping[str, Any] | MatcherUnavailable,
     actor: Actor,
     now: datetime,
+    answer: Mapping[str, Any] | MatcherUnavailable,
 ) -> Situation | None:
     """Commit the change; None when the exception changed since it was read."""
 

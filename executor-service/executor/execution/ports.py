@@ -64,8 +64,10 @@ class Store(Protocol):
 class Matcher(Protocol):
     """The other service."""
 
-    def match(self, tenant_id: str, exception: Mapping[str, Any], as_of: datetime) -> Mapping[str, Any]:
-        """The matcher's answer, as in ``match-response``.
+    def match(
+        self, tenant_id: str, exception: Mapping[str, Any], as_of: datetime, ranked: int
+    ) -> Mapping[str, Any]:
+        """The matcher's answer, as in ``match-response``, with so many ranked playbooks at most.
 
         Raises:
             MatcherUnavailable: it did not answer, or answered rubbish.

@@ -6,11 +6,11 @@ meanwhile; otherwise it is asked again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 from executor.agents import policy, resolution
 from executor.execution.documents import exception_document, named
@@ -28,7 +28,16 @@ RETRY_AFTER = timedelta(seconds=15)
 ASK_AGAIN_AFTER = timedelta(minutes=1)
 """How long an answer of which the matcher cannot say how long it holds is taken to hold."""
 
+RANKED = 10
+MOST_RANKED = 100
+"""How many ranked playbooks the matcher is asked for; and how many when the policy blocks all of those."""
+
 _ATTEMPTS = 8
+T = TypeVar("T")
+
+
+class EveryRankedBlocked(Exception):
+    """The policy blocks all that the matcher ranked, and it knows of more: ask it for those too."""
 
 
 class Standing(Enum):
@@ -99,9 +108,7 @@ def recalculate(
     """
 
     def ask_and_store(record: ExceptionRecord) -> tuple[Situation, bool] | None:
-        answer = matcher.match(tenant_id, exception_document(record), now)
-
-        def work(tx: Transaction) -> tuple[Situation, bool] | None:
+        def work(tx: Transaction, answer: Mapping[str, Any]) -> tuple[Situation, bool] | None:
             current = tx.exception(exception_id, lock=True)
             if current.row_version != record.row_version:
                 return None
@@ -109,7 +116,7 @@ def recalculate(
             changed = take(tx, draft, answer, trigger=trigger, switch=switch)
             return around(tx, tx.save(draft).record), changed
 
-        return store.write(tenant_id, work)
+        return ask(matcher, record, now, lambda answer: store.write(tenant_id, lambda tx: work(tx, answer)))
 
     for _ in range(_ATTEMPTS):
         with store.read(tenant_id) as tx:
@@ -120,8 +127,25 @@ def recalculate(
     raise VersionConflict("The exception keeps changing; try again in a moment.", retry_after=1)
 
 
+def ask(matcher: Matcher, record: ExceptionRecord, now: datetime, keep: Callable[[Mapping[str, Any]], T]) -> T:
+    """Ask the matcher about an exception, and ``keep`` its answer; a longer one when the policy blocks all of it.
+
+    Raises:
+        MatcherUnavailable: there is no answer, or none that could be kept.
+    """
+    document = exception_document(record)
+    try:
+        return keep(matcher.match(record.tenant_id, document, now, RANKED))
+    except EveryRankedBlocked:
+        return keep(matcher.match(record.tenant_id, document, now, MOST_RANKED))
+
+
 def take(tx: Transaction, draft: Draft, answer: Mapping[str, Any], *, trigger: str, switch: bool) -> bool:
-    """Bring the matcher's answer into a draft; True when the exception gets or loses a playbook by it."""
+    """Bring the matcher's answer into a draft; True when the exception gets or loses a playbook by it.
+
+    Raises:
+        EveryRankedBlocked: a longer answer may have one that is not. MatcherUnavailable: it makes no sense here.
+    """
     situation = around(tx, draft.record)
     choice = _choose(tx, situation, answer)
     chosen_id = choice.playbook.playbook_id if choice.playbook else None
@@ -134,6 +158,8 @@ def take(tx: Transaction, draft: Draft, answer: Mapping[str, Any], *, trigger: s
     )
     if move is not Move.KEEP:
         _change_playbook(draft, situation, choice, answer, trigger)
+    elif situation.playbook is None and _blocked(choice) != (draft.record.recommendation or {}).get("blocked", {}):
+        _tell_policy(draft, choice)
     _remember(draft, choice, answer)
     suggestion = resolution.suggest(around(tx, draft.record), draft.now) if move is Move.ASSIGN else None
     if suggestion:
@@ -157,6 +183,8 @@ def _choose(tx: Transaction, situation: Situation, answer: Mapping[str, Any]) ->
         if verdict.verdict != "blocked":
             return Choice(playbook, entry, verdict, tuple(rejected))
         rejected.append((playbook, verdict))
+    if rejected and len(rejected) < min(answer["matched"], MOST_RANKED):
+        raise EveryRankedBlocked
     return Choice(None, None, None, tuple(rejected))
 
 
@@ -175,8 +203,7 @@ def _change_playbook(
     run = draft.record.playbook_run + (1 if choice.playbook else 0)
     new = named(choice.playbook, run) if choice.playbook else None
     before = situation.playbook
-    if choice.playbook or choice.rejected:
-        draft.emit(policy.evaluated(choice.playbook, choice.verdict, choice.rejected), policy.AGENT)
+    _tell_policy(draft, choice)
     draft.emit(
         NewEvent(
             "PlaybookRecalculated",
@@ -196,6 +223,15 @@ def _change_playbook(
             run=run or None,
         )
     )
+
+
+def _tell_policy(draft: Draft, choice: Choice) -> None:
+    if choice.playbook or choice.rejected:
+        draft.emit(policy.evaluated(choice.playbook, choice.verdict, choice.rejected), policy.AGENT)
+
+
+def _blocked(choice: Choice) -> dict[str, list[str]]:
+    return {str(playbook.playbook_id): list(verdict.reasons) for playbook, verdict in choice.rejected}
 
 
 def _reasoning(choice: Choice, answer: Mapping[str, Any]) -> str:
@@ -220,13 +256,13 @@ def _remember(draft: Draft, choice: Choice, answer: Mapping[str, Any]) -> None:
         {
             "standing": stands,
             "choice": {**choice.entry, "reasoning": reasoning} if choice.entry else None,
-            "ranked": answer["ranked"],
+            "ranked": answer["ranked"][:RANKED],
             "near_misses": answer["near_misses"],
             "reasoning": reasoning,
             "policy_tags": answer["policy_tags"],
             "as_of": answer["as_of"],
             "catalogue_revision": answer["catalogue_revision"],
-            "blocked": {str(playbook.playbook_id): list(verdict.reasons) for playbook, verdict in choice.rejected},
+            "blocked": _blocked(choice),
         },
         _valid_until(draft, answer),
     )

@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from executor.store import rights
 from sentinai.database import Database
 from sentinai.problems import DatabaseUnavailable
 
 
+class MigrationFailed(Exception):
+    """The database stays as it was; the message says why, in one line."""
+
+
 def upgrade(database: Database, revision: str = "head") -> None:
-    """Migrate up to ``revision``, and give the roles their rights. Safe to repeat, and from several at once."""
-    with database.engine.connect() as connection:
+    """Migrate up to ``revision``, and give the roles their rights. Safe to repeat, and from several at once.
+
+    Raises:
+        DatabaseUnavailable: it is away. MigrationFailed: there is no such revision, or the role may not.
+    """
+    with _connection(database) as connection:
         config = _config(connection)
         config.attributes["afterwards"] = rights.grant if revision == "head" else None
         command.upgrade(config, revision)
 
 
 def downgrade(database: Database, revision: str) -> None:
-    """Migrate down to ``revision`` (``"base"`` removes everything)."""
-    with database.engine.connect() as connection:
+    """Migrate down to ``revision`` (``"base"`` removes everything).
+
+    Raises:
+        DatabaseUnavailable: it is away. MigrationFailed: there is no such revision, or the role may not.
+    """
+    with _connection(database) as connection:
         command.downgrade(_config(connection), revision)
 
 
@@ -40,6 +56,17 @@ def state(database: Database) -> str:
     if found == wanted:
         return "ok"
     return f"the database is at revision {found}, the code wants {wanted}; run: executor migrate"
+
+
+@contextmanager
+def _connection(database: Database) -> Iterator[Connection]:
+    try:
+        with database.plain() as connection:
+            yield connection
+    except CommandError as error:
+        raise MigrationFailed(str(error)) from error
+    except DBAPIError as error:
+        raise MigrationFailed(str(error.orig).strip().splitlines()[0]) from error
 
 
 def _config(connection: Connection) -> Config:

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import requests
 
-from sentinai import strict_json
+from sentinai import outward, strict_json
 from sentinai.client import problems
 from sentinai.client.patience import WORTH_ANOTHER_TRY, Patience
 from sentinai.problems import MalformedJson
@@ -68,15 +68,18 @@ class Transport:
         if not 200 <= answer.status_code < 300:
             raise problems.refusal(answer, exchange.request_id)
         try:
-            return strict_json.loads(answer.content)
+            document = strict_json.loads(answer.content)
         except MalformedJson as error:
             raise problems.unusable(answer, error.detail, exchange.request_id) from error
+        if not isinstance(document, dict):
+            raise problems.unusable(answer, "It is JSON, but no object.", exchange.request_id)
+        return document
 
     def answer(self, exchange: Exchange) -> requests.Response:
         """The answer of the last try, whatever its status.
 
         Raises:
-            ServiceUnavailable: no answer came.
+            ServiceUnavailable: no answer came. UnusableAnswer: one came that does not end.
         """
         attempt = 1
         outcome = self._try(exchange)
@@ -103,15 +106,18 @@ class Transport:
             body = strict_json.encode(exchange.body)
             headers["Content-Type"] = "application/json"
         try:
-            return self._session().request(
+            return outward.send(
+                self._session(),
                 exchange.method,
                 self._base_url + exchange.path,
                 params=dict(exchange.query),
                 data=body,
                 headers=headers,
-                timeout=(self._patience.connect_seconds, self._patience.read_seconds + exchange.wait),
-                allow_redirects=False,
+                connect_seconds=self._patience.connect_seconds,
+                read_seconds=self._patience.read_seconds + exchange.wait,
             )
+        except outward.AnswerTooLarge as error:
+            raise problems.endless(exchange.request_id) from error
         except requests.RequestException as error:
             if isinstance(error, ValueError):
                 # A header that cannot be sent, for one: a mistake of the caller, not a service that is away.
@@ -131,9 +137,7 @@ class Transport:
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._own, "session", None)
         if session is None:
-            session = self._own.session = requests.Session()
-            # Proxies and .netrc of the environment are for others: a token must not go where they say.
-            session.trust_env = False
+            session = self._own.session = outward.new_session()
             self._sessions.add(session)
         return session
 

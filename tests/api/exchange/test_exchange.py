@@ -151,6 +151,45 @@ def test_one_wrong_file_keeps_all_out_and_is_named(database: Database, tmp_path:
         assert catalogue.newest_policy_pack(session) is None
 
 
+def test_a_folder_with_nothing_in_it_is_no_catalogue(database: Database, tmp_path: Path):
+    """As when the folder above was meant: it must not retire everything."""
+    filled(database, playbook("Kept"))
+    exported(database, tmp_path / "catalogue" / TENANT)
+    with pytest.raises(folder.UnreadableFolder) as refused:
+        imported(database, tmp_path / "catalogue", retire_missing=True)
+    assert list(refused.value.findings) == [tmp_path / "catalogue"]
+    assert imported(database, tmp_path / "catalogue" / TENANT)["playbook Kept"] == UNCHANGED
+
+
+REFUSED = {
+    "a tenant that is none": (["export", "out", "--tenant", "nobody", "--prune"], "There is no tenant 'nobody'."),
+    "to verify none": (["verify", "--tenant", "nobody"], "There is no tenant 'nobody'."),
+    "a file for a folder": (["export", "out/kept.json/x", "--tenant", TENANT], "out/kept.json/x: Not a directory"),
+    "a name that is none": (["import", "out", "--tenant", "a b"], "a tenant is named by letters"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_have_been_meant_changes_nothing(database: Database, tmp_path: Path, name: str):
+    filled(database, playbook("Kept"))
+    (tmp_path / "out").mkdir()
+    kept = tmp_path / "out" / "kept.json"
+    kept.write_text("{}")
+    arguments, why = REFUSED[name]
+    done = subprocess.run(
+        [Path(sys.executable).with_name("executor"), *arguments],
+        cwd=tmp_path,
+        env={**os.environ, "SENTINAI_DATABASE_URL": database.engine.url.render_as_string(hide_password=False)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert why in done.stderr
+    assert "Traceback" not in done.stderr
+    assert kept.exists()
+
+
 def test_a_domain_pack_that_others_share_is_not_changed_by_the_way(database: Database, tmp_path: Path):
     exported(filled(database, playbook("One")), tmp_path / "a")
     pack = {**DOMAIN, "exception_types": {"Berth Conflict": {}}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 from tests.support.casework import PERSON, Casework, call, note, step_path, tell
+from tests.support.moods import dripping, saying
 from tests.support.pair import Client
 from tests.support.processes import free_port
 from tests.support.threaded import Threaded, serving
@@ -98,6 +100,31 @@ def test_what_fails_is_tried_again_later_under_the_same_key(
     assert len({key for key, _ in sink.taken}) == 1
     [sent] = work.events(exception_id, "NotificationSent")
     assert (sent["payload"]["outcome"], sent["payload"]["attempts"]) == ("sent", 3)
+
+
+def test_a_receiver_that_drips_or_never_ends_is_tried_again_later(work: Casework, pair: Threaded):
+    work.publish("One", [tell(channel="webhook")])
+    exception_id = work.take_in()
+    work.complete(exception_id, 1)
+    with serving(dripping()) as url:
+        began = time.monotonic()
+        pair.work(work.tenant_id, webhook_url=url, outbox_timeout_seconds=0.2)
+        assert time.monotonic() - began < 2
+    pair.clock.advance(minutes=1)
+    with serving(saying("x" * 2**21)) as url:
+        pair.work(work.tenant_id, webhook_url=url)
+    assert counts(pair, work) == {"pending": 1}
+    assert work.events(exception_id, "NotificationSent") == []
+
+
+def test_no_proxy_of_the_environment_gets_to_see_a_delivery(
+    work: Casework, pair: Threaded, sink: Sink, webhook: str, monkeypatch: pytest.MonkeyPatch
+):
+    work.publish("One", [tell(channel="webhook")])
+    work.complete(work.take_in(), 1)
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
+    pair.work(work.tenant_id, webhook_url=webhook)
+    assert len(sink.taken) == 1
 
 
 def test_what_keeps_failing_is_given_up_in_plain_sight(work: Casework, pair: Threaded, webhook: str, sink: Sink):

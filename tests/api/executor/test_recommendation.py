@@ -7,6 +7,7 @@ from typing import Any
 from tests.support.casework import AGENT, PERSON, Casework, call, note
 from tests.support.threaded import Threaded
 
+from executor.execution.recommendation import RANKED
 from sentinai.documents import check
 
 
@@ -167,8 +168,41 @@ def test_when_every_one_is_blocked_there_is_none(work: Casework):
     work.publish("Comments", [note()])
     exception_id = work.take_in()
     assert current(work, exception_id) is None
-    assert [event["event_type"] for event in work.events(exception_id)] == ["ExceptionCreated", "TriageCompleted"]
+    log = work.events(exception_id)
+    assert [event["event_type"] for event in log] == ["ExceptionCreated", "TriageCompleted", "PolicyEvaluated"]
+    assert (log[2]["payload"]["verdict"], log[2]["payload"]["playbook_id"]) == ("blocked", None)
+    assert [each["playbook_name"] for each in log[2]["payload"]["rejected"]] == ["Comments"]
     assert "passed over by policy" in work.state(exception_id)["reasoning"]
+    assert recalculate(work, exception_id)["changed"] is False
+    assert work.events(exception_id) == log
+
+
+def test_a_policy_that_blocks_for_another_reason_says_so_once(work: Casework):
+    work.policy(blocked_actions=["add_comment"])
+    work.publish("Both", [note(), call("cut_supply", "Cut", reason="x")])
+    exception_id = work.take_in()
+    work.policy(blocked_actions=["cut_supply"])
+    for _ in range(2):
+        recalculate(work, exception_id)
+    reasons = [
+        event["payload"]["rejected"][0]["reasons"] for event in work.events(exception_id, "PolicyEvaluated")
+    ]
+    assert ["the action add_comment is blocked" in " ".join(each) for each in reasons] == [True, False]
+
+
+def test_however_many_are_blocked_the_next_ranked_is_found(work: Casework):
+    for number in range(RANKED + 3):
+        work.publish(f"Cuts {number}", [call("cut_supply", "Cut", reason="x")], priority=50 - number)
+    mild = work.publish("Mild", [note()], priority=1)
+    exception_id = work.take_in()
+    assert current(work, exception_id) == mild
+    [payload] = [event["payload"] for event in work.events(exception_id, "PolicyEvaluated")]
+    assert len(payload["rejected"]) == RANKED + 3
+    assert len(work.state(exception_id)["alternatives"]) == RANKED
+    assert recalculate(work, exception_id)["changed"] is False
+    work.publish("Milder", [note()], priority=2)
+    changed = work.admin.ok("PATCH", f"/api/exceptions/{exception_id}", {"severity": "low"})
+    assert changed["playbook"]["name"] == "Milder"
 
 
 def test_what_needs_a_person_is_recommended_and_told(work: Casework):

@@ -12,10 +12,14 @@ from rich.console import Console
 from rich.progress import Progress
 from tests.support.databases import new_database
 from tests.support.pair import Pair, running_pair
+from tests.support.processes import free_port
 from tests.unit.demo.demo_data import FOLDER, TENANTS, demo
 
 from executor import loading, verification
 from executor.services import assemble
+from executor.store.tenants import tenant_ids
+from sentinai.problems import MatcherUnavailable
+from sentinai.settings import Settings
 
 QUIET = Progress(console=Console(quiet=True))
 States = dict[str, dict[str, Any]]
@@ -155,3 +159,11 @@ def test_files_name_the_place_of_what_is_wrong(pair: Pair, tmp_path: Path) -> No
     (folder / "playbooks" / "06-ssi-repair.json").write_text(text.replace("source_system_in", "source_sytem_in"))
     with pytest.raises(Exception, match=r"06-ssi-repair\.json.*source_sytem_in"):
         loading.load(assemble(pair.settings), folder.parent, QUIET)
+
+
+def test_without_a_matcher_nothing_is_half_loaded(tmp_path: Path) -> None:
+    url = new_database("sqlite", tmp_path)
+    services = assemble(Settings(database_url=url, matcher_url=f"http://127.0.0.1:{free_port()}"))
+    with pytest.raises(MatcherUnavailable):
+        loading.load(services, FOLDER, QUIET)
+    assert tenant_ids(services.database) == []

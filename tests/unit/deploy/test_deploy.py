@@ -52,7 +52,7 @@ def test_the_kustomization_names_every_manifest() -> None:
 def test_containers_may_do_as_little_as_they_need(name: str, pod: dict[str, Any]) -> None:
     assert pod["securityContext"]["runAsNonRoot"]
     assert pod["automountServiceAccountToken"] is False
-    for container in pod["containers"]:
+    for container in (*pod["containers"], *pod.get("initContainers", ())):
         held = container["securityContext"]
         assert held["readOnlyRootFilesystem"]
         assert held["allowPrivilegeEscalation"] is False
@@ -70,6 +70,45 @@ def test_services_are_probed_where_they_listen(name: str) -> None:
     assert service["spec"]["ports"][0]["port"] == port
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         assert container[probe]["httpGet"]["path"] in ("/healthz", "/readyz")
+
+
+@pytest.mark.parametrize("name", ["executor", "worker"])
+def test_a_new_version_waits_for_its_schema(name: str) -> None:
+    (first,) = dict(pods())[name]["initContainers"]
+    assert "executor migrate --check" in first["command"][-1]
+
+
+def test_whatever_is_scraped_or_served_can_be_reached() -> None:
+    reachable: dict[str, set[int]] = {}
+    for policy in documents(DEPLOY / "kubernetes" / "network-policies.yaml"):
+        chosen = policy["spec"]["podSelector"].get("matchLabels", {}).get("app.kubernetes.io/name")
+        for rule in policy["spec"].get("ingress", ()):
+            if {"namespaceSelector": {"matchLabels": {"sentinai.io/may-call": "true"}}} in rule["from"]:
+                reachable.setdefault(chosen, set()).update(each["port"] for each in rule["ports"])
+    for name in ("matcher", "executor", "worker"):
+        template = documents(DEPLOY / "kubernetes" / f"{name}.yaml")[0]["spec"]["template"]
+        scraped = int(template["metadata"]["annotations"]["prometheus.io/port"])
+        (container,) = template["spec"]["containers"]
+        assert {scraped, *(each["containerPort"] for each in container["ports"])} == reachable[name]
+
+
+def test_each_stops_no_sooner_than_what_it_waits_for() -> None:
+    """gunicorn gives up before it is killed; nginx lets go of a connection before gunicorn closes it."""
+    gunicorn = (DEPLOY / "gunicorn.conf.py").read_text()
+    waits, keeps = (
+        int(re.search(rf"^{name} = (\d+)$", gunicorn, re.MULTILINE)[1])  # type: ignore[index]
+        for name in ("graceful_timeout", "keepalive")
+    )
+    (compose,) = documents(DEPLOY / "compose.yaml")
+    assert int(compose["x-service"]["stop_grace_period"].rstrip("s")) > waits
+    for name in ("matcher", "executor"):
+        (container,) = dict(pods())[name]["containers"]
+        pause = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
+        assert dict(pods())[name]["terminationGracePeriodSeconds"] > waits + pause
+    nginx = (DEPLOY / "nginx" / "sentinai.conf.template").read_text()
+    idle = [int(seconds) for seconds in re.findall(r"keepalive_timeout (\d+)s;", nginx)]
+    assert len(idle) == 2
+    assert max(idle) < keeps
 
 
 def test_every_variable_that_is_set_anywhere_means_something() -> None:

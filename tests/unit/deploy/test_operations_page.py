@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import fields
+from math import isfinite
 
 from prometheus_client.metrics import MetricWrapperBase
 from tests.support.processes import ROOT
@@ -33,6 +34,8 @@ def test_the_table_of_settings_is_complete_and_right() -> None:
             meaning += "; one of " + ", ".join(f"`{choice}`" for choice in field.metadata["choices"])
         if field.metadata["least"] is not None:
             meaning += f"; at least {field.metadata['least']}"
+        if isfinite(field.metadata["most"]):
+            meaning += f"; at most {field.metadata['most']}"
         expected.append([f"`{variable(field)}`", f"`{default}`" if default != "" else "—", meaning])
     assert list(rows_after("Settings")) == expected
 
