@@ -152,9 +152,11 @@ def _create_engine(settings: Settings) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     milliseconds = int(settings.database_timeout_seconds * 1000)
+    timeouts = f"-c lock_timeout={milliseconds} -c statement_timeout={milliseconds * 6}"
     connect_args = {
         "connect_timeout": max(1, round(settings.database_timeout_seconds)),
-        "options": f"-c lock_timeout={milliseconds} -c statement_timeout={milliseconds * 6}",
+        # In another time zone of the server's an instant near the year 1 or 9999 has no date that Python knows.
+        "options": f"{timeouts} -c timezone=UTC",
     }
     engine = create_engine(url, connect_args=connect_args, pool_pre_ping=True, **options)
     event.listen(engine, "first_connect", _warn_of_an_unfenced_role)
