@@ -19,6 +19,7 @@ from sentinai.conditions.lint import Peers, lint
 from sentinai.database import Database
 from sentinai.documents import check, summary
 from sentinai.problems import Finding, InvalidDocument
+from sentinai.strict_json import same
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ def _invalid(errors: Sequence[Finding]) -> InvalidDocument:
 
 def is_content_of(playbook: Playbook, document: Mapping[str, Any]) -> bool:
     """Whether a stored version has the content of a ``playbook-publish`` document."""
-    return _content(playbook) == _asked(document)
+    return same(_content(playbook), _asked(document))
 
 
 def _content(playbook: Playbook) -> dict[str, Any]:
