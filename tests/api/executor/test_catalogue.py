@@ -39,15 +39,13 @@ def test_the_same_again_makes_no_version_and_another_makes_the_next(work: Casewo
 
 
 def test_a_truth_value_in_the_place_of_a_number_is_other_content(work: Casework):
-    numbered, flagged = ({"parameters": {"type": "object", "properties": {"n": {"const": n}}}} for n in (1, True))
     first = work.admin.ok("POST", "/api/playbooks", work.playbook("Visit", [call(meter="M", confirm=1)]))
     second = work.admin.ok("POST", "/api/playbooks", work.playbook("Visit", [call(meter="M", confirm=True)]))
     assert (first["version"], second["version"]) == (1, 2)
     assert second["steps"][0]["params"]["payload_template"]["confirm"] is True
     path = f"/api/domain-packs/{work.domain}"
-    versions = [
-        work.admin.ok("PUT", path, {"tools": {"t": tool}})["version"] for tool in (numbered, flagged, flagged)
-    ]
+    tools = [{"t": {"parameters": {"properties": {"n": {"const": n}}}}} for n in (1, True, True)]
+    versions = [work.admin.ok("PUT", path, {"tools": each})["version"] for each in tools]
     assert versions == [2, 3, 3]
     rules = [{"tag_rules": [{"tag": "t", "when": {"===": [{"var": "x"}, value]}}]} for value in (1, 1.0, True)]
     assert [work.policy(**rule)["version"] for rule in rules] == [2, 2, 3]
