@@ -17,6 +17,7 @@ from executor.execution.model import Actor, NewEvent
 from executor.store import outbox
 from executor.store.store import SqlStore, SqlTransaction
 from sentinai import strict_json
+from sentinai.client.sessions import new_session
 from sentinai.identity import mint_token
 from sentinai.problems import MalformedJson
 from sentinai.settings import Settings
@@ -77,17 +78,18 @@ def _post(
     settings: Settings, url: str, body: Any, message: outbox.Delivery, headers: dict[str, str]
 ) -> requests.Response:
     try:
-        answer = requests.post(
-            url,
-            data=strict_json.dumps(body).encode(),
-            headers={
-                "Content-Type": "application/json",
-                "Idempotency-Key": message.idempotency_key,
-                **headers,
-            },
-            timeout=settings.outbox_timeout_seconds,
-            allow_redirects=False,
-        )
+        with new_session() as session:
+            answer = session.post(
+                url,
+                data=strict_json.dumps(body).encode(),
+                headers={
+                    "Content-Type": "application/json",
+                    "Idempotency-Key": message.idempotency_key,
+                    **headers,
+                },
+                timeout=settings.outbox_timeout_seconds,
+                allow_redirects=False,
+            )
     except requests.RequestException as error:
         raise DeliveryFailed(type(error).__name__) from error
     if not answer.ok:

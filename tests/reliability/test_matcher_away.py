@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 from tests.support.casework import PERSON, Casework, new_casework, note
-from tests.support.moods import Moody, hanging_up, refusing, saying, slow
+from tests.support.moods import Moody, dripping, hanging_up, refusing, saying, slow
 from tests.support.processes import free_port
 from tests.support.threaded import Threaded, Wsgi, serving, threaded_pair
 
@@ -20,6 +20,7 @@ Mood = Callable[[Moody], Wsgi]
 TROUBLES: dict[str, Mood] = {
     "hangs up": lambda _: hanging_up,
     "is slow": lambda _: slow(0.5),
+    "comes in drops": lambda _: dripping,
     "fails": lambda _: saying("{}", 500),
     "is busy": lambda _: saying("{}", 503),
     "is no JSON": lambda _: saying("<html>"),

@@ -17,6 +17,7 @@ import requests
 from sentinai import strict_json
 from sentinai.client import problems
 from sentinai.client.patience import WORTH_ANOTHER_TRY, Patience
+from sentinai.client.sessions import new_session
 from sentinai.problems import MalformedJson
 
 _BASE_URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?\Z")
@@ -131,9 +132,7 @@ class Transport:
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._own, "session", None)
         if session is None:
-            session = self._own.session = requests.Session()
-            # Proxies and .netrc of the environment are for others: a token must not go where they say.
-            session.trust_env = False
+            session = self._own.session = new_session()
             self._sessions.add(session)
         return session
 

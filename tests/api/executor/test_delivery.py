@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 from tests.support.casework import PERSON, Casework, call, note, step_path, tell
+from tests.support.moods import dripping
 from tests.support.pair import Client
 from tests.support.processes import free_port
 from tests.support.threaded import Threaded, serving
@@ -98,6 +100,28 @@ def test_what_fails_is_tried_again_later_under_the_same_key(
     assert len({key for key, _ in sink.taken}) == 1
     [sent] = work.events(exception_id, "NotificationSent")
     assert (sent["payload"]["outcome"], sent["payload"]["attempts"]) == ("sent", 3)
+
+
+def test_a_receiver_whose_answer_never_ends_does_not_keep_the_worker(work: Casework, pair: Threaded):
+    work.publish("One", [tell(channel="webhook")])
+    work.complete(work.take_in(), 1)
+    with serving(dripping) as url:
+        begun = time.monotonic()
+        pair.work(work.tenant_id, webhook_url=url, outbox_timeout_seconds=0.3)
+        assert time.monotonic() - begun < 5
+    assert counts(pair, work) == {"pending": 1}
+
+
+def test_nothing_in_the_environment_leads_a_delivery_elsewhere(
+    work: Casework, pair: Threaded, sink: Sink, webhook: str, monkeypatch: pytest.MonkeyPatch
+):
+    work.publish("One", [tell(channel="webhook")])
+    work.complete(work.take_in(), 1)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
+        elsewhere.setenv("no_proxy", "")
+        pair.work(work.tenant_id, webhook_url=webhook)
+    assert (len(sink.taken), counts(pair, work)) == (1, {"delivered": 1})
 
 
 def test_what_keeps_failing_is_given_up_in_plain_sight(work: Casework, pair: Threaded, webhook: str, sink: Sink):
