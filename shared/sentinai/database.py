@@ -37,6 +37,9 @@ _ATTEMPTS = 6
 _RETRIED_STATES = ("40001", "40P01")
 _UNIQUE_VIOLATION = "23505"
 _UNDEFINED_TABLE = "42P01"
+_READ_ONLY = "25006"
+_AWAY_STATES = (*_RETRIED_STATES, _UNDEFINED_TABLE, _READ_ONLY)
+"""What a database says that cannot serve now: it keeps refusing to serialize, is empty, or is but a standby."""
 _REVISION = {
     "sqlite": "SELECT catalogue_revision FROM tenant WHERE tenant_id = ?",
     "postgresql": "SELECT catalogue_revision FROM tenant WHERE tenant_id = %s",
@@ -253,7 +256,7 @@ def _translate_faults() -> Iterator[None]:
     except (OperationalError, InterfaceError, PoolTimeout) as error:
         raise DatabaseUnavailable(f"The database did not serve: {_reason(error)}.", retry_after=1) from error
     except DBAPIError as error:
-        if error.connection_invalidated or sqlstate(error) in (*_RETRIED_STATES, _UNDEFINED_TABLE):
+        if error.connection_invalidated or sqlstate(error) in _AWAY_STATES:
             raise DatabaseUnavailable(f"The database did not serve: {_reason(error)}.", retry_after=1) from error
         raise
 
