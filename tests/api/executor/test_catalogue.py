@@ -112,11 +112,12 @@ def test_a_mistake_is_refused_at_its_pointer(work: Casework, change: dict[str, A
 def test_doubts_are_told_and_do_not_stand_in_the_way(work: Casework):
     work.policy(assignable={"queues": ["office"], "users": []})
     steps = [own(queue="field"), call("unknown_tool"), tell(template_id="unknown")]
-    document = work.playbook("Doubtful", steps, exception_type="Meter Silnt")
+    end = {"set_status": "open"}
+    document = work.playbook("Doubtful", steps, exception_type="Meter Silnt", on_completion=end)
     answer = work.admin("POST", "/api/playbooks", document)
     assert answer.status_code == 201
     pointers = {warning["pointer"] for warning in answer.json()["warnings"]}
-    assert {"/steps/0/params/queue", "/steps/2/params/template_id"} <= pointers
+    assert {"/steps/0/params/queue", "/steps/2/params/template_id", "/on_completion/set_status"} <= pointers
     assert any(pointer.startswith("/steps/1/params") for pointer in pointers)
     assert any(pointer.startswith("/conditions/match") for pointer in pointers)
 
