@@ -4,8 +4,17 @@ import os
 import shutil
 import tempfile
 
+from gunicorn.glogging import Logger
+
 from sentinai import log_lines
 from sentinai import settings as sentinai_settings
+
+
+class _Logger(Logger):
+    """Gunicorn's logger without access lines, which it would put together for each request to nowhere."""
+
+    access_log_enabled = False
+
 
 _settings = sentinai_settings.load()
 
@@ -19,6 +28,7 @@ keepalive = 15
 limit_request_line = 8190
 # The application writes its own log line for each request.
 accesslog = None
+logger_class = _Logger
 errorlog = "-"
 logconfig_dict = log_lines.library_logging()
 

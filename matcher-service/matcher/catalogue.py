@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from matcher.matching import Catalogue, compile_catalogue
 from matcher.reading import Stored, StoredPack, Unreadable, read
+from matcher.revisions import Revisions
 from sentinai.context import TagRule, tag_rules_of
 from sentinai.database import Database
 from sentinai.problems import DatabaseUnavailable
@@ -58,6 +59,7 @@ class Catalogues:
 
     def __init__(self, database: Database, capacity: int) -> None:
         self._database = database
+        self._revisions = Revisions(database)
         self._capacity = capacity
         self._kept: OrderedDict[str, TenantCatalogue] = OrderedDict()
         self._guard = threading.Lock()
@@ -72,7 +74,7 @@ class Catalogues:
         Raises:
             DatabaseUnavailable: the revision, or what changed with it, cannot be read.
         """
-        revision = self._database.catalogue_revision(tenant_id)
+        revision = self._revisions.of(tenant_id)
         if revision is None:
             return self._nothing
         kept = self._look_up(tenant_id)
@@ -81,7 +83,7 @@ class Catalogues:
             return kept
         with self._builds[hash(tenant_id) % _STRIPES]:
             kept = self._look_up(tenant_id)
-            if kept is not None and kept.revision == self._database.catalogue_revision(tenant_id):
+            if kept is not None and kept.revision == self._revisions.of(tenant_id):
                 # Another thread built it while this one waited.
                 CATALOGUE_LOADS.labels("hit").inc()
                 return kept
@@ -92,7 +94,7 @@ class Catalogues:
     def check(self) -> str:
         """``"ok"`` when the catalogue's tables can be read, or what is wrong."""
         try:
-            self._database.catalogue_revision("")
+            self._revisions.of("")
         except DatabaseUnavailable as problem:
             return problem.detail
         return "ok"

@@ -14,7 +14,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,10 +40,6 @@ _UNDEFINED_TABLE = "42P01"
 _READ_ONLY = "25006"
 _AWAY_STATES = (*_RETRIED_STATES, _UNDEFINED_TABLE, _READ_ONLY)
 """What a database says that cannot serve now: it keeps refusing to serialize, is empty, or is but a standby."""
-_REVISION = {
-    "sqlite": "SELECT catalogue_revision FROM tenant WHERE tenant_id = ?",
-    "postgresql": "SELECT catalogue_revision FROM tenant WHERE tenant_id = %s",
-}
 _UNFENCED_ROLE = "SELECT rolname FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls)"
 _SQLITE_TAKEN = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
 
@@ -66,7 +62,7 @@ class Database:
         Raises:
             DatabaseUnavailable: the database is away or stays locked.
         """
-        with _translate_faults(), Session(self.engine) as session:
+        with translated_faults(), Session(self.engine) as session:
             _bind(session, tenant_id, writes=False)
             yield session
 
@@ -79,7 +75,7 @@ class Database:
         Raises:
             DatabaseUnavailable: the database is away, stays locked, or keeps refusing to serialize.
         """
-        with _translate_faults():
+        with translated_faults():
             for attempt in range(1, _ATTEMPTS + 1):
                 try:
                     with Session(self.engine, expire_on_commit=False) as session, session.begin():
@@ -98,25 +94,8 @@ class Database:
         Raises:
             DatabaseUnavailable: the database is away or stays locked.
         """
-        with _translate_faults(), self.engine.connect() as connection:
+        with translated_faults(), self.engine.connect() as connection:
             yield connection
-
-    def catalogue_revision(self, tenant_id: str) -> int | None:
-        """The revision of a tenant's catalogue; None for a tenant that is not stored.
-
-        Read before every match, so past SQLAlchemy's statements: that takes a sixth of the time.
-
-        Raises:
-            DatabaseUnavailable: the database is away, stays locked, or has no tables yet.
-        """
-        try:
-            with _translate_faults(), closing(self.engine.raw_connection()) as connection:
-                cursor = connection.cursor()
-                cursor.execute(_REVISION[self.dialect], (tenant_id,))
-                found = cursor.fetchone()
-        except self.engine.dialect.loaded_dbapi.Error as error:  # the driver's own, for nothing wraps it here
-            raise DatabaseUnavailable(f"The database did not serve: {_reason(error)}.", retry_after=1) from error
-        return None if found is None else int(found[0])
 
     def check(self) -> str:
         """``"ok"``, or why the database cannot be used now."""
@@ -250,17 +229,24 @@ def _check_added(session: Session, _context: object, _instances: object) -> None
 
 
 @contextmanager
-def _translate_faults() -> Iterator[None]:
+def translated_faults() -> Iterator[None]:
+    """Tell of faults of the database as a problem of the caller's, and of faults of ours as they are.
+
+    Raises:
+        DatabaseUnavailable: the database is away, stays locked, keeps refusing to serialize, or has no tables.
+    """
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeout) as error:
-        raise DatabaseUnavailable(f"The database did not serve: {_reason(error)}.", retry_after=1) from error
+        raise unavailable(error) from error
     except DBAPIError as error:
         if error.connection_invalidated or sqlstate(error) in _AWAY_STATES:
-            raise DatabaseUnavailable(f"The database did not serve: {_reason(error)}.", retry_after=1) from error
+            raise unavailable(error) from error
         raise
 
 
-def _reason(error: Exception) -> str:
+def unavailable(error: Exception) -> DatabaseUnavailable:
+    """The problem that an error of the database is to a caller, in the driver's words."""
     origin = getattr(error, "orig", None) or error
-    return str(origin).strip().splitlines()[0][:200].rstrip(".")
+    reason = str(origin).strip().splitlines()[0][:200].rstrip(".")
+    return DatabaseUnavailable(f"The database did not serve: {reason}.", retry_after=1)

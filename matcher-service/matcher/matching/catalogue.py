@@ -71,8 +71,8 @@ def compile_catalogue(playbooks: Iterable[Playbook]) -> Catalogue:
     return Catalogue(
         playbooks=ranked,
         everyone=everyone,
-        lasting=tuple(group for group in found if group.path not in expiry.TIMED_PATHS),
-        timed=tuple(group for group in found if group.path in expiry.TIMED_PATHS),
+        lasting=tuple(group for group in found if not group.is_timed),
+        timed=tuple(group for group in found if group.is_timed),
         answering=building.answering,
         residuals=building.residuals,
         with_residuals=BitMap(building.residuals),

@@ -8,12 +8,12 @@ such as a text held against numbers, it says so, and the library is asked.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyroaring import BitMap
 
+from matcher.matching.expiry import TIMED_PATHS
 from sentinai.conditions.prepared import reader
 from sentinai.conditions.shapes import Shape
 
@@ -22,8 +22,7 @@ HEAD = 1024
 _KEPT = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Satisfied:
+class Satisfied(NamedTuple):
     """The playbooks that a value satisfies in one group, with those that have no clause there.
 
     ``head`` has those among the best ranked as the bits of a number: for so few, that is quicker than a bitmap.
@@ -48,6 +47,8 @@ class Group:
     def __init__(self, path: str, negated: bool) -> None:
         self.path = path
         self.negated = negated
+        self.is_timed = path in TIMED_PATHS
+        """Whether the passing of time alone changes its answers."""
         self.read = reader(path)
         self.constrained = BitMap()
         self.leaves = 0
@@ -73,15 +74,22 @@ class Group:
 
     def answer(self, value: Any) -> Satisfied | None:
         """The playbooks that are not ruled out by ``value``; None where this group cannot tell."""
+        # A text is kept as it stands, besides by its key: most values are texts that were met before.
+        found = self._answers.get(value) if value.__class__ is str else None
+        if found is not None:
+            return found
         key = self._key(value)
         if key is None:
             return None
         found = self._answers.get(key)
         if found is None:
-            found = self._satisfied(self._hits(key), self._hits_in_head(key))
-            if len(self._answers) >= _KEPT:
-                self._answers.clear()
-            self._answers[key] = found
+            found = self._keep(key, self._satisfied(self._hits(key), self._hits_in_head(key)))
+        return self._keep(value, found) if key and value.__class__ is str else found
+
+    def _keep(self, key: Any, found: Satisfied) -> Satisfied:
+        if len(self._answers) >= _KEPT:
+            self._answers.clear()
+        self._answers[key] = found
         return found
 
     def _satisfied(self, hits: BitMap, in_head: int) -> Satisfied:

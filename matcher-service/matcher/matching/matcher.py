@@ -61,7 +61,9 @@ def _walk(probe: Probe, limit: int, errors: list[ClauseError]) -> tuple[list[Pla
     beyond that the count is of those known to match.
     """
     playbooks = probe.catalogue.playbooks
-    open_questions = probe.left & (probe.catalogue.with_residuals | probe.unsure)
+    open_questions = probe.left & probe.catalogue.with_residuals
+    if probe.unsure:
+        open_questions |= probe.left & probe.unsure
     settled = probe.left - open_questions if open_questions else probe.left
     best = list(islice(settled, limit))
     confirmed: list[int] = []

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from matcher.matching.catalogue import Answering
 from matcher.matching.model import NearMiss
 from matcher.matching.probe import Probe
 from sentinai.conditions import Clause, EvaluationError, evaluate
@@ -29,33 +28,38 @@ def _misses(probe: Probe, positions: Iterable[int]) -> Iterator[NearMiss]:
     for position in islice(positions, _MOST_TRIED):
         failed = _failed(probe, position)
         if failed is not None:
-            yield NearMiss(probe.catalogue.playbooks[position], failed)
+            yield NearMiss(probe.catalogue.playbooks[position], _reason(probe, position, failed))
 
 
-def _failed(probe: Probe, position: int) -> Reason | None:
-    """The one clause of a playbook that does not hold; None where none or more do not."""
+def _failed(probe: Probe, position: int) -> int | None:
+    """Which of a playbook's clauses is the only one that does not hold; None where none or more do not."""
+    failing = list(islice(_failing(probe, position), 2))
+    return failing[0] if len(failing) == 1 else None
+
+
+def _failing(probe: Probe, position: int) -> Iterator[int]:
+    """The places of a playbook's clauses that do not hold; none is evaluated before it is asked for."""
+    catalogue, told = probe.catalogue, probe.answers
+    clauses = catalogue.playbooks[position].conditions.clauses
+    residuals = iter(catalogue.residuals.get(position, ()))
+    for index, group in enumerate(catalogue.answering[position]):
+        if group is None:
+            holds = clauses[index].logic is True or probe.says(next(residuals))
+        else:
+            answer = told[group]
+            holds = position in answer.everyone if answer else _is_satisfied(clauses[index], probe.context)
+        if not holds:
+            yield index
+
+
+def _reason(probe: Probe, position: int, failed: int) -> Reason:
     catalogue = probe.catalogue
-    given = catalogue.playbooks[position].conditions.clauses
-    answering = catalogue.answering[position]
-    ruling_out = probe.ruling_out(position)
-    if len(ruling_out) > 1:
-        return None
-    if position in probe.unsure:
-        failed = [index for index, clause in enumerate(given) if not _is_satisfied(clause, probe.context)]
-    else:
-        failed = [answering.index(group) for group in ruling_out]
-        open_questions = zip(_without_group(answering, given), catalogue.residuals.get(position, ()), strict=True)
-        failed += [index for index, evaluator in open_questions if not probe.says(evaluator)]
-    if len(failed) != 1:
-        return None
-    if answering[failed[0]] is None or position in probe.unsure:
-        return explain(given[failed[0]].logic, probe.context)
-    return catalogue.teller.tell(given, failed[0], probe.context)
-
-
-def _without_group(answering: Answering, given: Sequence[Clause]) -> list[int]:
-    """The places of a playbook's clauses that no group answers for."""
-    return [i for i, group in enumerate(answering) if group is None and given[i].logic is not True]
+    clauses = catalogue.playbooks[position].conditions.clauses
+    group = catalogue.answering[position][failed]
+    if group is None or probe.answers[group] is None:
+        # It may have raised, which the reason then says.
+        return explain(clauses[failed].logic, probe.context)
+    return catalogue.teller.tell(clauses, failed, probe.context)
 
 
 def _is_satisfied(clause: Clause, context: Mapping[str, Any]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sentinai.clock import format_optional_time
 from sentinai.conditions import Conditions
@@ -36,8 +36,7 @@ class Playbook:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Ranked:
+class Ranked(NamedTuple):
     """A playbook that matches, and why."""
 
     playbook: Playbook
@@ -46,12 +45,13 @@ class Ranked:
 
     def to_json(self) -> dict[str, Any]:
         """The entry as it stands in answers."""
-        reasons = [reason.to_json() for reason in self.reasons]
-        return {**self.playbook.to_json(), "rank": self.rank, "reasons": reasons}
+        entry = self.playbook.to_json()
+        entry["rank"] = self.rank
+        entry["reasons"] = [reason.to_json() for reason in self.reasons]
+        return entry
 
 
-@dataclass(frozen=True, slots=True)
-class NearMiss:
+class NearMiss(NamedTuple):
     """A playbook that fails in exactly one clause."""
 
     playbook: Playbook
@@ -59,7 +59,9 @@ class NearMiss:
 
     def to_json(self) -> dict[str, Any]:
         """The entry as it stands in answers."""
-        return {**self.playbook.to_json(), "failed": self.failed.to_json()}
+        entry = self.playbook.to_json()
+        entry["failed"] = self.failed.to_json()
+        return entry
 
 
 @dataclass(frozen=True, slots=True)

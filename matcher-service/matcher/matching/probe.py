@@ -13,37 +13,61 @@ from matcher.matching.group import HEAD, Group, Satisfied, bits
 from sentinai.conditions.containment import EvaluationError
 from sentinai.conditions.evaluate import Evaluator
 
+FEW = 4
+"""When so few are left, asking for each about its own clauses is quicker than asking all groups."""
+
 
 class Probe:
-    """The answers of all groups for one context.
+    """The answers of the groups for one context, each asked for when it is first needed.
 
-    ``lasting`` are the positions that satisfy all that time does not move, ``left`` those that satisfy all
-    that the index knows. ``unsure`` are the positions of which a clause must be asked of the library.
+    ``answers`` are those given so far, None where the library must be asked. ``lasting`` are the positions
+    that satisfy all that time does not move, ``left`` those that satisfy all that the index knows. ``unsure``
+    are the positions of which a clause must be asked of the library.
     """
+
+    __slots__ = ("_verdicts", "answers", "catalogue", "context", "lasting", "left", "unsure")
 
     def __init__(self, catalogue: Catalogue, context: Mapping[str, Any]) -> None:
         self.catalogue = catalogue
         self.context = context
         self.unsure = BitMap()
-        self._told: list[tuple[Group, Satisfied]] = []
+        self.answers: dict[Group, Satisfied | None] = {}
         self._verdicts: dict[int, bool | EvaluationError] = {}
         self.lasting = self._satisfying(catalogue.lasting, catalogue.everyone)
         self.left = self._satisfying(catalogue.timed, self.lasting)
 
+    def answer(self, group: Group) -> Satisfied | None:
+        """What a group says; None where the library must be asked."""
+        if group in self.answers:
+            return self.answers[group]
+        try:
+            answer = group.answer(group.read(self.context))
+        except EvaluationError:
+            answer = None
+        if answer is None:
+            self.unsure |= group.constrained
+        self.answers[group] = answer
+        return answer
+
     def _satisfying(self, groups: Iterable[Group], among: BitMap) -> BitMap:
         """Of some positions, those that no group rules out."""
-        answers = []
+        left = among
         for group in groups:
-            try:
-                answer = group.answer(group.read(self.context))
-            except EvaluationError:
-                answer = None
-            if answer is None:
-                self.unsure |= group.constrained
-            else:
-                self._told.append((group, answer))
-                answers.append(answer.everyone)
-        return BitMap.intersection(*answers, among) if answers else among
+            if len(left) <= FEW:
+                return BitMap([position for position in left if self._satisfies(position, group.is_timed)])
+            answer = self.answer(group)
+            if answer is not None:
+                left = answer.everyone if left is self.catalogue.everyone else left & answer.everyone
+        return left
+
+    def _satisfies(self, position: int, is_timed: bool) -> bool:
+        """Whether none of a playbook's own groups rules it out, of those that time moves or of the others."""
+        for group in self.catalogue.answering[position]:
+            if group is not None and group.is_timed is is_timed:
+                answer = self.answer(group)
+                if answer is not None and position not in answer.everyone:
+                    return False
+        return True
 
     def evaluate(self, evaluator: Evaluator) -> bool:
         """What a residual clause says, asked once however many playbooks have it.
@@ -69,34 +93,32 @@ class Probe:
         except EvaluationError:
             return False
 
-    def ruling_out(self, position: int) -> list[Group]:
-        """The groups that rule a position out."""
-        return [group for group, answer in self._told if position not in answer.everyone]
-
     def nearly(self) -> Iterator[Iterable[int]]:
         """Positions that may fail in exactly one clause: among the best ranked first, then among all."""
-        yield _positions(self._nearly_in_head())
+        answers = [self.answer(group) for group in (*self.catalogue.lasting, *self.catalogue.timed)]
+        told = [answer for answer in answers if answer is not None]
+        yield _positions(self._nearly_in_head(told))
         if len(self.catalogue.playbooks) > HEAD:
-            yield self._nearly()
+            yield self._nearly(told)
 
-    def _nearly_in_head(self) -> int:
+    def _nearly_in_head(self, told: Iterable[Satisfied]) -> int:
         """As ``_nearly``, for positions as bits."""
         none, one = (1 << min(HEAD, len(self.catalogue.playbooks))) - 1, 0
-        for _, answer in self._told:
-            one = one & answer.head | none & ~answer.head
-            none &= answer.head
+        for _, head in told:
+            one = one & head | none & ~head
+            none &= head
         open_questions = self.catalogue.head_with_residuals
         if self.unsure:
             open_questions |= bits(takewhile(HEAD.__gt__, self.unsure))
         return one | none & open_questions
 
-    def _nearly(self) -> BitMap:
+    def _nearly(self, told: Iterable[Satisfied]) -> BitMap:
         """Misses counted to one, group by group, without looking at single playbooks."""
         none, one = self.catalogue.everyone.copy(), BitMap()
-        for _, answer in self._told:
-            one &= answer.everyone
-            one |= none - answer.everyone
-            none &= answer.everyone
+        for everyone, _ in told:
+            one &= everyone
+            one |= none - everyone
+            none &= everyone
         return one | (none & (self.catalogue.with_residuals | self.unsure))
 
 

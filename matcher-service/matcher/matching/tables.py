@@ -111,7 +111,7 @@ class MemberGroup(_Table):
             return ()
         if not isinstance(value, list):
             return None
-        return tuple(item for item in value if _is_scalar(item) and item in self._table)
+        return tuple([item for item in value if _is_scalar(item) and item in self._table])
 
 
 class GlobGroup(_Table):

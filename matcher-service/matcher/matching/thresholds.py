@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from itertools import accumulate, takewhile
 from operator import or_
 from typing import Any
@@ -14,6 +14,8 @@ from sentinai.conditions.shapes import Shape
 
 _NO_NUMBER = -1
 _BLOCKS = 256
+_SPAN = 16
+"""Of so many bounds the positions are kept together, so that bounds that concern nobody are passed over."""
 
 
 class ThresholdGroup(Group):
@@ -24,7 +26,9 @@ class ThresholdGroup(Group):
         self._upper = upper
         self._at: dict[tuple[float, int], BitMap] = {}
         self._bounds: list[tuple[float, int]] = []
+        self._numbers: list[float] = []
         self._bitmaps: list[BitMap] = []
+        self._spans: list[BitMap] = []
         self._block = 1
         self._unions: list[BitMap] = []
         self._unions_in_head: list[int] = []
@@ -37,12 +41,16 @@ class ThresholdGroup(Group):
 
     def _close(self) -> None:
         self._bounds = sorted(self._at)
+        self._numbers = [number for number, _ in self._bounds]
         self._bitmaps = [self._at[bound] for bound in self._bounds]
         self._at = {}
         self._block = max(32, -(-len(self._bounds) // _BLOCKS))
         blocks = [
             BitMap.union(*self._bitmaps[start : start + self._block])
             for start in range(0, len(self._bitmaps), self._block)
+        ]
+        self._spans = [
+            BitMap.union(*self._bitmaps[start : start + _SPAN]) for start in range(0, len(self._bitmaps), _SPAN)
         ]
         in_head = [bits(takewhile(HEAD.__gt__, bitmap)) for bitmap in self._bitmaps]
         if self._upper:
@@ -57,7 +65,9 @@ class ThresholdGroup(Group):
             return None
         if not isinstance(value, (int, float)):
             return _NO_NUMBER
-        return bisect_right(self._bounds, (value, 0))
+        # How many bounds come before (value, 1); numbers alone compare in less time than pairs.
+        found = bisect_left(self._numbers, value)
+        return found + 1 if self._bounds[found : found + 1] == [(value, 0)] else found
 
     def _hits(self, key: Any) -> BitMap:
         if key == _NO_NUMBER:
@@ -69,9 +79,15 @@ class ThresholdGroup(Group):
 
     def next_mark(self, value: float, positions: BitMap) -> float | None:
         """The largest bound not above ``value`` that one of the positions has."""
-        for index in range(bisect_right(self._bounds, (value, 1)) - 1, -1, -1):
-            if self._bitmaps[index].intersect(positions):
-                return self._bounds[index][0]
+        concerned = positions & self.constrained
+        index = bisect_right(self._numbers, value) - 1 if concerned else -1
+        while index >= 0:
+            if not self._spans[index // _SPAN].intersect(concerned):
+                index -= index % _SPAN + 1
+            elif self._bitmaps[index].intersect(concerned):
+                return self._numbers[index]
+            else:
+                index -= 1
         return None
 
     def _before(self, position: int) -> BitMap:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from sentinai.conditions import evaluate, shapes
 from sentinai.conditions.containment import EvaluationError
@@ -20,8 +20,7 @@ _COMPARED = {"<": "less than", "<=": "at most", ">": "more than", ">=": "at leas
 _MOST_SHOWN = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(NamedTuple):
     """One clause, held against an exception. ``path`` is None where the clause reads no one path."""
 
     text: str
@@ -33,13 +32,14 @@ class Reason:
 
     def to_json(self) -> dict[str, Any]:
         """The reason as it stands in answers."""
+        text, path, operator, expected, actual, satisfied = self
         return {
-            "text": self.text,
-            "path": self.path,
-            "operator": self.operator,
-            "expected": self.expected,
-            "actual": self.actual,
-            "satisfied": self.satisfied,
+            "text": text,
+            "path": path,
+            "operator": operator,
+            "expected": expected,
+            "actual": actual,
+            "satisfied": satisfied,
         }
 
 
@@ -49,7 +49,11 @@ def explain(logic: Any, context: Mapping[str, Any]) -> Reason:
         satisfied, trouble = evaluate.holds(logic, context), None
     except EvaluationError as error:
         satisfied, trouble = False, str(error)
-    return _reason(_Told(logic), context, satisfied, trouble)
+    told = _Told(logic)
+    reason = told.tell(context, satisfied)
+    if trouble is None:
+        return reason
+    return reason._replace(text=f"{told.words} (evaluation failed: {trouble})")
 
 
 class Teller:
@@ -99,13 +103,19 @@ class _Told:
 
     def tell(self, context: Mapping[str, Any], satisfied: bool) -> Reason:
         """The clause with the value it met."""
-        if self.shape is None:
-            return _reason(self, context, satisfied, None)
-        actual = _look_up(self.read, context)
+        shape = self.shape
+        if shape is None:
+            return _reason_of_rule(self.logic, self.words, context, satisfied)
+        try:
+            actual = self.read(context)
+        except EvaluationError:
+            actual = None
         last = self._last
-        if last is not None and _same(last.actual, actual) and last.satisfied is satisfied:
+        # Texts only: 1, 1.0 and true are equal and not told alike.
+        if last is not None and actual.__class__ is str and last.actual == actual and last.satisfied is satisfied:
             return last
-        self._last = told = _reason(self, context, satisfied, None)
+        text = f"{self.words} ({_met(shape, actual)})"
+        self._last = told = Reason(text, shape.path, self.operator, self.expected, actual, satisfied)
         return told
 
 
@@ -119,22 +129,12 @@ def describe(logic: Any) -> str:
     return phrase(logic)
 
 
-def _reason(told: _Told, context: Mapping[str, Any], satisfied: bool, trouble: str | None) -> Reason:
-    shape = told.shape
-    if shape is None:
-        return _reason_of_rule(told.logic, context, satisfied, trouble)
-    actual = _look_up(told.read, context)
-    met = f"evaluation failed: {trouble}" if trouble else _met(shape, actual)
-    return Reason(f"{told.words} ({met})", shape.path, told.operator, told.expected, actual, satisfied)
-
-
-def _reason_of_rule(logic: Any, context: Mapping[str, Any], satisfied: bool, trouble: str | None) -> Reason:
+def _reason_of_rule(logic: Any, words: str, context: Mapping[str, Any], satisfied: bool) -> Reason:
     if isinstance(logic, bool):
-        return Reason(describe(logic), None, "always" if logic else "never", logic, logic, satisfied)
+        return Reason(words, None, "always" if logic else "never", logic, logic, satisfied)
     actual = {name: _look_up(reader(name), context) for name in sorted(set(paths_read(logic)))}
-    met = f"evaluation failed: {trouble}" if trouble else _values(logic, actual)
     operator = next(iter(logic)) if isinstance(logic, dict) and logic else "value"
-    return Reason(f"{describe(logic)} ({met})", None, str(operator), logic, actual, satisfied)
+    return Reason(f"{words} ({_values(logic, actual)})", None, str(operator), logic, actual, satisfied)
 
 
 def _values(logic: Any, actual: Mapping[str, Any]) -> str:
@@ -205,12 +205,13 @@ def _met(shape: Shape, actual: Any) -> str:
         return f"they are {listed_in_words(actual)}" if actual else "there are none"
     if shape.path == "exception.severity_rank" and actual in (1, 2, 3, 4):
         return f"it is {SEVERITIES[actual - 1]}"
-    return f"it is {value_in_words(actual)}"
+    return f"it is {_number_in_words(actual) if isinstance(actual, (int, float)) else value_in_words(actual)}"
 
 
-def _same(one: Any, other: Any) -> bool:
-    """Whether two values are told alike; true for texts only, for 1, 1.0 and true are equal and not alike."""
-    return one.__class__ is str and one == other
+@lru_cache(maxsize=1024, typed=True)
+def _number_in_words(number: float) -> str:
+    """Many clauses of one answer meet the same number."""
+    return value_in_words(number)
 
 
 def _look_up(read: Callable[[Any], Any], context: Any) -> Any:

@@ -1,9 +1,9 @@
 """A rule taken apart ahead of its evaluations: the library's operators, without walking the rule each time.
 
-What an operator does is json-logic-qubit's: each is the very function that the library keeps under the name.
-What is done ahead is to find it, and to take the path of a ``var`` apart. Operators that choose what they
-evaluate, but for ``and`` and ``or``, are left to the library as a whole. A property test holds the result
-and the error of a prepared rule to those of the library.
+What an operator does is json-logic-qubit's: each is the very function that the library keeps under the name,
+or a shortcut to what that gives for plain numbers. What is done ahead is to find it, and to take the path of a
+``var`` apart. Operators that choose what they evaluate, but for ``and`` and ``or``, are left to the library as
+a whole. A property test holds the result and the error of a prepared rule to those of the library.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 import json_logic
 from json_logic import is_logic, jsonLogic
 
+from sentinai.conditions import shortcuts
 from sentinai.conditions.containment import contained
 from sentinai.conditions.guard import arguments
 from sentinai.conditions.vocabulary import ITERATORS
@@ -37,8 +38,25 @@ def reader(path: str) -> Run:
 
     It raises EvaluationError where an index is beyond the end of a list, as the library raises there.
     """
-    library_var = json_logic.operations["var"]
     parts = path.split(".")
+    return _reader_of_two(path, *parts) if len(parts) == 2 else _reader_of_many(path, parts)
+
+
+def _reader_of_two(path: str, outer: str, inner: str) -> Run:
+    """Nearly all paths have two parts."""
+    library_var = json_logic.operations["var"]
+
+    def read(data: Any) -> Any:
+        try:
+            return data[outer][inner]
+        except (LookupError, TypeError):
+            return contained(library_var, data, path)
+
+    return read
+
+
+def _reader_of_many(path: str, parts: list[str]) -> Run:
+    library_var = json_logic.operations["var"]
 
     def read(data: Any) -> Any:
         try:
@@ -65,7 +83,7 @@ def _prepared(rule: Any) -> Run:
         return lambda data: library_var(data, *[part(data) for part in parts])
     if operator in ("and", "or"):
         return _until(operator == "or", parts)
-    return _operation(json_logic.operations[operator], parts)
+    return _operation(operator, parts)
 
 
 def _all_of(parts: list[Run]) -> Run:
@@ -86,8 +104,10 @@ def _until(decisive: bool, parts: list[Run]) -> Run:
     return run
 
 
-def _operation(operation: Callable[..., Any], parts: list[Run]) -> Run:
+def _operation(name: str, parts: list[Run]) -> Run:
     if len(parts) == 2:
         left, right = parts
-        return lambda data: operation(left(data), right(data))
-    return lambda data: operation(*[part(data) for part in parts])
+        of_two = shortcuts.of_two(name)
+        return lambda data: of_two(left(data), right(data))
+    library = json_logic.operations[name]
+    return lambda data: library(*[part(data) for part in parts])

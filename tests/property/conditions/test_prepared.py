@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import json_logic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from json_logic import jsonLogic
 
-from sentinai.conditions import EvaluationError, check_logic
+from sentinai.conditions import EvaluationError, check_logic, shortcuts
 from sentinai.conditions import vocabulary as words
 from sentinai.conditions.containment import contained
 from sentinai.conditions.prepared import prepare, reader
@@ -51,3 +52,16 @@ def test_a_prepared_rule_gives_what_the_library_gives(rule: Any, data: Any) -> N
 @given(TEXTS.filter(bool), DATA.filter(bool))
 def test_a_reader_reads_what_var_reads(path: str, data: Any) -> None:
     assert outcome(reader(path), data) == outcome(jsonLogic, {"var": path}, data)
+
+
+NUMBERS = st.one_of(
+    st.integers(-(2**60), 2**60),
+    st.sampled_from([2**53, 2**53 - 1, 1 - 2**53, 10**30, 10**160, True, False, None, "3", 0.1, -0.0, 1e300]),
+    st.floats(allow_nan=False),
+)
+
+
+@settings(max_examples=400)
+@given(st.sampled_from(["<", "<=", ">", ">=", "==", "===", "!=", "!==", "+", "-", "*"]), NUMBERS, NUMBERS)
+def test_a_shortcut_gives_what_the_operator_gives(name: str, left: Any, right: Any) -> None:
+    assert outcome(shortcuts.of_two(name), left, right) == outcome(json_logic.operations[name], left, right)
