@@ -33,7 +33,8 @@ from sentinai.settings import Settings
 from sentinai.tables import PlaybookRow
 
 SIZES = (100, 1_000, 10_000, 100_000)
-_SEEN = 100
+_SEEN = 2_000
+"""So many different exceptions that what the index remembers of one seldom answers for the next."""
 _TENANT = "bench"
 
 

@@ -163,6 +163,20 @@ def test_the_workbench(pair: Pair, desk: Desk, sign_in: SignIn) -> None:
     assert found + troubles(page) == []
 
 
+def test_what_is_chosen_has_an_edge_in_forced_colours(pair: Pair, desk: Desk, sign_in: SignIn) -> None:
+    page = sign_in(desk.tenant_id, forced_colors="active")
+    page.goto(f"{pair.executor.url}/console/exceptions/{desk.hold()}")
+    chosen = (
+        page.get_by_role("button", name="All", pressed=True),
+        page.get_by_role("link", name="Exceptions").and_(page.locator("[aria-current]")),
+        page.get_by_role("list", name="Steps").locator("[aria-current]"),
+    )
+    for each in chosen:
+        assert each.evaluate("element => getComputedStyle(element).outlineStyle") == "solid"
+    other = page.get_by_role("button", name="Record", pressed=False)
+    assert other.evaluate("element => getComputedStyle(element).outlineStyle") == "none"
+
+
 def luminance(colour: str) -> float:
     """How bright a colour is, from 0 to 1 (WCAG 2.2, relative luminance)."""
     channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]

@@ -12,7 +12,8 @@ from tests.browser.conftest import SCHEMES
 from tests.browser.desk import Desk, nothing_new
 from tests.support.pair import Pair
 
-from executor.console_links import sign_in_link
+from executor.console_links import PURPOSE, sign_in_link
+from sentinai.identity import mint_token
 
 SignIn = Callable[..., Page]
 
@@ -89,6 +90,43 @@ def test_a_step_is_skipped_only_with_a_reason(pair: Pair, desk: Desk, sign_in: S
     expect(step(page, "Tell the forwarder")).to_contain_text("They know.")
 
 
+def test_a_dialog_that_is_left_does_nothing_and_keeps_what_was_typed(
+    pair: Pair, desk: Desk, sign_in: SignIn
+) -> None:
+    held = desk.hold()
+    page = sign_in(desk.tenant_id)
+    open_exception(page, pair, held)
+    dialog = page.get_by_role("dialog", name="Skip this step?")
+    page.get_by_role("button", name="Skip").click()
+    dialog.get_by_label("Reason").fill("They know.")
+    dialog.get_by_role("button", name="Skip the step").click()
+    expect(step(page, "Tell the forwarder")).to_contain_text("Skipped")
+
+    page.get_by_role("button", name="Skip").click()
+    expect(dialog.get_by_label("Reason")).to_have_value("")
+    dialog.get_by_label("Reason").fill("Not sure yet")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(page.get_by_role("button", name="Skip")).to_be_focused()
+    page.get_by_role("button", name="Skip").click()
+    expect(dialog.get_by_label("Reason")).to_have_value("Not sure yet")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(step(page, "Take it into analysis")).to_contain_text("Running")
+
+
+def test_a_reason_is_more_than_spaces(pair: Pair, desk: Desk, sign_in: SignIn) -> None:
+    page = sign_in(desk.tenant_id)
+    open_exception(page, pair, desk.hold())
+    page.get_by_role("button", name="Skip").click()
+    dialog = page.get_by_role("dialog", name="Skip this step?")
+    dialog.get_by_label("Reason").fill("   ")
+    dialog.get_by_role("button", name="Skip the step").click()
+    expect(dialog).to_be_visible()
+    dialog.get_by_label("Reason").fill(" known ")
+    dialog.get_by_role("button", name="Skip the step").click()
+    expect(step(page, "Tell the forwarder")).to_contain_text("Skipped")
+
+
 def test_a_blocked_step_says_why_and_what_would_help(pair: Pair, desk: Desk, sign_in: SignIn) -> None:
     held = desk.hold(normalized_context={"port": "Gdynia"})
     for order in (1, 2):
@@ -98,7 +136,8 @@ def test_a_blocked_step_says_why_and_what_would_help(pair: Pair, desk: Desk, sig
     blocked = step(page, "File the entry")
     expect(blocked).to_contain_text("Blocked")
     expect(blocked).to_contain_text("No value for {exception.normalized_context.entry}.")
-    expect(blocked).to_contain_text("record the step as done elsewhere")
+    expect(blocked).to_contain_text("Have what is missing filled in at its source")
+    expect(blocked).to_contain_text("record the step as done elsewhere, or skip it.")
     expect(page.get_by_role("button", name="Complete step")).to_have_count(0)
     expect(page.get_by_role("button", name="I did this elsewhere")).to_be_visible()
 
@@ -164,8 +203,79 @@ def test_comments_arrive_in_the_timeline_and_it_is_narrowed_by_kind(
     expect(events.get_by_role("listitem").first).to_contain_text("Broker says <b>tomorrow</b>")
     page.get_by_role("button", name="Comments").click()
     expect(events.get_by_role("listitem").filter(visible=True)).to_have_count(1)
-    page.get_by_role("button", name="All").click()
+    page.get_by_role("button", name="Record").click()
     expect(events.get_by_text("Exception came in")).to_be_visible()
+    expect(events.get_by_text("Playbook recommended")).to_be_hidden()
+    page.get_by_role("button", name="Actions").click()
+    expect(page.get_by_text("There is nothing of this kind yet.")).to_be_visible()
+    page.get_by_role("button", name="All").click()
+    expect(events.get_by_text("Playbook recommended")).to_be_visible()
+    expect(page.get_by_text("There is nothing of this kind yet.")).to_be_hidden()
+
+
+def test_a_comment_may_have_several_lines(pair: Pair, desk: Desk, sign_in: SignIn) -> None:
+    page = sign_in(desk.tenant_id)
+    open_exception(page, pair, desk.hold())
+    page.get_by_label("Comment", exact=True).focus()
+    page.keyboard.type("First")
+    page.keyboard.press("Enter")
+    page.keyboard.type("second")
+    page.keyboard.press("Control+Enter")
+    newest = page.get_by_label("Events, newest first").get_by_role("listitem").first
+    expect(newest).to_contain_text(re.compile("First\nsecond"), use_inner_text=True)
+    expect(page.get_by_label("Comment", exact=True)).to_have_value("")
+
+
+ODD = {
+    "entity": "مؤسسة الخليج 🏦 <b>Söhne</b>",
+    "amount": 123456789012345.67,
+    "source_system": "s" * 120,
+    "normalized_context": {
+        "port": "<script>alert(1)</script>" + "W" * 300,
+        "entry": "<img src=x onerror=alert(1)>",
+    },
+}
+WIDTHS = (320, 360, 768, 1000, 1280, 1920)
+
+
+def test_odd_content_is_shown_as_it_is_and_fits(pair: Pair, sign_in: SignIn) -> None:
+    desk = Desk(pair)
+    held = desk.hold(exception_id="H-" + "9" * 126, **ODD)
+    desk.api.ok("POST", f"/api/exceptions/{held}/comments", {"text": "<i>odd</i> עברית " + "N" * 2000})
+    page = sign_in(desk.tenant_id)
+    playbook = page.request.get(f"{pair.executor.url}/api/exceptions/{held}").json()["current_playbook_id"]
+    for path in ("exceptions", f"exceptions/{held}", "playbooks", f"playbooks/{playbook}"):
+        page.goto(f"{pair.executor.url}/console/{path}")
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, (path, width)
+    open_exception(page, pair, held)
+    expect(page.get_by_label("The exception")).to_contain_text("<b>Söhne</b>")
+    expect(page.get_by_label("Recommended Playbook")).to_contain_text("<script>alert(1)</script>")
+    expect(page.get_by_label("Events, newest first")).to_contain_text("<i>odd</i>")
+
+
+def test_a_long_note_leaves_the_next_step_in_sight(pair: Pair, desk: Desk, sign_in: SignIn) -> None:
+    page = sign_in(desk.tenant_id)
+    open_exception(page, pair, desk.hold())
+    page.get_by_label("Notes").fill("Called, and called again. " * 200 + "Then they answered.")
+    page.get_by_role("button", name="Complete step: send the notification").click()
+    noted = step(page, "Tell the forwarder")
+    expect(noted.get_by_text("Then they answered.")).to_be_hidden()
+    noted.get_by_text("Show all").click()
+    expect(noted.get_by_text("Then they answered.")).to_be_visible()
+    noted.get_by_text("Show less").click()
+    expect(noted.get_by_text("Then they answered.")).to_be_hidden()
+
+
+def test_the_id_is_copied(pair: Pair, desk: Desk, sign_in: SignIn) -> None:
+    held = desk.hold()
+    page = sign_in(desk.tenant_id)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    open_exception(page, pair, held)
+    page.get_by_role("button", name="Copy the id").click()
+    expect(page.get_by_role("status", name="Messages")).to_contain_text("The id is copied.")
+    assert page.evaluate("navigator.clipboard.readText()") == held
 
 
 def test_the_queue_is_narrowed_by_its_address_and_walked_by_keyboard(pair: Pair, sign_in: SignIn) -> None:
@@ -175,7 +285,7 @@ def test_the_queue_is_narrowed_by_its_address_and_walked_by_keyboard(pair: Pair,
     page = sign_in(desk.tenant_id)
     page.get_by_label("Severity").select_option("high")
     page.get_by_role("button", name="Apply").click()
-    page.wait_for_url(re.compile("severity=high"), wait_until="load")
+    page.wait_for_url(re.compile(r"exceptions\?severity=high&sort=sla$"), wait_until="load")
     rows = page.get_by_role("row").filter(has_text="Customs Hold")
     expect(rows).to_have_count(1)
     expect(rows.first).to_contain_text("Narrow Seas")
@@ -184,6 +294,41 @@ def test_the_queue_is_narrowed_by_its_address_and_walked_by_keyboard(pair: Pair,
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Customs Hold")).to_be_visible()
+
+
+def test_a_view_of_one_playbook_says_so_and_can_be_left(pair: Pair, sign_in: SignIn) -> None:
+    desk = Desk(pair)
+    held, other = desk.hold(), desk.hold(severity="critical")
+    page = sign_in(desk.tenant_id)
+    page.get_by_role("link", name="Playbooks").click()
+    page.get_by_role("link", name="Release the container").click()
+    page.get_by_role("link", name="All").click()
+    filtered = page.get_by_label("Playbook", exact=True)
+    expect(filtered.locator("option:checked")).to_have_text("Release the container v1")
+    expect(page.get_by_role("row").filter(has_text=other)).to_have_count(0)
+    filtered.select_option("Any")
+    page.get_by_role("button", name="Apply").click()
+    expect(page.get_by_role("row").filter(has_text=other)).to_have_count(1)
+    page.get_by_role("link", name="critical").click()
+    expect(page.get_by_role("link", name="critical")).to_have_attribute("aria-current", "true")
+    expect(page.get_by_role("row").filter(has_text=held)).to_have_count(0)
+    page.goto(f"{pair.executor.url}/console/exceptions?owner=none")
+    page.get_by_role("link", name="Show all exceptions").click()
+    expect(page.get_by_role("row").filter(has_text=held)).to_have_count(1)
+
+
+def test_the_queue_comes_in_pages_with_a_way_back(pair: Pair, sign_in: SignIn) -> None:
+    desk = Desk(pair)
+    for _ in range(3):
+        desk.hold()
+    page = sign_in(desk.tenant_id)
+    page.goto(f"{pair.executor.url}/console/exceptions?limit=2&severity=medium")
+    expect(page.get_by_role("link", name="First page")).to_have_count(0)
+    page.get_by_role("link", name="Next page").click()
+    expect(page.get_by_text("1 shown")).to_be_visible()
+    page.get_by_role("link", name="First page").click()
+    expect(page.get_by_text("2 shown")).to_be_visible()
+    expect(page.get_by_label("Severity", exact=True)).to_have_value("medium")
 
 
 def test_nothing_to_show_is_said(pair: Pair, sign_in: SignIn) -> None:
@@ -203,8 +348,26 @@ def test_playbooks_show_when_they_apply_and_how_they_do(pair: Pair, desk: Desk, 
     page.get_by_role("link", name="Playbooks").click()
     page.get_by_role("link", name="Release the container").click()
     expect(page.get_by_text("exception type is Customs Hold")).to_be_visible()
-    expect(page.get_by_role("heading", name="Where steps get skipped")).to_be_visible()
+    expect(page.get_by_role("list", name="Completion", exact=True)).to_contain_text("Completed")
+    expect(page.get_by_role("list", name="From start to completion")).to_contain_text("9 in 10 within")
+    expect(page.get_by_role("list", name="SLA")).to_contain_text("of")
+    expect(page.get_by_role("listitem").filter(has_text="File the entry").first).to_contain_text("file_entry")
     expect(page.get_by_role("link", name=held)).to_be_visible()
+
+
+def test_where_steps_get_skipped_is_shown_once_one_was(pair: Pair, sign_in: SignIn) -> None:
+    desk = Desk(pair)
+    page = sign_in(desk.tenant_id)
+    page.get_by_role("link", name="Playbooks").click()
+    page.get_by_role("link", name="Release the container").click()
+    expect(page.get_by_text("It was not recommended yet.")).to_be_visible()
+    held = desk.hold()
+    page.reload()
+    expect(page.get_by_text("No step was skipped so far.")).to_be_visible()
+    skip = {"actor_type": "human", "actor_id": "desk", "reason": "They know."}
+    desk.api.ok("POST", f"/api/exceptions/{held}/playbook/steps/1/skip", skip)
+    page.reload()
+    expect(page.get_by_role("list", name="Where steps get skipped")).to_contain_text("1 of 1")
 
 
 def test_many_playbooks_come_in_pages_and_are_found_by_name(pair: Pair, sign_in: SignIn) -> None:
@@ -249,10 +412,64 @@ def test_a_sign_in_link_works_once_and_signing_out_ends_the_session(
     expect(page.get_by_role("alert")).to_contain_text("This sign-in link was used already")
 
 
-def test_a_viewer_sees_and_does_not_touch(pair: Pair, desk: Desk, sign_in: SignIn) -> None:
+def test_a_link_that_cannot_be_used_says_so_in_words(pair: Pair, desk: Desk, sign_in: SignIn) -> None:
+    page = sign_in(desk.tenant_id)
+    late = mint_token(
+        pair.settings,
+        subject="kim",
+        tenant_id=desk.tenant_id,
+        roles=["viewer"],
+        lifetime_seconds=-1,
+        jti="late",
+        purpose=PURPOSE,
+    )
+    for token, words in ((late, "older than a quarter of an hour"), ("half-a-li", "not the whole of one")):
+        page.goto("about:blank")
+        page.goto(f"{pair.executor.url}/console/sign-in#{token}")
+        expect(page.get_by_role("alert")).to_contain_text(words)
+
+
+def test_a_link_opened_where_one_was_sent_to_sign_in_leads_back(pair: Pair, desk: Desk, sign_in: SignIn) -> None:
     held = desk.hold()
-    page = sign_in(desk.tenant_id, subject="vera", roles=("viewer",))
+    page = sign_in(desk.tenant_id)
+    page.context.clear_cookies()
+    page.goto(f"{pair.executor.url}/console/exceptions/{held}")
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    page.goto(sign_in_link(pair.settings, tenant=desk.tenant_id, subject="kim", roles=["viewer"]))
+    page.wait_for_url(f"**/console/exceptions/{held}")
+
+    page.context.clear_cookies()
+    page.goto(f"{pair.executor.url}/console/sign-in?next=https://elsewhere.example/")
+    page.goto(sign_in_link(pair.settings, tenant=desk.tenant_id, subject="kim", roles=["viewer"]))
+    page.wait_for_url("**/console/exceptions")
+
+
+def test_signing_out_with_a_page_of_an_earlier_session_is_no_false_comfort(
+    pair: Pair, desk: Desk, sign_in: SignIn
+) -> None:
+    page = sign_in(desk.tenant_id)
+    other = page.context.new_page()
+    other.goto(sign_in_link(pair.settings, tenant=desk.tenant_id, subject="kim", roles=["viewer"]))
+    other.wait_for_url("**/console/exceptions")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_text(f"kim · {desk.tenant_id}")).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    page.goto(f"{pair.executor.url}/console/exceptions")
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+@pytest.mark.parametrize("role", ["viewer", "author"])
+def test_whoever_works_no_exceptions_sees_and_does_not_touch(
+    pair: Pair, desk: Desk, sign_in: SignIn, role: str
+) -> None:
+    held = desk.hold()
+    desk.complete(held, 1)
+    desk.api.ok("PATCH", f"/api/exceptions/{held}", {"severity": "critical"})
+    page = sign_in(desk.tenant_id, subject="vera", roles=(role,))
     open_exception(page, pair, held)
     expect(page.get_by_role("list", name="Steps")).to_be_visible()
-    for name in ("Complete step", "Recalculate", "Skip", "I did this elsewhere"):
-        expect(page.get_by_role("button", name=name)).to_have_count(0)
+    expect(page.get_by_text("would be chosen now")).to_be_visible()
+    offered = page.get_by_role("main").get_by_role("button")
+    assert offered.all_inner_texts() == ["", "All", "Playbook", "Actions", "Comments", "Record"]
+    expect(page.get_by_role("link", name="Rule workbench")).to_have_count(int(role == "author"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -11,6 +12,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import SCHEMES
 from tests.support.pair import Pair
+
+from executor.console_links import sign_in_link
 
 SignIn = Callable[..., Page]
 DOMAIN = {
@@ -315,6 +318,19 @@ def test_format_keeps_every_number_as_it_was_typed(workbench: Callable[..., Page
     expect(condition(page)).to_have_value('{"match":{"amount_gt":1.50e3,"entity":"a, {b"},"priority":7}')
 
 
+def test_a_long_text_is_formatted_at_once_and_back(workbench: Callable[..., Page]) -> None:
+    page = workbench()
+    rules = [{"===": [{"var": "exception.entity"}, f"Depot {number} {'long ' * 14}"]} for number in range(150)]
+    text = json.dumps({"match": {"domain": "Rail"}, "logic": {"or": rules}})
+    condition(page).fill(text)
+    started = time.monotonic()
+    page.get_by_role("button", name="Format").first.click()
+    assert time.monotonic() - started < 5
+    assert condition(page).input_value().count("\n") > 600
+    page.keyboard.press("Control+z")
+    expect(condition(page)).to_have_value(text)
+
+
 def test_the_matcher_being_away_loses_nothing_and_is_tried_again(workbench: Callable[..., Page]) -> None:
     page = workbench()
     page.route("**/api/**", lambda route: route.abort())
@@ -333,6 +349,13 @@ def test_a_session_that_is_over_keeps_the_draft(workbench: Callable[..., Page], 
     says(page, "Your session is over.")
     expect(verdict(page).get_by_role("link", name="Sign in at the console")).to_be_visible()
     assert json.loads(condition(page).input_value()) == RING
+    other = page.context.new_page()
+    other.goto(sign_in_link(pair.settings, tenant=tenant, subject="alex", roles=["author"]))
+    other.wait_for_url("**/console/exceptions")
+    other.close()
+    expect(verdict(page)).to_contain_text("Valid, and it matches.", use_inner_text=True, timeout=15_000)
+
+    page.context.clear_cookies()
     page.reload()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     link = page.get_by_role("link", name="Sign in at the console")

@@ -41,6 +41,18 @@ def playbook_state(situation: Situation, viewer: Actor, now: datetime, tool_mode
     }
 
 
+def obstacle(situation: Situation, viewer: Actor, now: datetime, tool_mode: str) -> Problem | None:
+    """What stands in the way of the current step; None where nothing does, or where there is no such step."""
+    step = situation.step(situation.record.current_step or 0)
+    if step is None:
+        return None
+    try:
+        plan_step(step_context(situation, step, viewer, now, tool_mode))
+    except Problem as problem:
+        return problem
+    return None
+
+
 def recalculation(situation: Situation, changed: bool) -> dict[str, Any]:
     """What a recalculation came to, by the schema of the same name."""
     record, playbook = situation.record, situation.playbook
@@ -88,8 +100,8 @@ def _alternatives(advice: Mapping[str, Any], current: int | None) -> list[dict[s
 def _steps(
     situation: Situation, playbook: Playbook, viewer: Actor, now: datetime, tool_mode: str
 ) -> list[dict[str, Any]]:
-    current = situation.step(situation.record.current_step or 0)
-    reason = _blocked_reason(situation, current, viewer, now, tool_mode) if current else None
+    refusal = obstacle(situation, viewer, now, tool_mode)
+    reason = refusal.detail if refusal else None
     states = step_states(playbook, situation.record, situation.run_events, blocked_reason=reason)
     return [
         _step(situation, step, state, viewer, now, tool_mode)
@@ -123,11 +135,3 @@ def _step(
         "result": state.result,
         "preview": action.preview(step_context(situation, step, viewer, now, tool_mode)) if open_still else None,
     }
-
-
-def _blocked_reason(situation: Situation, step: Step, viewer: Actor, now: datetime, tool_mode: str) -> str | None:
-    try:
-        plan_step(step_context(situation, step, viewer, now, tool_mode))
-    except Problem as problem:
-        return problem.detail
-    return None

@@ -52,6 +52,7 @@ class _Building:
     groups: dict[tuple[str, str, bool, int], Group] = field(default_factory=dict)
     answering: list[Answering] = field(default_factory=list)
     shared_answering: dict[Answering, Answering] = field(default_factory=dict)
+    shapes: dict[int, Shape | None] = field(default_factory=dict)
     evaluators: dict[str, Evaluator] = field(default_factory=dict)
     residuals: dict[int, tuple[Evaluator, ...]] = field(default_factory=dict)
     marks: dict[int, expiry.Marks] = field(default_factory=dict)
@@ -97,7 +98,7 @@ def _enter(building: _Building, position: int, conditions: Conditions) -> None:
     residuals: list[Evaluator] = []
     marks: list[expiry.Marks] = []
     for clause in conditions.clauses:
-        shape = shape_of(clause.logic)
+        shape = _shape(building, clause.logic)
         group = _group(building, shape, answering) if shape else None
         answering.append(group)
         if shape is not None and group is not None:
@@ -114,6 +115,15 @@ def _enter(building: _Building, position: int, conditions: Conditions) -> None:
     joined = expiry.joined(marks)
     if joined:
         building.marks[position] = building.shared_marks.setdefault(joined, joined)
+
+
+def _shape(building: _Building, logic: Any) -> Shape | None:
+    """The shape of a clause. Playbooks share many of their clauses: the same object, so its id will do."""
+    try:
+        return building.shapes[id(logic)]
+    except KeyError:
+        found = building.shapes[id(logic)] = shape_of(logic)
+        return found
 
 
 def _group(building: _Building, shape: Shape, taken: list[Group | None]) -> Group:

@@ -19,6 +19,7 @@ from sentinai.conditions.shapes import Shape
 
 HEAD = 1024
 """Near misses are looked for among so many best ranked playbooks first."""
+NOBODY = BitMap()
 _KEPT = 256
 
 
@@ -65,8 +66,6 @@ class Group:
     def close(self, everyone: BitMap) -> None:
         """Make ready to answer; nothing is added afterwards."""
         self._free = everyone - self.constrained
-        self._free.run_optimize()
-        self.constrained.run_optimize()
         self._constrained_in_head = bits(takewhile(HEAD.__gt__, self.constrained))
         self._free_in_head = bits(takewhile(HEAD.__gt__, self._free))
         self._close()

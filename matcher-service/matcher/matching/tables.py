@@ -8,7 +8,7 @@ from typing import Any
 
 from pyroaring import BitMap
 
-from matcher.matching.group import HEAD, Group
+from matcher.matching.group import HEAD, NOBODY, Group
 from sentinai.conditions.evaluate import glob
 from sentinai.conditions.shapes import Shape
 
@@ -41,7 +41,7 @@ class _Table(Group):
 
     def _hits(self, key: Any) -> BitMap:
         found = [self._table[each] for each in self._named(key) if each in self._table]
-        return BitMap.union(*found) if found else BitMap()
+        return reduce(or_, found) if found else NOBODY
 
     def _hits_in_head(self, key: Any) -> int:
         return reduce(or_, [self._in_head.get(each, 0) for each in self._named(key)], 0)

@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
-from itertools import accumulate, takewhile
+from itertools import accumulate
 from operator import or_
 from typing import Any
 
 from pyroaring import BitMap
 
-from matcher.matching.group import HEAD, Group, bits
+from matcher.matching.group import NOBODY, Group, bits
 from sentinai.conditions.shapes import Shape
 
 _NO_NUMBER = -1
 _BLOCKS = 256
-_SPAN = 16
-"""Of so many bounds the positions are kept together, so that bounds that concern nobody are passed over."""
 
 
 class ThresholdGroup(Group):
-    """Bounds on a number: sorted, with the unions of all that come before each block, or after it."""
+    """Bounds on a number: sorted, in blocks, with the unions of all blocks up to each, or from it on.
+
+    ``_positions`` has the positions in the order of their bounds, those of the bound at an index from
+    ``_starts[index]`` on.
+    """
 
     def __init__(self, path: str, negated: bool, *, upper: bool) -> None:
         super().__init__(path, negated)
         self._upper = upper
-        self._at: dict[tuple[float, int], BitMap] = {}
+        self._at: dict[tuple[float, int], list[int]] = {}
         self._bounds: list[tuple[float, int]] = []
         self._numbers: list[float] = []
-        self._bitmaps: list[BitMap] = []
-        self._spans: list[BitMap] = []
+        self._positions = array("I")
+        self._starts: list[int] = []
         self._block = 1
+        self._blocks: list[BitMap] = []
         self._unions: list[BitMap] = []
         self._unions_in_head: list[int] = []
 
@@ -37,27 +41,24 @@ class ThresholdGroup(Group):
         inclusive = "=" in shape.operator
         # An upper bound that includes comes after one that does not, a lower bound before it.
         bound = (shape.values[0], int(inclusive if self._upper else not inclusive))
-        self._at.setdefault(bound, BitMap()).add(position)
+        self._at.setdefault(bound, []).append(position)
 
     def _close(self) -> None:
         self._bounds = sorted(self._at)
         self._numbers = [number for number, _ in self._bounds]
-        self._bitmaps = [self._at[bound] for bound in self._bounds]
+        of_bounds = [self._at[bound] for bound in self._bounds]
         self._at = {}
-        self._block = max(32, -(-len(self._bounds) // _BLOCKS))
-        blocks = [
-            BitMap.union(*self._bitmaps[start : start + self._block])
-            for start in range(0, len(self._bitmaps), self._block)
-        ]
-        self._spans = [
-            BitMap.union(*self._bitmaps[start : start + _SPAN]) for start in range(0, len(self._bitmaps), _SPAN)
-        ]
-        in_head = [bits(takewhile(HEAD.__gt__, bitmap)) for bitmap in self._bitmaps]
+        self._positions = array("I", (position for positions in of_bounds for position in positions))
+        self._starts = [*accumulate(map(len, of_bounds), initial=0)]
+        self._block = max(32, -(-len(of_bounds) // _BLOCKS))
+        firsts = range(0, len(of_bounds), self._block)
+        self._blocks = [BitMap(self._between(first, first + self._block)) for first in firsts]
+        in_head = [bits(positions) for positions in of_bounds]
         if self._upper:
-            self._unions = [*accumulate(reversed(blocks), or_)][::-1]
+            self._unions = [*accumulate(reversed(self._blocks), or_)][::-1]
             self._unions_in_head = [*accumulate(reversed(in_head), _or, initial=0)][::-1]
         else:
-            self._unions = [*accumulate(blocks, or_)]
+            self._unions = [*accumulate(self._blocks, or_)]
             self._unions_in_head = [*accumulate(in_head, _or, initial=0)]
 
     def _key(self, value: Any) -> Any:
@@ -71,7 +72,7 @@ class ThresholdGroup(Group):
 
     def _hits(self, key: Any) -> BitMap:
         if key == _NO_NUMBER:
-            return BitMap()
+            return NOBODY
         return self._after(key) if self._upper else self._before(key)
 
     def _hits_in_head(self, key: Any) -> int:
@@ -80,29 +81,33 @@ class ThresholdGroup(Group):
     def next_mark(self, value: float, positions: BitMap) -> float | None:
         """The largest bound not above ``value`` that one of the positions has."""
         concerned = positions & self.constrained
-        index = bisect_right(self._numbers, value) - 1 if concerned else -1
-        while index >= 0:
-            if not self._spans[index // _SPAN].intersect(concerned):
-                index -= index % _SPAN + 1
-            elif self._bitmaps[index].intersect(concerned):
-                return self._numbers[index]
-            else:
-                index -= 1
+        end = bisect_right(self._numbers, value) if concerned else 0
+        for block in range((end - 1) // self._block, -1, -1):
+            if self._blocks[block].intersect(concerned):
+                first = block * self._block
+                for index in range(min(end, first + self._block) - 1, first - 1, -1):
+                    if any(position in concerned for position in self._between(index, index + 1)):
+                        return self._numbers[index]
         return None
 
-    def _before(self, position: int) -> BitMap:
-        block = position // self._block
-        hits = self._unions[block - 1].copy() if block else BitMap()
-        return _joined(hits, self._bitmaps[block * self._block : position])
+    def _before(self, index: int) -> BitMap:
+        block = index // self._block
+        whole = self._unions[block - 1] if block else NOBODY
+        return _joined(whole, self._between(block * self._block, index))
 
-    def _after(self, position: int) -> BitMap:
-        block = -(-position // self._block)
-        hits = self._unions[block].copy() if block < len(self._unions) else BitMap()
-        return _joined(hits, self._bitmaps[position : block * self._block])
+    def _after(self, index: int) -> BitMap:
+        block = -(-index // self._block)
+        whole = self._unions[block] if block < len(self._unions) else NOBODY
+        return _joined(whole, self._between(index, block * self._block))
+
+    def _between(self, first: int, end: int) -> array[int]:
+        """The positions of the bounds from one index up to another."""
+        return self._positions[self._starts[first] : self._starts[min(end, len(self._bounds))]]
 
 
-def _joined(bitmap: BitMap, more: list[BitMap]) -> BitMap:
-    return bitmap.union(*more) if more else bitmap
+def _joined(bitmap: BitMap, positions: array[int]) -> BitMap:
+    """With some positions more; the same object where there are none."""
+    return bitmap | BitMap(positions) if positions else bitmap
 
 
 def _or(one: int, other: int) -> int:

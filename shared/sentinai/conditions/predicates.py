@@ -22,6 +22,7 @@ _CONTEXT_PATH = re.compile(r"[^.]+(\.[^.]+)*\Z")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?\Z")
 _BOOLEAN = re.compile(r"(true|false)\Z")
 _SLA_WINDOW = "minutes_remaining"
+_SHORT_TEXT = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,28 @@ def to_clauses(match: Mapping[str, Any], pointer: str, findings: list[Finding]) 
         if key == "sla_window":
             clauses += _sla_window(value, at, findings)
             continue
+        known = _of_text(key, value) if value.__class__ is str and len(value) <= _SHORT_TEXT else None
+        if known is not None:
+            clauses += [(clause, at) for clause in known]
+            continue
         predicate = _predicate(key)
         if predicate is None:
             findings.append(_unknown(key, at))
         elif _is_valid(predicate, value, at, findings):
             clauses += [(clause, at) for clause in _clauses(predicate, value)]
     return clauses
+
+
+@lru_cache(maxsize=8192)
+def _of_text(key: str, value: str) -> tuple[Any, ...] | None:
+    """The clauses of a predicate with a text; None where something is wrong with it.
+
+    The playbooks of a catalogue say the same few things again and again: so they share one clause for each.
+    """
+    predicate = _predicate(key)
+    if predicate is None or not _is_valid(predicate, value, "", []):
+        return None
+    return tuple(_clauses(predicate, value))
 
 
 def is_predicate(key: str) -> bool:

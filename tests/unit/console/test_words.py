@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from executor.web.console import presentation
+from sentinai.problems import IllegalTransition, OwnerNotAllowed, Problem, TemplateUnresolved, ToolNotAllowed
 
 SCHEMAS = Path(__file__).parents[3] / "schemas" / "events"
 EVENT_TYPES = sorted(path.name.removesuffix(".schema.json") for path in SCHEMAS.glob("*.json"))
@@ -96,3 +97,51 @@ def test_durations_have_two_units_at_most(seconds: float | None, words: str) -> 
 def test_amounts_have_their_thousands_apart() -> None:
     shown = [presentation.amount(each) for each in (None, 7, 1234567, 9876.5)]
     assert shown == ["—", "7", "1,234,567", "9,876.50"]
+
+
+@pytest.mark.parametrize("text", ["short", "a\n" * 7 + "b", "x" * 480])
+def test_a_short_text_stands_whole(text: str) -> None:
+    assert presentation.beginning(text) is None
+
+
+def test_of_a_long_text_the_beginning_is_shown() -> None:
+    assert presentation.beginning("line\n" * 20) == "\n".join(["line"] * 8)
+    assert presentation.beginning("word " * 200) == ("word " * 96).rstrip()
+
+
+GISTS = [
+    ("notify", {"channel": "email", "group": "desk", "template_id": "held"}, "By email to desk: template held"),
+    ("notify", {"channel": "log", "message": "Seen"}, "By log: Seen"),
+    ("assign_owner", {"queue": "night"}, "To the queue night"),
+    ("assign_owner", {"user_id": "ines"}, "To ines"),
+    ("set_status", {"status": "pending_review"}, "To pending review"),
+    ("add_comment", {"text": "Seen."}, "Seen."),
+    ("add_comment", {"text_template": "{exception.entity}"}, "{exception.entity}"),
+    ("call_tool", {"tool_id": "file_entry"}, "file_entry"),
+    ("of_a_later_day", {}, ""),
+]
+
+
+@pytest.mark.parametrize(("action_type", "params", "expected"), GISTS)
+def test_a_step_is_told_in_a_line(action_type: str, params: dict[str, Any], expected: str) -> None:
+    assert presentation.gist({"action_type": action_type, "params": params}) == expected
+
+
+OBSTACLES = [
+    (TemplateUnresolved("No value."), "call_tool", "Have what is missing filled in at its source"),
+    (TemplateUnresolved("No template."), "notify", "Have the template added to the Domain Pack."),
+    (ToolNotAllowed("Not approved."), "call_tool", "Have the packs define it, approve it and not block it."),
+    (OwnerNotAllowed("Unknown."), "assign_owner", "Have the owner added to assignable"),
+    (IllegalTransition("Not so."), "set_status", "Bring the exception into a status"),
+    (Problem("Whatever."), "of_a_later_day", "Have its cause mended."),
+]
+
+
+@pytest.mark.parametrize(("obstacle", "action_type", "mend"), OBSTACLES)
+def test_what_would_unblock_a_step_follows_from_what_blocks_it(
+    obstacle: Problem, action_type: str, mend: str
+) -> None:
+    told = presentation.unblocking(obstacle, {"action_type": action_type, "mandatory": False})
+    assert told.startswith(mend)
+    assert told.endswith("Or record the step as done elsewhere, or skip it.")
+    assert "skip" not in presentation.unblocking(obstacle, {"action_type": action_type, "mandatory": True})

@@ -58,7 +58,13 @@ def _require_session() -> AnyResponse | None:
         return None
     if request.endpoint in _PUBLIC:
         return None
-    return redirect(url_for("console.sign_in_page", over=1 if session.COOKIE in request.cookies else None))
+    return redirect(
+        url_for(
+            "console.sign_in_page",
+            over=1 if session.COOKIE in request.cookies else None,
+            next=request.full_path.rstrip("?") if request.method == "GET" else None,
+        )
+    )
 
 
 def _protect(response: Response) -> Response:
@@ -73,6 +79,7 @@ def _shared_values() -> dict[str, Any]:
         "person": person,
         "csrf_token": g.get("csrf_token", ""),
         "may_work": person is not None and person.has("operator"),
+        "may_write_rules": person is not None and person.has("author"),
         "workbench_url": f"{services().settings.matcher_url}/workbench",
     }
 
@@ -93,7 +100,9 @@ def _open_session() -> Response:
 
 
 def _sign_out() -> AnyResponse:
+    """End the session; a page of an earlier one is shown that this one still stands."""
+    if request.form.get("csrf_token") != g.csrf_token:
+        return redirect(url_for("console.queue"))
     response = redirect(url_for("console.sign_in_page"))
-    if request.form.get("csrf_token") == g.csrf_token:
-        response.delete_cookie(session.COOKIE)
+    response.delete_cookie(session.COOKIE)
     return response

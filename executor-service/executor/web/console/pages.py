@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 from marshmallow import EXCLUDE, ValidationError
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from executor.execution import view
@@ -61,21 +62,24 @@ def home() -> AnyResponse:
 def queue() -> str:
     """The exceptions, most urgent first; as a fragment, only their rows."""
     chosen = _chosen()
+    narrowing = {name: value for name, value in chosen.items() if name not in ("sort", "limit", "cursor")}
     with services().database.read(g.person.tenant_id) as db:
         items, cursor = listed(db, chosen, services().clock())
         tally = exceptions.tally(db, services().clock())
         types = _types(db)
-    narrowed = any(value for name, value in chosen.items() if name not in ("sort", "limit", "cursor"))
-    template = "console/rows.html" if request.headers.get("X-Fragment") else "console/queue.html"
+        playbook = _playbook_name(db, chosen.get("playbook_id"))
+    template = "console/standing.html" if request.headers.get("X-Fragment") else "console/queue.html"
     return render_template(
         template,
         section="exceptions",
         items=items,
-        next_href=_next_href(cursor),
+        first_href=_page_href(None) if "cursor" in chosen else None,
+        next_href=_page_href(cursor) if cursor else None,
         chosen=_single(chosen),
-        narrowed=narrowed or "cursor" in chosen,
-        tally=_tally(tally),
+        narrowed=bool(narrowing),
+        tally=_tally(tally, _single(narrowing)),
         types=types,
+        playbook=playbook,
         statuses=STATUSES,
         severities=SEVERITIES,
     )
@@ -114,7 +118,8 @@ def playbooks() -> str:
         rows=rows,
         in_use=len(in_use),
         name=name,
-        next_href=_next_href(cursor),
+        first_href=_page_href(None) if "cursor" in request.args else None,
+        next_href=_page_href(cursor) if cursor else None,
     )
 
 
@@ -160,9 +165,11 @@ def _exception(exception_id: str) -> dict[str, Any]:
         situation = look(tx, exception_id)
         record = situation.record
         log = events.after(tx.session, exception_id, max(0, record.event_seq - _EVENTS_SHOWN))
+    seen_by = (caller(person), services().clock(), services().settings.tool_mode)
     return {
         "record": exception_document(record),
-        "state": view.playbook_state(situation, caller(person), services().clock(), services().settings.tool_mode),
+        "state": view.playbook_state(situation, *seen_by),
+        "obstacle": view.obstacle(situation, *seen_by),
         "deferred": (record.recommendation or {}).get("deferred", False),
         "events": [presentation.told(event_document(event, person.tenant_id, exception_id)) for event in log],
         "earlier": record.event_seq - len(log),
@@ -170,7 +177,7 @@ def _exception(exception_id: str) -> dict[str, Any]:
     }
 
 
-def _types(db: Any) -> list[str]:
+def _types(db: Session) -> list[str]:
     policy = catalogue.newest_policy_pack(db)
     domain = policy.pack.get("domain_name") if policy else None
     pack = catalogue.newest_domain_pack(db, domain) if domain else None
@@ -201,13 +208,19 @@ def _priority_of(conditions: Mapping[str, Any]) -> int | float:
     return priority
 
 
-def _next_href(cursor: str | None) -> str | None:
-    if cursor is None:
-        return None
-    return f"{request.path}?{urlencode({**request.args.to_dict(), 'cursor': cursor})}"
+def _playbook_name(db: Session, playbook_id: int | None) -> str:
+    found = catalogue.get_playbooks(db, [playbook_id] if playbook_id else []).get(playbook_id or 0)
+    return f"{found.name} v{found.version}" if found else f"{playbook_id}"
 
 
-def _tally(counts: exceptions.Tally) -> list[dict[str, Any]]:
+def _page_href(cursor: str | None) -> str:
+    """The address of another page of the same list; without a cursor, of its first."""
+    query = {**request.args.to_dict(), "cursor": cursor}
+    return f"{request.path}?{urlencode({name: value for name, value in query.items() if value})}"
+
+
+def _tally(counts: exceptions.Tally, narrowing: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The figures above the queue, each with the filters that it leads to."""
     tiles: tuple[tuple[str, int, str, dict[str, Any]], ...] = (
         ("unresolved", counts.unresolved, "", {}),
         ("critical", counts.critical, "critical", {"severity": "critical"}),
@@ -215,7 +228,13 @@ def _tally(counts: exceptions.Tally) -> list[dict[str, Any]]:
         ("within an hour", counts.at_risk, "at-risk", {"sla": "at_risk"}),
     )
     return [
-        {"label": label, "count": count, "kind": kind, "href": url_for("console.queue", **query)}
+        {
+            "label": label,
+            "count": count,
+            "kind": kind,
+            "href": url_for("console.queue", **query),
+            "is_chosen": bool(query) and query == narrowing,
+        }
         for label, count, kind, query in tiles
     ]
 

@@ -8,8 +8,11 @@ from typing import Any
 
 from flask import Blueprint
 
+from sentinai.problems import Problem
+
 PLAYBOOK, ACTIONS, COMMENTS, RECORD = "playbook", "actions", "comments", "record"
 _Payload = Mapping[str, Any]
+_LINES_SHOWN, _CHARACTERS_SHOWN = 8, 480
 
 
 def told(event: dict[str, Any]) -> dict[str, Any]:
@@ -159,11 +162,16 @@ _DOING = {
 }
 
 _UNBLOCKING = {
-    "notify": "Have the template added to the Domain Pack, or record the step as done elsewhere.",
-    "assign_owner": "Have the owner added to assignable in the Policy Pack, or record the step as done elsewhere.",
-    "set_status": "Bring the exception into a status that this one may follow, or have the Policy Pack allow it.",
-    "call_tool": "Fill in what the payload lacks or have the tool approved, or record the step as done elsewhere.",
+    "template_unresolved": "Have what is missing filled in at its source; this page follows by itself.",
+    "tool_not_allowed": "Have the packs define it, approve it and not block it.",
+    "invalid_document": "Have the payload and the tool's parameters made to agree.",
+    "owner_not_allowed": "Have the owner added to assignable in the Policy Pack.",
+    "illegal_transition": (
+        "Bring the exception into a status that this one may follow, or have the Policy Pack allow it."
+    ),
 }
+_TEMPLATE_MISSING = "Have the template added to the Domain Pack."
+_OTHERWISE = "Or record the step as done elsewhere"
 
 
 def doing(step: _Payload) -> str:
@@ -171,9 +179,41 @@ def doing(step: _Payload) -> str:
     return _DOING.get(step["action_type"], "do it")
 
 
-def unblocking(step: _Payload) -> str:
-    """What would let a blocked step be done."""
-    return _UNBLOCKING.get(step["action_type"], "Record the step as done elsewhere, or skip it.")
+def gist(step: _Payload) -> str:
+    """What a step of a playbook does, in a line: its params without the values of any exception."""
+    tell = _GISTS.get(step["action_type"])
+    return tell(step["params"]) if tell else ""
+
+
+def _notify(params: _Payload) -> str:
+    by = f"By {params['channel']}" + (f" to {params['group']}" if params.get("group") else "")
+    return f"{by}: {params.get('subject') or params.get('message') or 'template ' + params['template_id']}"
+
+
+def _assign(params: _Payload) -> str:
+    return f"To the queue {params['queue']}" if params.get("queue") else f"To {params['user_id']}"
+
+
+_GISTS: Mapping[str, Callable[[_Payload], str]] = {
+    "notify": _notify,
+    "assign_owner": _assign,
+    "set_status": lambda params: f"To {params['status'].replace('_', ' ')}",
+    "add_comment": lambda params: str(params.get("text_template") or params.get("text")),
+    "call_tool": lambda params: str(params["tool_id"]),
+}
+
+
+def unblocking(obstacle: Problem, step: _Payload) -> str:
+    """What would let a blocked step be done, by what stands in its way; and what can be done instead."""
+    is_template = obstacle.code == "template_unresolved" and step["action_type"] == "notify"
+    mend = _TEMPLATE_MISSING if is_template else _UNBLOCKING.get(obstacle.code, "Have its cause mended.")
+    return f"{mend} {_OTHERWISE}{'.' if step['mandatory'] else ', or skip it.'}"
+
+
+def beginning(text: str) -> str | None:
+    """The first lines of a text that is too long to stand between others; None of one that is not."""
+    start = "\n".join(text.split("\n")[:_LINES_SHOWN])[:_CHARACTERS_SHOWN]
+    return None if start == text else start.rstrip()
 
 
 def amount(value: float | None) -> str:
@@ -181,6 +221,11 @@ def amount(value: float | None) -> str:
     if value is None:
         return "—"
     return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}"
+
+
+def moment(instant: str) -> str:
+    """An instant as people write it, to the minute: 2026-11-24 14:05 UTC."""
+    return f"{instant[:16].replace('T', ' ')} UTC"
 
 
 def duration(seconds: float | None) -> str:
@@ -210,5 +255,5 @@ def told_apart(reason: str) -> tuple[str, str]:
 
 def register(pages: Blueprint) -> None:
     """Give the templates these words."""
-    for function in (amount, doing, duration, told_apart, unblocking):
+    for function in (amount, beginning, doing, duration, gist, moment, told_apart, unblocking):
         pages.add_app_template_filter(function)

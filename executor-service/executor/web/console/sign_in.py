@@ -11,9 +11,9 @@ from executor.console_links import PURPOSE
 from executor.services import Services
 from executor.store.tables import UsedTokenRow
 from sentinai.identity import Identity, TokenVerifier, mint_token
-from sentinai.problems import InvalidToken
+from sentinai.problems import ExpiredToken, InvalidToken
 
-_AGAIN = "mint another with: executor token --console"
+_AGAIN = "mint another with: executor token --console."
 
 
 def session_token(services: Services, verifier: TokenVerifier, link_token: str) -> str:
@@ -22,7 +22,12 @@ def session_token(services: Services, verifier: TokenVerifier, link_token: str) 
     Raises:
         InvalidToken: it is none, or was used. ExpiredToken: it is too old.
     """
-    identity = verifier.verify(link_token, purpose=PURPOSE)
+    try:
+        identity = verifier.verify(link_token, purpose=PURPOSE)
+    except ExpiredToken as refused:
+        raise ExpiredToken(f"This sign-in link is older than a quarter of an hour; {_AGAIN}") from refused
+    except InvalidToken as refused:
+        raise InvalidToken(f"This is no sign-in link, or not the whole of one; {_AGAIN}") from refused
     _use_once(services, identity)
     return mint_token(
         services.settings,

@@ -28,7 +28,8 @@ export async function call(method, path, body) {
 export function explain(error) {
   if (!(error instanceof Problem)) return "The service cannot be reached. Nothing was changed; try again in a moment.";
   const hints = (error.document.errors ?? []).map((found) => [found.message, found.hint].filter(Boolean).join(" "));
-  return [error.message, ...hints.filter((hint) => !error.message.includes(hint))].join(" ");
+  const later = error.status === 503 ? ["Nothing was changed; try again in a moment."] : [];
+  return [error.message, ...hints.filter((hint) => !error.message.includes(hint)), ...later].join(" ");
 }
 
 /** Shows a message that goes by itself; a bad one stays until it is closed. */

@@ -1,4 +1,4 @@
-// Brings a region of the page up to date in place: what is typed, opened or focused stays as it is.
+// Brings regions of the page up to date in place: what is typed, opened or focused stays as it is.
 
 import { Idiomorph } from "/assets/idiomorph.js";
 import { tick } from "/assets/sentinai.js";
@@ -13,18 +13,27 @@ export function say(state) {
   over.hidden = state !== "over";
 }
 
-/** Fetches a region anew and shows it, unless `isOld` says of the answer that it is. Whether that went well. */
-export async function renew(id, address, isOld = () => false) {
-  const response = await fetch(address, { headers: { "X-Fragment": id } }).catch(() => null);
+/** Fetches regions anew and shows them, unless `isOld` says of the main one that it is. Whether that went well. */
+export async function renew(address, isOld = () => false) {
+  const response = await fetch(address, { headers: { "X-Fragment": "1" } }).catch(() => null);
   if (response?.redirected) say("over");
   else if (!response?.ok) say("away");
   else {
-    const fresh = new DOMParser().parseFromString(await response.text(), "text/html").getElementById(id);
-    if (!isOld(fresh)) show(document.getElementById(id), fresh);
+    const regions = [...new DOMParser().parseFromString(await response.text(), "text/html").body.children];
+    const main = regions.find(({ dataset }) => dataset.who);
+    if (main.dataset.who !== document.getElementById(main.id).dataset.who) location.reload();
+    if (!isOld(main)) for (const fresh of regions) show(document.getElementById(fresh.id), fresh);
+    hold(main.dataset.csrf);
     say("fresh");
     return true;
   }
   return false;
+}
+
+/** Whoever signs in anew, in whichever tab, has another token; from now on this page sends that one. */
+function hold(token) {
+  csrf.content = token;
+  for (const field of document.getElementsByName("csrf_token")) field.value = token;
 }
 
 function show(region, fresh) {
@@ -34,6 +43,5 @@ function show(region, fresh) {
       beforeAttributeUpdated: (name, element) => !(name === "open" && element.matches("details")),
     },
   });
-  csrf.content = region.dataset.csrf;
   tick();
 }

@@ -17,6 +17,11 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+document.getElementById("narrow").addEventListener("formdata", ({ formData }) => {
+  // Only what narrows the list stands in its address.
+  for (const [name, value] of [...formData]) if (!value) formData.delete(name);
+});
+
 setInterval(() => {
-  if (!document.hidden) renew("rows", document.getElementById("rows").dataset.refresh);
+  if (!document.hidden) renew(document.getElementById("rows").dataset.refresh);
 }, 15000);

@@ -4,18 +4,21 @@ import { fitting, situation } from "./complete.js";
 import { element } from "./dom.js";
 import { format, placeOf, read } from "./json.js";
 
+// With more lines than this the browser takes seconds to write a text as if it were typed.
+const MOST_TYPED = 60;
 const PAINTED = /("(?:[^"\\\n]|\\.)*"?)(?=(\s*:)?)|-?\d[\d.eE+-]*|true|false|null/g;
 
 export class Editor {
   options = [];
   findings = [];
+  undone = null;
 
   /** `suggest` answers the options for a situation; `changed` hears of every change. */
   constructor(name, suggest, changed) {
     const part = (suffix) => document.getElementById(`${name}-${suffix}`);
     Object.assign(this, { name, suggest, changed, field: document.getElementById(name) });
     for (const each of ["lines", "paint", "marks", "options", "told", "problems", "sheet"]) this[`${each}Part`] = part(each);
-    this.field.addEventListener("input", (event) => this.typed(event.inputType ?? ""));
+    this.field.addEventListener("input", (event) => this.isWriting || this.typed(event.inputType ?? ""));
     this.field.addEventListener("keydown", (event) => this.pressed(event));
     for (const leaving of ["blur", "click"]) this.field.addEventListener(leaving, () => this.close());
     this.optionsPart.addEventListener("mousedown", (event) => this.clicked(event));
@@ -115,6 +118,7 @@ export class Editor {
     else if (isOpen && (key === "Enter" || key === "Tab")) this.accept(this.options[this.chosen]);
     else if (isOpen && key === "Escape") this.close();
     else if (key === "Enter" && !event.ctrlKey && !event.isComposing) this.newLine();
+    else if (key === "z" && (event.ctrlKey || event.metaKey) && this.text === this.undone?.by) this.text = this.undone.text;
     else {
       if (/^(Arrow|Home|End|Page)/.test(key)) this.close();
       return;
@@ -134,11 +138,20 @@ export class Editor {
 
   /** Replaces a part of the text so that undo knows of it; the caret goes `caret` into what is written. */
   replace(start, end, text, caret = text.length) {
+    const before = this.text;
     this.field.focus();
     this.field.setSelectionRange(start, end);
-    // The one way to write into a field that keeps its undo history, for all that it is called outdated.
-    document.execCommand(text ? "insertText" : "delete", false, text);
+    this.isWriting = true;
+    if (text.split("\n").length > MOST_TYPED) {
+      this.field.setRangeText(text);
+      this.undone = { text: before, by: this.text };
+    } else {
+      // The one way to write into a field that keeps its undo history, for all that it is called outdated.
+      document.execCommand(text ? "insertText" : "delete", false, text);
+    }
+    this.isWriting = false;
     this.field.setSelectionRange(start + caret, start + caret);
+    this.typed("insertText");
   }
 
   open() {

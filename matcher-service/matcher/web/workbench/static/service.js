@@ -2,16 +2,29 @@
 
 import { Problem } from "/assets/sentinai.js";
 
-const csrf = document.querySelector('meta[name="csrf-token"]').content;
+const tokenOf = (page) => page.querySelector('meta[name="csrf-token"]').content;
+const ownerOf = (page) => page.getElementById("workbench")?.dataset.owner;
+let csrf = tokenOf(document);
 
 /** Calls the service. `parts` are JSON already: every number goes as it was typed. */
 export async function call(path, parts, signal) {
   const body = parts && `{${Object.entries(parts).filter(([, text]) => text).map(([name, text]) => `"${name}":${text}`)}}`;
-  const headers = { "Content-Type": "application/json", "X-CSRF-Token": csrf };
+  const sent = csrf;
+  const headers = { "Content-Type": "application/json", "X-CSRF-Token": sent };
   const response = await fetch(path, { method: body ? "POST" : "GET", body, signal, headers });
+  if (response.status === 403 && (await hasNewToken(sent))) return call(path, parts, signal);
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) throw new Problem(response.status, answer);
   return answer;
+}
+
+/** Takes up the token of whoever signed in anew in another tab; whether it is one. Another person's page is loaded. */
+async function hasNewToken(sent) {
+  const answer = await fetch(location.pathname);
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (ownerOf(page) !== ownerOf(document)) location.reload();
+  csrf = tokenOf(page);
+  return csrf !== sent;
 }
 
 /** What the service says of conditions and of an exception, of which either may be missing. */

@@ -69,9 +69,9 @@ const isNews = ({ code, message }) => !(revises && ["duplicate", "never_chosen"]
 function failed(error) {
   const isRefusal = error instanceof Problem && error.status < 500;
   for (const region of ["reading", "choice", "warnings-card"]) visible(region, false);
-  if (isRefusal) results.verdict(error.status === 401 ? "over" : "refused", explain(error));
+  if (isRefusal && error.status !== 401) results.verdict("refused", explain(error));
   else {
-    results.verdict("away");
+    results.verdict(isRefusal ? "over" : "away");
     later(begin, RETRY);
   }
 }
