@@ -16,7 +16,8 @@ from executor.execution.draft import Draft
 from executor.execution.model import Actor, NewEvent
 from executor.store import outbox
 from executor.store.store import SqlStore, SqlTransaction
-from sentinai import outward, strict_json
+from sentinai import strict_json
+from sentinai.client.sessions import new_session
 from sentinai.identity import mint_token
 from sentinai.problems import MalformedJson
 from sentinai.settings import Settings
@@ -78,23 +79,25 @@ def _call_tool(settings: Settings, tenant_id: str, message: outbox.Delivery) -> 
 def _post(
     settings: Settings, url: str, body: Any, message: outbox.Delivery, headers: dict[str, str]
 ) -> requests.Response:
-    headers = {"Content-Type": "application/json", "Idempotency-Key": message.idempotency_key, **headers}
     try:
-        with outward.new_session() as session:
-            answer = outward.send(
-                session,
-                "POST",
+        with new_session() as session:
+            answer = session.post(
                 url,
                 data=strict_json.dumps(body).encode(),
-                headers=headers,
-                connect_seconds=settings.outbox_timeout_seconds,
-                read_seconds=settings.outbox_timeout_seconds,
-                most_bytes=_MOST_ANSWERED,
+                headers={
+                    "Content-Type": "application/json",
+                    "Idempotency-Key": message.idempotency_key,
+                    **headers,
+                },
+                timeout=settings.outbox_timeout_seconds,
+                allow_redirects=False,
             )
-    except (requests.RequestException, outward.AnswerTooLarge) as error:
+    except requests.RequestException as error:
         raise DeliveryFailed(type(error).__name__) from error
     if not answer.ok:
         raise DeliveryFailed(f"status {answer.status_code}")
+    if len(answer.content) > _MOST_ANSWERED:
+        raise DeliveryFailed(f"an answer of {len(answer.content):,} bytes")
     return answer
 
 

@@ -37,6 +37,9 @@ _ATTEMPTS = 6
 _RETRIED_STATES = ("40001", "40P01")
 _UNIQUE_VIOLATION = "23505"
 _UNDEFINED_TABLE = "42P01"
+_READ_ONLY = "25006"
+_AWAY_STATES = (*_RETRIED_STATES, _UNDEFINED_TABLE, _READ_ONLY)
+"""What a database says that cannot serve now: it keeps refusing to serialize, is empty, or is but a standby."""
 _UNFENCED_ROLE = "SELECT rolname FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls)"
 _SQLITE_TAKEN = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
 
@@ -134,9 +137,11 @@ def _create_engine(settings: Settings) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     milliseconds = int(settings.database_timeout_seconds * 1000)
+    timeouts = f"-c lock_timeout={milliseconds} -c statement_timeout={milliseconds * 6}"
     connect_args = {
         "connect_timeout": max(1, round(settings.database_timeout_seconds)),
-        "options": f"-c lock_timeout={milliseconds} -c statement_timeout={milliseconds * 6}",
+        # In another time zone of the server's an instant near the year 1 or 9999 has no date that Python knows.
+        "options": f"{timeouts} -c timezone=UTC",
     }
     engine = create_engine(url, connect_args=connect_args, pool_pre_ping=True, **options)
     event.listen(engine, "first_connect", _warn_of_an_unfenced_role)
@@ -258,7 +263,7 @@ def translated_faults() -> Iterator[None]:
     except (OperationalError, InterfaceError, PoolTimeout) as error:
         raise unavailable(error) from error
     except DBAPIError as error:
-        if error.connection_invalidated or sqlstate(error) in (*_RETRIED_STATES, _UNDEFINED_TABLE):
+        if error.connection_invalidated or sqlstate(error) in _AWAY_STATES:
             raise unavailable(error) from error
         raise
 

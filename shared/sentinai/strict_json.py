@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 import orjson
@@ -58,6 +59,17 @@ def encode(document: Any) -> bytes:
         return orjson.dumps(document)
     except orjson.JSONEncodeError:
         return dumps(document).encode()
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two documents say the same. 1 and 1.0 do; true and 1, which are equal in Python, do not."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other)
 
 
 def _check_depth(text: str) -> None:

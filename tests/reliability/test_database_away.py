@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 import requests
+from sqlalchemy import create_engine, make_url, text
 from tests.conftest import database_of
 from tests.support.casework import PERSON, new_casework, note, step_path, tell
 from tests.support.crowd import Crowd, hold_against_the_log, prove, ready_for_a_crowd, seed_of_this_run
-from tests.support.databases import Postgres, PostgresMissing
+from tests.support.databases import Postgres, PostgresMissing, as_role, hang_up
 from tests.support.pair import Client, Pair, running_pair
 from tests.support.processes import Worker, until
 from tests.support.threaded import threaded_pair
@@ -70,6 +71,40 @@ def postgres() -> Iterator[Postgres]:
         pytest.skip(f"PostgreSQL: {missing}")
     with server:
         yield server
+
+
+@pytest.mark.postgres
+def test_with_only_a_standby_left_it_is_still_read_and_callers_are_told_to_write_later(tmp_path: Path):
+    url = database_of("postgres", tmp_path)
+    with threaded_pair(url, tmp_path) as pair:
+        work = new_casework(pair, pair.clock())
+        work.publish("Two", [note(), note("Again")])
+        exception_id = work.take_in()
+        with _only_a_standby(url):
+            answer = work.admin("POST", step_path(exception_id, 1), PERSON)
+            assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+            assert int(answer.headers["Retry-After"]) > 0
+            assert work.state(exception_id)["current_step"] == 1
+        assert work.complete(exception_id, 1)["outcome"] == "completed"
+        assert pair.verify().valid
+
+
+@contextmanager
+def _only_a_standby(url: str) -> Iterator[None]:
+    """Let the database take no writes, as one does that is not yet, or no more, the first of its kind."""
+    _set_read_only(url, "on")
+    yield
+    _set_read_only(url, "off")
+
+
+def _set_read_only(url: str, value: str) -> None:
+    engine = create_engine(as_role(url, "postgres"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("SET default_transaction_read_only TO off"))
+        name = make_url(url).database
+        connection.execute(text(f"ALTER DATABASE {name} SET default_transaction_read_only TO {value}"))
+    engine.dispose()
+    hang_up(url)
 
 
 @pytest.mark.postgres

@@ -20,7 +20,7 @@ Mood = Callable[[Moody], Wsgi]
 TROUBLES: dict[str, Mood] = {
     "hangs up": lambda _: hanging_up,
     "is slow": lambda _: slow(0.5),
-    "drips": lambda _: dripping(),
+    "comes in drops": lambda _: dripping,
     "fails": lambda _: saying("{}", 500),
     "is busy": lambda _: saying("{}", 503),
     "is no object": lambda _: saying("[]"),

@@ -44,6 +44,16 @@ def bodies(pair: Threaded, exception_id: str, actor: dict[str, str]) -> list[tup
     ]
 
 
+@pytest.mark.parametrize("subject", ["auth0|5f7c8ec7", "CORP\\noor", "Noor van Dam", "~", "x" * 128])
+def test_whoever_a_token_names_can_do_what_it_allows(
+    work: Casework, pair: Threaded, exception_id: str, subject: str
+):
+    person = {"actor_type": "human", "actor_id": subject}
+    for method, url, body in bodies(pair, exception_id, person):
+        work.acting(person).ok(method, url, body)
+    assert work.state(exception_id)["steps"][0]["actor_id"] == subject
+
+
 @pytest.mark.parametrize(
     "claims",
     [

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pytest
 import requests
-from tests.support.casework import PERSON, Casework, note, step_path
+from tests.support.casework import PERSON, Casework, call, note, step_path
 from tests.support.threaded import Threaded
 
 MEBIBYTE = 2**20
@@ -59,6 +60,18 @@ MALFORMED: dict[str, bytes] = {
     "a surrogate in UTF-8": b'{"text": "\xed\xa0\x80"}',
     "UTF-16": '{"text": "x"}'.encode("utf-16"),
 }
+
+
+def test_a_tool_s_pattern_cannot_hold_a_worker(work: Casework):
+    tool = {"parameters": {"type": "object", "properties": {"meter": {"pattern": "^([A-Z]+-?)+$"}}}}
+    work.admin.ok("PUT", f"/api/domain-packs/{work.domain}", {"tools": {"reread_meter": tool}})
+    work.publish("One", [call()])
+    exception_id = work.take_in(normalized_context={"meter": "A" * 60 + "#"})
+    begun = time.monotonic()
+    assert work.state(exception_id)["steps"][0]["status"] == "blocked"
+    problem = work.admin.problem(422, "invalid_document", "POST", step_path(exception_id, 1), PERSON)
+    assert [error["pointer"] for error in problem["errors"]] == ["/meter"]
+    assert time.monotonic() - begun < 10
 
 
 @pytest.fixture

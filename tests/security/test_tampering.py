@@ -178,6 +178,24 @@ def test_an_event_that_was_filed_elsewhere_is_found(scene: Scene, column: str):
     hold(scene, seq)
 
 
+@pytest.mark.parametrize("event_type", ["PlaybookRecalculated", "ResolutionSuggested", "FeedbackCaptured"])
+def test_an_event_that_was_taken_out_of_its_run_is_found(scene: Scene, event_type: str):
+    seq = next(each.seq for each in scene.log() if each.event_type == event_type)
+    with scene.raw() as connection:
+        connection.execute(text(f"UPDATE exception_event SET run = NULL {_WHERE}"), _key(scene, seq))
+    hold(scene, seq)
+
+
+@pytest.mark.parametrize("event_type", ["PlaybookStepCompleted", "CommentAdded"])
+@pytest.mark.parametrize("seq", [0, -7])
+def test_an_event_put_before_the_first_is_found(scene: Scene, seq: int, event_type: str):
+    made_up = next(each for each in scene.log() if each.event_type == event_type)
+    payload = {**made_up.payload, "run": 1, "step_order": 99}
+    with scene.raw() as connection:
+        _insert(connection, scene, _sealed(scene, replace(made_up, seq=seq, payload=payload, event_id="new")))
+    hold(scene, 1)
+
+
 @pytest.mark.parametrize("whence", ["first", "middle", "last"])
 def test_a_deleted_event_is_found_where_it_is_missing(scene: Scene, whence: str):
     end = len(scene.log())

@@ -6,6 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from io import BytesIO
 from typing import Any
 
@@ -64,16 +65,23 @@ def slow(seconds: float) -> Wsgi:
     return answer
 
 
-def dripping(**headers: str) -> Wsgi:
-    """An answer of which a little comes, and a little more, and so on for seconds."""
+def dripping(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """An answer that goes on coming, a little at a time, for longer than anybody would wait."""
+    start_response("200 OK", [("Content-Type", "application/json")])
+    for _ in range(400):
+        yield b" "
+        time.sleep(0.05)
 
-    def answer(_environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        start_response("200 OK", [("Content-Type", "application/json"), *headers.items()])
-        for _ in range(60):
-            yield b" "
+
+def dripping_headers(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """The same, before the answer itself has begun."""
+    connection = environ["werkzeug.socket"]
+    connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
+    with suppress(OSError):
+        for _ in range(400):
+            connection.sendall(b"o")
             time.sleep(0.05)
-
-    return answer
+    return hanging_up(environ, start_response)
 
 
 def hanging_up(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

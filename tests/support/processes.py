@@ -114,7 +114,10 @@ class Served:
         if not workers:
             return None
         pid = workers[index % len(workers)]
-        os.kill(pid, signal.SIGKILL)
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return None  # one that was killed before, and was only now forgotten
         return pid
 
     def kill(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from executor.execution.chain import GENESIS
 from executor.execution.model import Actor, ExceptionRecord, NewEvent
 from sentinai.clock import format_optional_time, format_time, parse_time
+from sentinai.strict_json import same
 
 _TIMES = ("sla_deadline", "created_at")
 _CREATED = (
@@ -75,4 +76,4 @@ def is_same(stored: Mapping[str, Any], sent: Mapping[str, Any], document: Mappin
     creation counts only if the caller gave one: left out, it is another at every call.
     """
     ignored = set() if document.get("created_at") else {"created_at"}
-    return all(stored[name] == sent[name] for name in _CREATED if name not in ignored)
+    return all(same(stored[name], sent[name]) for name in _CREATED if name not in ignored)

@@ -13,6 +13,7 @@ from sentinai import packs
 from sentinai.database import Database
 from sentinai.documents import require, summary
 from sentinai.problems import Finding, InvalidDocument, TenantMismatch
+from sentinai.strict_json import same
 from sentinai.tables import DomainPackRow, PolicyPackRow
 
 Check = Callable[[Mapping[str, Any]], tuple[Sequence[Finding], Sequence[Finding]]]
@@ -30,7 +31,7 @@ def put_domain_pack(
 
     def work(session: Session) -> DomainPackRow:
         standing = catalogue.newest_domain_pack(session, domain)
-        if standing and standing.pack == pack:
+        if standing and same(standing.pack, pack):
             return standing
         return catalogue.add_domain_pack(session, domain, pack, now)
 
@@ -50,7 +51,7 @@ def put_policy_pack(
     def work(session: Session) -> PolicyPackRow:
         catalogue.require_tenant(session, tenant_id)
         standing = catalogue.newest_policy_pack(session)
-        if standing and standing.pack == pack:
+        if standing and same(standing.pack, pack):
             return standing
         return catalogue.add_policy_pack(session, pack, now)
 

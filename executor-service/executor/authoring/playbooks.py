@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,7 @@ from sentinai.conditions.lint import Peers, lint
 from sentinai.database import Database
 from sentinai.documents import check, summary
 from sentinai.problems import Finding, InvalidDocument
+from sentinai.strict_json import same
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,17 @@ def check_playbook(document: Mapping[str, Any], packs: Packs, others: Peers | No
         others=others or (),
         name=document["name"],
     )
-    return (*(finding.under("/conditions") for finding in found_by_lint), *warnings)
+    return (*(finding.under("/conditions") for finding in found_by_lint), *warnings, *_doubts_at_the_end(document))
+
+
+def _doubts_at_the_end(document: Mapping[str, Any]) -> Iterator[Finding]:
+    if (document.get("on_completion") or {}).get("set_status") == "open":
+        yield Finding(
+            "/on_completion/set_status",
+            "unreachable_status",
+            "No status is followed by open: the completion will leave the status as it is.",
+            "Choose another.",
+        )
 
 
 def packs_for(session: Session, document: Mapping[str, Any]) -> Packs:
@@ -138,7 +149,7 @@ def _invalid(errors: Sequence[Finding]) -> InvalidDocument:
 
 def is_content_of(playbook: Playbook, document: Mapping[str, Any]) -> bool:
     """Whether a stored version has the content of a ``playbook-publish`` document."""
-    return _content(playbook) == _asked(document)
+    return same(_content(playbook), _asked(document))
 
 
 def _content(playbook: Playbook) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from executor.execution.model import Packs, Playbook
 from executor.store import catalogue
 from sentinai.database import Database
 from sentinai.problems import Finding, InvalidDocument, Problem
+from sentinai.strict_json import same
 
 NEW, NEW_VERSION, UNCHANGED, RETIRED = "new", "new version", "unchanged", "retired"
 Tick = Callable[[], None]
@@ -113,7 +114,7 @@ def _check(tenant_id: str, given: Read, standing: _Standing, options: Options, t
         hold("policy pack", "", partial(packs.check_policy_pack, tenant_id, bundle.policy_pack))
     for name, pack in bundle.domain_packs.items():
         hold("domain pack", name, partial(packs.check_domain_pack, name, pack))
-        if not options.domain_packs and pack != standing.domain_packs.get(name):
+        if not options.domain_packs and not same(pack, standing.domain_packs.get(name)):
             hold("domain pack", name, _refuse_shared)
     for name, document in bundle.playbooks.items():
         hold("playbook", name, partial(playbooks.check_playbook, document, _packs_for(document, bundle, standing)))
@@ -167,7 +168,7 @@ def _playbook_changes(bundle: Bundle, standing: _Standing, options: Options) -> 
 def _change(kind: str, name: str, before: Document | None, after: Document) -> Change:
     if before is None:
         return Change(kind, name, NEW)
-    if before == after:
+    if same(before, after):
         return Change(kind, name, UNCHANGED)
     lines = difflib.unified_diff(text_of(before).splitlines(), text_of(after).splitlines(), n=2, lineterm="")
     return Change(kind, name, NEW_VERSION, tuple(lines)[2:])

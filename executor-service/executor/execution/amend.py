@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -15,6 +15,7 @@ from executor.execution.ports import Matcher, Store, Transaction
 from executor.execution.situation import Situation, around, look
 from sentinai.clock import format_time, parse_time
 from sentinai.problems import MatcherUnavailable, VersionConflict
+from sentinai.strict_json import same
 
 TRIGGER = "updated"
 _ATTEMPTS = 8
@@ -27,7 +28,7 @@ def amend(
     exception_id: str,
     changes: Mapping[str, Any],
     *,
-    expected_version: int | None,
+    expected_versions: Collection[int] | None,
     actor: Actor,
     now: datetime,
 ) -> Situation:
@@ -36,14 +37,14 @@ def amend(
     Without the matcher the change is stored all the same, and the recommendation is deferred.
 
     Raises:
-        NotFound: no such exception. VersionConflict: it is not at ``expected_version`` any more.
+        NotFound: no such exception. VersionConflict: it is at none of the ``expected_versions`` any more.
     """
     wanted = _normalised(changes)
     for _ in range(_ATTEMPTS):
         with store.read(tenant_id) as tx:
             situation = look(tx, exception_id)
         record = situation.record
-        _require_version(record, expected_version)
+        _require_version(record, expected_versions)
         event = _updated(record, wanted, actor)
         if event is None:
             return situation
@@ -84,16 +85,17 @@ def _normalised(changes: Mapping[str, Any]) -> dict[str, Any]:
     return wanted
 
 
-def _require_version(record: ExceptionRecord, expected: int | None) -> None:
-    if expected is not None and record.row_version != expected:
+def _require_version(record: ExceptionRecord, expected: Collection[int] | None) -> None:
+    if expected is not None and record.row_version not in expected:
+        wanted = " or ".join(map(str, sorted(expected)))
         raise VersionConflict(
-            f"The exception is at version {record.row_version}, not {expected}; read it again, then decide."
+            f"The exception is at version {record.row_version}, not {wanted}; read it again, then decide."
         )
 
 
 def _updated(record: ExceptionRecord, wanted: Mapping[str, Any], actor: Actor) -> NewEvent | None:
     standing = exception_document(record)
-    changes = {name: value for name, value in wanted.items() if standing[name] != value}
+    changes = {name: value for name, value in wanted.items() if not same(standing[name], value)}
     if not changes:
         return None
     previous = {name: standing[name] for name in changes}

@@ -13,6 +13,7 @@ from typing import Any
 
 from executor.execution.model import Event, ExceptionRecord, NewEvent, Playbook, Step
 from sentinai.clock import parse_time
+from sentinai.strict_json import same
 
 LOGGED_FIELDS = (
     "domain",
@@ -74,7 +75,7 @@ def difference(record: ExceptionRecord, events: Iterable[Event]) -> dict[str, tu
     """The fields in which an exception is not what its events say: by name, as stored and by the log."""
     folded = fold(events)
     both = ((name, value, folded.get(name)) for name, value in fields_of(record).items())
-    return {name: (stored, by_log) for name, stored, by_log in both if stored != by_log}
+    return {name: (stored, by_log) for name, stored, by_log in both if not same(stored, by_log)}
 
 
 def step_states(

@@ -160,6 +160,9 @@ def _carry_out(situation: Situation, step: Step, call: StepCall, now: datetime, 
         completion.close(draft, situation)
     elif draft.record.status == "resolved" != situation.record.status:
         completion.capture_feedback(draft, situation, "resolved")
+    if situation.record.status == "resolved" != draft.record.status:
+        # While it was resolved, nobody asked the matcher when its advice would end; the worker does now.
+        draft.remember(draft.record.recommendation, draft.now)
     return draft
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import and_, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from executor.execution.model import Packs, Playbook, Step
-from executor.store.cursor import decode, encode
+from executor.store.cursor import decode_row, encode
 from sentinai.clock import format_time
 from sentinai.database import ACROSS_TENANTS, leave_tenant
 from sentinai.problems import NotFound
@@ -195,8 +195,8 @@ def page(
     if name:
         query = query.where(PlaybookRow.name == name)
     if cursor:
-        created, last = decode(cursor, "playbooks")
-        tie = and_(PlaybookRow.created_at == created, PlaybookRow.playbook_id < _number(last))
+        created, last = decode_row(cursor, "playbooks")
+        tie = and_(PlaybookRow.created_at == created, PlaybookRow.playbook_id < last)
         query = query.where(or_(PlaybookRow.created_at < created, tie))
     rows = session.scalars(query.limit(limit + 1)).all()
     found = rows[:limit]
@@ -284,10 +284,6 @@ def _playbook(row: PlaybookRow, steps: tuple[Step, ...]) -> Playbook:
         created_at=row.created_at,
         steps=steps,
     )
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isdigit() else 0
 
 
 def _cursor_after(playbook: Playbook) -> str:

@@ -11,6 +11,8 @@ from sentinai import strict_json
 from sentinai.clock import parse_time
 from sentinai.problems import InvalidCursor, MalformedJson
 
+_LAST_ROW = 2**63 - 1
+
 
 def encode(kind: str, instant: str, last: str) -> str:
     """The cursor after the item at ``instant`` with the id ``last``, in the list ordered by ``kind``."""
@@ -33,6 +35,18 @@ def decode(cursor: str, kind: str) -> tuple[datetime, str]:
     raise InvalidCursor("Use next_cursor from a previous answer, with the same sort and filters.")
 
 
+def decode_row(cursor: str, kind: str) -> tuple[datetime, int]:
+    """The place of a cursor whose id is that of a stored row.
+
+    Raises:
+        InvalidCursor: it is not one of ours, or belongs to a list in another order.
+    """
+    instant, last = decode(cursor, kind)
+    if last.isascii() and last.isdigit() and len(last) <= len(str(_LAST_ROW)) and int(last) <= _LAST_ROW:
+        return instant, int(last)
+    raise InvalidCursor("Use next_cursor from a previous answer.")
+
+
 def encode_seq(seq: int) -> str:
     """The cursor after an event."""
     return _encoded(["seq", seq])
@@ -47,7 +61,7 @@ def decode_seq(cursor: str) -> int:
     return _decode_number(cursor, "seq", most=2**31 - 1)
 
 
-def _decode_number(cursor: str, kind: str, most: int = 2**63 - 1) -> int:
+def _decode_number(cursor: str, kind: str, most: int = _LAST_ROW) -> int:
     try:
         found, number = strict_json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if found == kind and type(number) is int and 0 <= number <= most:

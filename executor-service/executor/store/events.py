@@ -105,6 +105,11 @@ def after(
     return [_event(row) for row in session.execute(query.limit(limit))]
 
 
+def whole(session: Session, exception_id: str) -> list[Event]:
+    """Every event that is filed under an exception, in order; also before the first, where none can be."""
+    return [_event(row) for row in session.execute(_of(exception_id))]
+
+
 def first(session: Session, exception_id: str) -> Event | None:
     """The event that created an exception, if there is such an exception."""
     row = session.execute(_of(exception_id).limit(1)).one_or_none()

@@ -43,32 +43,39 @@ def orphans(session: Session) -> list[str]:
 
 def _as_far_as_readable(session: Session, exception_id: str) -> list[Event]:
     try:
-        return events.after(session, exception_id, 0)
+        return events.whole(session, exception_id)
     except UNREADABLE:
         pass
     log: list[Event] = []
     try:
-        while found := events.after(session, exception_id, log[-1].seq if log else 0, limit=1):
-            log += found
+        next_one = events.first(session, exception_id)
+        while next_one is not None:
+            log.append(next_one)
+            next_one = next(iter(events.after(session, exception_id, next_one.seq, limit=1)), None)
     except UNREADABLE:
         return log
     return log
 
 
 def _first_misfiled(session: Session, exception_id: str, log: list[Event]) -> int | None:
-    """The first event whose columns for looking it up, which no hash covers, are not what it says itself."""
+    """Where the first event stands whose columns for looking it up, which no hash covers, are not what it says."""
     place = (ExceptionEventRow.seq, ExceptionEventRow.run, ExceptionEventRow.step_order)
     query = select(*place).where(ExceptionEventRow.exception_id == exception_id)
     filed = {row[0]: (row[1], row[2]) for row in session.execute(query)}
-    return next((event.seq for event in log if not _is_filed_right(event, *filed[event.seq])), None)
+    misfiled = (at for at, event in enumerate(log, 1) if not _is_filed_right(event, *filed[event.seq]))
+    return next(misfiled, None)
 
 
 def _is_filed_right(event: Event, run: int | None, step_order: int | None) -> bool:
     payload = event.payload if isinstance(event.payload, dict) else {}
     of_step = payload.get("step_order") if event.event_type in FINISHING else None
-    of_run = payload.get("run")
-    may_be_unfiled = event.event_type not in PROGRESS
+    of_run = payload.get("run") or None
+    may_be_unfiled = event.event_type not in _BY_RUN
     return step_order == of_step and (run == of_run or (may_be_unfiled and run is None))
+
+
+_BY_RUN = (*PROGRESS, "PlaybookRecalculated", "ResolutionSuggested", "FeedbackCaptured")
+"""The events that are filed under the run they tell of; others may tell of it in passing."""
 
 
 def _count(session: Session, exception_id: str) -> int:

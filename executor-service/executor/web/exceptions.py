@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -22,6 +23,7 @@ from sentinai.web import Answer, Api, Call
 
 api: Api[Services] = Api("Exceptions")
 _Call = Call[Services]
+_ENTITY_TAG = re.compile(r'(W/)?(?P<quote>"?)(?P<version>[0-9]{1,18})(?P=quote)\Z')
 
 
 @api.operation(
@@ -109,7 +111,7 @@ def change_exception(call: _Call, exception_id: str) -> Answer:
         call.identity.tenant_id,
         exception_id,
         call.body,
-        expected_version=_expected_version(call.headers.get("If-Match")),
+        expected_versions=_expected_versions(call.headers.get("If-Match")),
         actor=caller(call.identity),
         now=call.services.clock(),
     )
@@ -159,11 +161,15 @@ def _document(record: ExceptionRecord, playbook: Playbook | None, done: int) -> 
     }
 
 
-def _expected_version(header: str | None) -> int | None:
-    """The version an If-Match header asks for; ``*`` and no header ask for none."""
+def _expected_versions(header: str | None) -> frozenset[int] | None:
+    """The versions of which an If-Match header accepts any; ``*`` and no header accept whatever there is.
+
+    A weak tag counts as well: proxies that compress make one of ours.
+    """
     if header is None or header.strip() == "*":
         return None
-    tag = header.strip().removeprefix("W/").strip('"')
-    if tag.isascii() and tag.isdigit() and len(tag) < 19:
-        return int(tag)
-    raise VersionConflict(f"If-Match {header[:80]!r} is no version of the exception; use the ETag as it came.")
+    tags = (_ENTITY_TAG.match(each.strip()) for each in header.split(","))
+    versions = frozenset(int(tag["version"]) for tag in tags if tag)
+    if not versions:
+        raise VersionConflict(f"If-Match {header[:80]!r} is no version of the exception; use the ETag as it came.")
+    return versions

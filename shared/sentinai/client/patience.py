@@ -12,7 +12,7 @@ WORTH_ANOTHER_TRY = frozenset({429, 500, 502, 503, 504})
 class Patience:
     """Timeouts and tries of a client; all times in seconds.
 
-    ``read_seconds`` is how long a try may take until its answer begins, and again until all of it is there.
+    ``read_seconds`` is what a whole answer may take, from when it was asked for.
     ``attempts`` counts the first try, and holds for calls that are safe to repeat; the others are tried once.
     Pauses double from ``first_pause_seconds``. A service that asks, by ``Retry-After``, for more than
     ``longest_pause_seconds`` is not waited for: the caller is told, and may come back later.

@@ -99,12 +99,6 @@ def unusable(answer: Response, detail: str, request_id: str) -> UnusableAnswer:
     return UnusableAnswer(_made_up(UnusableAnswer, detail), status=answer.status_code, request_id=request_id)
 
 
-def endless(request_id: str) -> UnusableAnswer:
-    """The exception for an answer that is larger than any of the service's."""
-    document = _made_up(UnusableAnswer, "It is larger than any answer of the service.")
-    return UnusableAnswer(document, status=None, request_id=request_id)
-
-
 def retry_after(answer: Response) -> float | None:
     """How many seconds the service wants waited for, where it says so in either form of RFC 9110."""
     header = answer.headers.get("Retry-After")

@@ -14,9 +14,10 @@ from uuid import uuid4
 
 import requests
 
-from sentinai import outward, strict_json
+from sentinai import strict_json
 from sentinai.client import problems
 from sentinai.client.patience import WORTH_ANOTHER_TRY, Patience
+from sentinai.client.sessions import new_session
 from sentinai.problems import MalformedJson
 
 _BASE_URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?\Z")
@@ -79,7 +80,7 @@ class Transport:
         """The answer of the last try, whatever its status.
 
         Raises:
-            ServiceUnavailable: no answer came. UnusableAnswer: one came that does not end.
+            ServiceUnavailable: no answer came.
         """
         attempt = 1
         outcome = self._try(exchange)
@@ -106,18 +107,15 @@ class Transport:
             body = strict_json.encode(exchange.body)
             headers["Content-Type"] = "application/json"
         try:
-            return outward.send(
-                self._session(),
+            return self._session().request(
                 exchange.method,
                 self._base_url + exchange.path,
                 params=dict(exchange.query),
                 data=body,
                 headers=headers,
-                connect_seconds=self._patience.connect_seconds,
-                read_seconds=self._patience.read_seconds + exchange.wait,
+                timeout=(self._patience.connect_seconds, self._patience.read_seconds + exchange.wait),
+                allow_redirects=False,
             )
-        except outward.AnswerTooLarge as error:
-            raise problems.endless(exchange.request_id) from error
         except requests.RequestException as error:
             if isinstance(error, ValueError):
                 # A header that cannot be sent, for one: a mistake of the caller, not a service that is away.
@@ -137,7 +135,7 @@ class Transport:
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._own, "session", None)
         if session is None:
-            session = self._own.session = outward.new_session()
+            session = self._own.session = new_session()
             self._sessions.add(session)
         return session
 

@@ -116,6 +116,22 @@ def test_a_difference_is_a_new_version_and_the_rest_is_left_alone(database: Data
     assert {change.name: change.version for change in _stored(database)} == {"One": 1, "Two": 2}
 
 
+def test_a_truth_value_in_the_place_of_a_number_is_a_difference(database: Database, tmp_path: Path):
+    def when(value: object) -> dict[str, Any]:
+        return {"logic": {"===": [{"var": "exception.normalized_context.night"}, value]}}
+
+    numbered, flagged = ({**playbook("One"), "conditions": when(value)} for value in (1, True))
+    exported(filled(database, numbered), tmp_path / "a")
+    (tmp_path / "a" / "playbooks" / "one.json").write_text(json.dumps(flagged))
+    policy = {**PACK, "severity_overrides": [{"when": when(1), "severity": "low"}]}
+    packs.put_policy_pack(database, TENANT, policy, utc_now())
+    policy["severity_overrides"] = [{"when": when(True), "severity": "low"}]
+    (tmp_path / "a" / "policy-pack.json").write_text(json.dumps(policy))
+    found = imported(database, tmp_path / "a")
+    assert (found["playbook One"], found["policy pack"]) == (NEW_VERSION, NEW_VERSION)
+    assert _stored(database)[0].conditions["logic"]["==="][1] is True
+
+
 def test_playbooks_that_are_missing_are_retired_only_when_asked(database: Database, tmp_path: Path):
     exported(filled(database, playbook("One"), playbook("Two")), tmp_path / "a")
     (tmp_path / "a" / "playbooks" / "one.json").unlink()

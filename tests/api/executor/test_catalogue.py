@@ -38,6 +38,19 @@ def test_the_same_again_makes_no_version_and_another_makes_the_next(work: Casewo
     assert work.state(work.take_in())["playbook"]["version"] == 2
 
 
+def test_a_truth_value_in_the_place_of_a_number_is_other_content(work: Casework):
+    first = work.admin.ok("POST", "/api/playbooks", work.playbook("Visit", [call(meter="M", confirm=1)]))
+    second = work.admin.ok("POST", "/api/playbooks", work.playbook("Visit", [call(meter="M", confirm=True)]))
+    assert (first["version"], second["version"]) == (1, 2)
+    assert second["steps"][0]["params"]["payload_template"]["confirm"] is True
+    path = f"/api/domain-packs/{work.domain}"
+    tools = [{"t": {"parameters": {"properties": {"n": {"const": n}}}}} for n in (1, True, True)]
+    versions = [work.admin.ok("PUT", path, {"tools": each})["version"] for each in tools]
+    assert versions == [2, 3, 3]
+    rules = [{"tag_rules": [{"tag": "t", "when": {"===": [{"var": "x"}, value]}}]} for value in (1, 1.0, True)]
+    assert [work.policy(**rule)["version"] for rule in rules] == [2, 2, 3]
+
+
 def test_a_retired_version_published_again_is_a_new_one(work: Casework):
     document = work.playbook("Visit", [note()])
     first = work.admin.ok("POST", "/api/playbooks", document)
@@ -99,11 +112,12 @@ def test_a_mistake_is_refused_at_its_pointer(work: Casework, change: dict[str, A
 def test_doubts_are_told_and_do_not_stand_in_the_way(work: Casework):
     work.policy(assignable={"queues": ["office"], "users": []})
     steps = [own(queue="field"), call("unknown_tool"), tell(template_id="unknown")]
-    document = work.playbook("Doubtful", steps, exception_type="Meter Silnt")
+    end = {"set_status": "open"}
+    document = work.playbook("Doubtful", steps, exception_type="Meter Silnt", on_completion=end)
     answer = work.admin("POST", "/api/playbooks", document)
     assert answer.status_code == 201
     pointers = {warning["pointer"] for warning in answer.json()["warnings"]}
-    assert {"/steps/0/params/queue", "/steps/2/params/template_id"} <= pointers
+    assert {"/steps/0/params/queue", "/steps/2/params/template_id", "/on_completion/set_status"} <= pointers
     assert any(pointer.startswith("/steps/1/params") for pointer in pointers)
     assert any(pointer.startswith("/conditions/match") for pointer in pointers)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 from tests.support.casework import Casework, note
 
@@ -73,6 +76,19 @@ def test_the_same_id_with_other_content_is_a_conflict(work: Casework, other: dic
     work.admin.ok("POST", "/api/exceptions", document)
     work.admin.problem(409, "version_conflict", "POST", "/api/exceptions", {**document, **other})
     assert work.admin.ok("GET", f"/api/exceptions/{document['exception_id']}")["amount"] == 1240.5
+
+
+@pytest.mark.parametrize(("value", "other"), [(1, True), (0, False), ([1], [True]), ({"a": [0]}, {"a": [False]})])
+def test_a_number_and_a_truth_value_are_not_the_same_content(work: Casework, value: Any, other: Any):
+    document = work.document(normalized_context={"urgent": value})
+    path = f"/api/exceptions/{document['exception_id']}"
+    work.admin.ok("POST", "/api/exceptions", document)
+    differing = {"normalized_context": {"urgent": other}}
+    work.admin.problem(409, "version_conflict", "POST", "/api/exceptions", {**document, **differing})
+    changed = work.admin("PATCH", path, differing)
+    assert json.dumps({"urgent": other}, separators=(",", ":")) in changed.text
+    assert len(work.events(document["exception_id"], "ExceptionUpdated")) == 1
+    assert work.admin("POST", "/api/exceptions", {**document, "amount": 1240.50}).status_code == 200
 
 
 def test_without_an_id_each_is_a_new_one(work: Casework):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from itertools import pairwise
 from typing import Any
 
@@ -89,6 +91,13 @@ def test_a_cursor_that_is_not_ours_is_refused(work: Casework, cursor: str):
         work.admin.problem(400, "invalid_cursor", "GET", path, params={"cursor": cursor})
 
 
+@pytest.mark.parametrize("last", ["\u00b2", "-5", "3.0", "", "9" * 19, "9" * 600, 7, None])
+def test_a_cursor_of_playbooks_that_was_tampered_with_is_refused(work: Casework, last: Any):
+    place = json.dumps(["playbooks", "2026-04-14T07:15:00Z", last]).encode()
+    cursor = base64.urlsafe_b64encode(place).decode().rstrip("=")
+    work.admin.problem(400, "invalid_cursor", "GET", "/api/playbooks", params={"cursor": cursor})
+
+
 def test_a_cursor_of_another_order_is_refused(work: Casework):
     for _ in range(2):
         work.take_in()
@@ -137,7 +146,13 @@ def test_a_change_is_made_only_to_the_version_that_was_read(work: Casework):
     work.admin.problem(409, "version_conflict", "PATCH", path, {"entity": "Pier 11"}, headers={"If-Match": tag})
     work.admin.problem(409, "version_conflict", "PATCH", path, {"entity": "P"}, headers={"If-Match": '"x"'})
     assert work.admin.ok("GET", path)["entity"] == "Pier 10"
-    for header in ("*", changed.headers["ETag"]):
+    now = changed.headers["ETag"]
+    for header in (f"{tag}, {now}", f"{now},{tag}", f'"x" , W/{now}'):
+        work.admin.ok("PATCH", path, {"entity": "Pier 10"}, headers={"If-Match": header})
+    for header in (f'{tag}, "98"', '"x", "y"', ",", f'"{now}"', f"{now} {tag}"):
+        refused = {"entity": "Pier 12"}
+        work.admin.problem(409, "version_conflict", "PATCH", path, refused, headers={"If-Match": header})
+    for header in ("*", now):
         work.admin.ok("PATCH", path, {"entity": "Pier 10"}, headers={"If-Match": header})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.support.casework import AGENT, PERSON, Casework, call, note
+from tests.support.casework import AGENT, PERSON, Casework, call, note, to_status
 from tests.support.threaded import Threaded
 
 from executor.execution.recommendation import RANKED
@@ -228,6 +228,25 @@ def test_when_a_threshold_passes_the_worker_asks_anew(work: Casework, pair: Thre
     before = work.events(exception_id)
     pair.work()
     assert work.events(exception_id) == before
+
+
+def test_one_that_is_reopened_is_followed_again(work: Casework, pair: Threaded):
+    steps = [note(), to_status("resolved"), to_status("analyzing"), note("More")]
+    work.publish("Long", steps)
+    work.publish("Hurry", [note()], sla_minutes_remaining_lt=20, priority=9)
+    work.publish("Run", [note()], sla_minutes_remaining_lt=5, priority=10)
+    exception_id = work.take_in(sla_deadline=work.due(minutes=45))
+    work.complete(exception_id, 1)
+    work.complete(exception_id, 2)
+    pair.clock.advance(minutes=30)
+    pair.work()
+    assert work.state(exception_id)["valid_until"] is None
+    work.complete(exception_id, 3)
+    pair.work()
+    assert work.state(exception_id)["better_match"]["name"] == "Hurry"
+    pair.clock.advance(minutes=11)
+    pair.work()
+    assert work.state(exception_id)["better_match"]["name"] == "Run"
 
 
 def test_the_worker_leaves_a_playbook_in_progress(work: Casework, pair: Threaded):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from tests.support.moods import hanging_up, saying, slow
+from tests.support.moods import dripping, dripping_headers, hanging_up, saying, slow
 from tests.support.processes import free_port
 from tests.support.threaded import Wsgi, serving
 from werkzeug.wrappers import Request, Response
@@ -23,6 +24,7 @@ from sentinai.client import (
     Patience,
     ServiceUnavailable,
     UnusableAnswer,
+    sessions,
 )
 
 PATIENCE = Patience(attempts=3, first_pause_seconds=0.001, longest_pause_seconds=0.01, read_seconds=20)
@@ -226,6 +228,27 @@ def test_an_answer_that_comes_too_late_is_none(service: Service):
     hasty = Patience(attempts=1, read_seconds=0.1)
     with ExecutorClient(service.url, SECRET, patience=hasty) as executor, pytest.raises(ServiceUnavailable):
         executor.get_policy_pack()
+
+
+@pytest.mark.parametrize("mood", [dripping, dripping_headers])
+def test_an_answer_that_never_ends_is_none_however_steadily_it_comes(service: Service, mood: Wsgi):
+    service.answers = [mood, saying("{}")]
+    hasty = Patience(attempts=1, read_seconds=0.3)
+    with ExecutorClient(service.url, SECRET, patience=hasty) as executor:
+        begun = time.monotonic()
+        with pytest.raises(ServiceUnavailable):
+            executor.get_policy_pack()
+        assert time.monotonic() - begun < 2
+        assert executor.get_policy_pack() == {}
+
+
+def test_an_answer_of_more_bytes_than_any_has_is_none(service: Service, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sessions, "MOST_BYTES", 4000)
+    service.answers = [saying(json.dumps({"pack": "x" * 5000})), saying(json.dumps({"pack": "x" * 3000}))]
+    with ExecutorClient(service.url, SECRET, patience=Patience(attempts=1)) as executor:
+        with pytest.raises(ServiceUnavailable):
+            executor.get_policy_pack()
+        assert len(executor.get_policy_pack()["pack"]) == 3000
 
 
 def test_an_answer_that_may_be_held_is_waited_for(service: Service):

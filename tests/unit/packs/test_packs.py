@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -50,6 +51,48 @@ SCHEMA = {"type": "object", "properties": {"crane": {"type": "string"}}, "requir
 def test_parameters_are_a_schema_or_names(parameters: Any, payload: Any, fits: bool) -> None:
     tool = {} if parameters is None else {"parameters": parameters}
     assert (check_schema(packs.tool_parameters(tool), payload) == []) is fits
+
+
+_ENDLESS = "^(a+)+$"
+
+
+@pytest.mark.parametrize(
+    ("schema", "fitting", "pointer", "code"),
+    [
+        ({"properties": {"ref": {"pattern": _ENDLESS}}}, "aaa", "/ref", "wrong_format"),
+        ({"additionalProperties": {"pattern": _ENDLESS}}, "aaa", "/ref", "wrong_format"),
+        (
+            {"propertyNames": {"maxLength": 3}, "patternProperties": {"": {"pattern": _ENDLESS}}},
+            "a",
+            "/ref",
+            "invalid",
+        ),
+        ({"properties": {"ref": {"pattern": r"^(?:(a+)+)\1$"}}}, "aa", "/ref", "wrong_format"),
+    ],
+)
+def test_a_pattern_that_could_take_for_ever_is_a_matter_of_moments(
+    schema: Any, fitting: str, pointer: str, code: str
+) -> None:
+    begun = time.monotonic()
+    assert check_schema(schema, {"ref": fitting}) == []
+    found = check_schema(schema, {"ref": "a" * 60 + "!"})
+    assert time.monotonic() - begun < 5
+    assert [(finding.pointer, finding.code) for finding in found] == [(pointer, code)]
+
+
+def test_names_that_could_take_for_ever_are_a_matter_of_moments() -> None:
+    begun = time.monotonic()
+    assert check_schema({"patternProperties": {_ENDLESS: False}}, {"a" * 60 + "!": 1}) == []
+    assert check_schema({"patternProperties": {_ENDLESS: False}}, {"aa": 1}) != []
+    assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [{"pattern": "("}, {"$ref": "http://127.0.0.1:9/x"}, {"$ref": "file:///etc/hostname"}, {"type": "nope"}],
+)
+def test_a_schema_that_is_none_or_leads_elsewhere_is_the_finding(schema: Any) -> None:
+    assert [finding.code for finding in check_schema(schema, {})] == ["invalid_schema"]
 
 
 def test_who_may_own_is_listed_by_kind_or_not_at_all() -> None:
