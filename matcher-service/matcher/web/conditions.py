@@ -74,18 +74,21 @@ def _evaluate_rule(rule: Any, data: Any) -> dict[str, Any]:
         result = evaluate.apply(rule, data)
     except EvaluationError as error:
         return {"result": None, "error": {"message": str(error)}}
-    if not _is_json(result):
-        return {"result": None, "error": {"message": "The result has a number beyond the range of a double."}}
-    return {"result": result}
+    trouble = _no_json(result)
+    return {"result": None, "error": {"message": trouble}} if trouble else {"result": result}
 
 
-def _is_json(result: Any) -> bool:
-    """Sums and products may leave the range of a double; a reader as strict as this one would refuse them."""
+def _no_json(result: Any) -> str | None:
+    """Why a reader as strict as this one would refuse a result: sums may be too large, and lists too deep."""
     try:
         strict_json.loads(strict_json.dumps(result).encode())
-    except (ValueError, MalformedJson):
-        return False
-    return True
+    except RecursionError:
+        return "The result is nested too deeply."
+    except ValueError:
+        return "The result has a number beyond the range of a double."
+    except MalformedJson as problem:
+        return f"The result is not acceptable JSON. {problem.detail}"
+    return None
 
 
 def _evaluate_conditions(call: _Call) -> dict[str, Any]:

@@ -130,6 +130,14 @@ def test_a_bare_rule_that_raises_is_a_normal_answer(author_caller, rule):
     assert found["error"]["message"]
 
 
+@pytest.mark.parametrize("items", [70, 5000])
+def test_a_result_too_deep_to_be_read_is_told_as_such(author_caller, items):
+    rule = {"reduce": [{"var": "items"}, [{"var": "accumulator"}], 0]}
+    found = evaluate(author_caller, {"logic": rule, "data": {"items": [1] * items}})
+    assert found["result"] is None
+    assert "nested" in found["error"]["message"]
+
+
 @pytest.mark.parametrize(
     "body",
     [
