@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import jsonschema_rs
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 from jsonschema.protocols import Validator
+from jsonschema.validators import extend
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
@@ -110,9 +112,18 @@ def _schema(name: str) -> dict[str, Any]:
     return {"title": name.rpartition("/")[2].capitalize(), "$ref": URN + name}
 
 
+def _pattern(validator: Validator, pattern: str, instance: object, _schema: object) -> Iterator[ValidationError]:
+    """``pattern`` as JSON Schema has it: its ``$`` is the end, and not a last line's end before that."""
+    if isinstance(instance, str) and not re.search(re.sub(r"\$\Z", r"\\Z", pattern), instance):
+        yield ValidationError(f"{instance!r} does not fit {pattern!r}")
+
+
+_Slow: type[Validator] = extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]
+
+
 @cache
 def _slow(name: str) -> Validator:
-    return Draft202012Validator(_schema(name), registry=_registry(), format_checker=_FORMATS)
+    return _Slow(_schema(name), registry=_registry(), format_checker=_FORMATS)
 
 
 @cache
@@ -146,7 +157,9 @@ def _explain(error: ValidationError) -> list[Finding]:
         return _closest_branch(error)
     words = _WORDS.get(str(error.validator))
     message = words(error) if words else error.message[:300]
-    return [Finding(pointer, _CODES.get(str(error.validator), str(error.validator)), message)]
+    # What a pattern is for stands beside it.
+    hint = _schema_of(error).get("description") if error.validator == "pattern" else None
+    return [Finding(pointer, _CODES.get(str(error.validator), str(error.validator)), message, hint)]
 
 
 def _escape(part: object) -> str:

@@ -13,6 +13,7 @@ from matcher.authoring.places import Place, Places, first_key_twice, place_at
 from matcher.authoring.syntax import slip_in
 from sentinai import strict_json
 from sentinai.documents import check
+from sentinai.packs import check_rules
 from sentinai.problems import Finding, MalformedJson
 
 _START = Place(1, 1)
@@ -85,7 +86,7 @@ def read_pack(path: Path | None, schema: str) -> Mapping[str, Any] | None:
     if path is None:
         return None
     document = read_document(path)
-    found = check(schema, document.value)
+    found = check(schema, document.value) or check_rules(document.value)
     if found:
         raise UnusableFile([document.located(finding, "error") for finding in found])
     pack: Mapping[str, Any] = document.value

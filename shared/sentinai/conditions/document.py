@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sentinai import strict_json
-from sentinai.conditions.guard import check_logic
+from sentinai.conditions import vocabulary
+from sentinai.conditions.guard import check_logic, escape
 from sentinai.conditions.predicates import is_predicate, to_clauses
 from sentinai.documents import summary
 from sentinai.problems import Finding, InvalidDocument
@@ -21,6 +22,7 @@ MAX_DOCUMENT_BYTES = 65_536
 MAX_PRIORITY = 1_000_000
 _SHORT = 1500
 _KEYS = ("match", "logic", "priority")
+_KNOWN = "Known here: match, logic, priority."
 CATCH_ALL: Any = True
 """The clause of a document that asks for nothing: an ``and`` of no clauses would be false in the library."""
 
@@ -77,6 +79,7 @@ def _read(document: Any, findings: list[Finding]) -> Conditions | None:
     warnings: list[Finding] = []
     match, at = _match_of(document, findings, warnings)
     clauses = [Clause(logic, pointer) for logic, pointer in to_clauses(match, at, findings)]
+    warnings += [_says_nothing(f"{at}/{escape(key)}") for key, value in match.items() if value == []]
     if "logic" in document:
         clauses += _logic(document["logic"], findings)
     elif match is _NOTHING and not findings:
@@ -107,7 +110,7 @@ def _match_of(
             warnings.append(Finding("", "root_predicates", f"Predicates stand at the root: {names}.", hint))
         return known or _NOTHING, ""
     findings += [
-        Finding(f"/{key}", "root_predicates", f"{key!r} stands beside match.", "Put it into match.")
+        Finding(f"/{escape(key)}", "root_predicates", f"{key!r} stands beside match.", "Put it into match.")
         if is_predicate(key)
         else _unknown(key)
         for key in strangers
@@ -119,10 +122,17 @@ def _match_of(
     return _NOTHING, "/match"
 
 
+def _says_nothing(pointer: str) -> Finding:
+    """An empty list is an error where it never holds; else it asks for nothing."""
+    return Finding(
+        pointer, "always_true", "This asks for nothing, so it holds for every exception.", "Take it out."
+    )
+
+
 def _unknown(key: str) -> Finding:
-    near = difflib.get_close_matches(key, _KEYS, n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else "Known here: match, logic, priority."
-    return Finding(f"/{key}", "unknown_field", f"{key!r} is not known here.", hint)
+    near = difflib.get_close_matches(key, (*_KEYS, *vocabulary.predicates()), n=1)
+    hint = f"Did you mean {near[0]!r}{'' if near[0] in _KEYS else ', in match'}?" if near else _KNOWN
+    return Finding(f"/{escape(key)}", "unknown_field", f"{key!r} is not known here.", hint)
 
 
 def _logic(rule: Any, findings: list[Finding]) -> list[Clause]:

@@ -78,7 +78,7 @@ def _lie_apart(own: Shape, other: Shape) -> bool:
 
 
 def _booleans(own: Shape) -> list[bool]:
-    """The booleans within a bound. The library takes true for equal to any number but 0, so they go by no order."""
+    """The booleans within a bound. To the library true is equal to any number but 0: they go by no order."""
     if own.path in NUMERIC_PATHS:
         return []
     return [each for each in (True, False) if _holds(own, each)]

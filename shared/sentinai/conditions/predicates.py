@@ -127,7 +127,8 @@ def _check_list(predicate: Predicate, values: list[Any], pointer: str, findings:
     if len(values) > MAX_LIST:
         findings.append(Finding(pointer, "list_too_long", f"A list has more than {MAX_LIST} items."))
         return
-    if not values and predicate.suffix in ("", "in") and predicate.kind != words.TAGS:
+    never = ("any",) if predicate.kind == words.TAGS else ("", "in")
+    if not values and predicate.suffix in never:
         findings.append(
             Finding(pointer, "empty_list", f"{predicate.key}: [] never holds.", "List a value, or take it out.")
         )
@@ -240,4 +241,4 @@ def _tags(suffix: str, tags: list[str]) -> list[Any]:
         return list(has)
     if suffix == "none":
         return [{"!": [_any_of(has)]}] if has else []
-    return [_any_of(has)] if has else []
+    return [_any_of(has)]

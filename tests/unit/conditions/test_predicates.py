@@ -27,6 +27,7 @@ POLICY = {
     "tags": ["eu"],
     "tag_rules": [
         {"tag": "bulky", "when": {"match": {"context.crates_gt": 10}}},
+        {"tag": "of_old", "when": {"amount_gt": 1000, "entity": "Baltic Lines"}},
         {"tag": "never", "when": {"/": [1, 0]}},
         {"tag": "also", "when": {"in": ["eu", {"var": "policy.tags"}]}},
     ],
@@ -118,12 +119,14 @@ def findings(document: Any) -> dict[str, tuple[str, str | None]]:
         ({"match": {"amount_lt": "10"}}, "/match/amount_lt", "wrong_type"),
         ({"match": {"amount": [1, True]}}, "/match/amount/1", "wrong_type"),
         ({"match": {"domain_in": []}}, "/match/domain_in", "empty_list"),
+        ({"match": {"policy_tags_any": []}}, "/match/policy_tags_any", "empty_list"),
         ({"match": {"domain_lt": 3}}, "/match/domain_lt", "unknown_predicate"),
         ({"match": {"owner": None}}, "/match/owner", "wrong_type"),
         ({"match": {"sla_window": {"hours_lt": 3}}}, "/match/sla_window/hours_lt", "unknown_predicate"),
         ({"match": {"context.": 3}}, "/match/context.", "unknown_predicate"),
         ({"match": {}, "severity": "low"}, "/severity", "root_predicates"),
         ({"logic": True, "prio": 3}, "/prio", "unknown_field"),
+        ({"logic": True, "a/b": 3}, "/a~1b", "unknown_field"),
         ({"logic": {">": [1]}}, "/logic/>", "wrong_arguments"),
         ({"logic": "yes"}, "/logic", "wrong_type"),
         ({"match": {}, "priority": 1.5}, "/priority", "wrong_type"),
@@ -133,6 +136,21 @@ def findings(document: Any) -> dict[str, tuple[str, str | None]]:
 )
 def test_a_mistake_is_named_at_its_place(document: Any, pointer: str, code: str) -> None:
     assert findings(document)[pointer][0] == code
+
+
+@pytest.mark.parametrize(
+    ("document", "hint"),
+    [
+        ({"sevrity": "high"}, "Did you mean 'severity', in match?"),
+        ({"severity": "low", "entiti": "x"}, "Did you mean 'entity', in match?"),
+        ({"match": {}, "prioritty": 1}, "Did you mean 'priority'?"),
+        ({"match": {}, "when": True}, "Known here: match, logic, priority."),
+    ],
+)
+def test_an_unknown_key_at_the_root_comes_with_what_may_have_been_meant(document: Any, hint: str) -> None:
+    found = findings(document)
+    (key,) = {"sevrity", "entiti", "prioritty", "when"} & set(document)
+    assert found[f"/{key}"] == ("unknown_field", hint)
 
 
 def test_every_mistake_is_named_at_once() -> None:

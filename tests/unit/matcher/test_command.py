@@ -221,6 +221,16 @@ def test_the_packs_have_a_part_in_a_case(run):
     assert run("test", "cases.json", "--playbooks", "playbooks").exit_code == 1
 
 
+def test_a_pack_with_a_rule_that_may_not_run_is_told_at_its_place(run):
+    write("playbooks/a.json", playbook("Spring", {"match": {"policy_tags": "spring"}}))
+    rule = '{"tag": "spring", "when": {"match": {"amount_gte": "5"}}}'
+    write("policy.json", json.loads(f'{{"tag_rules": [{rule}]}}'))
+    cases({"exception": {"amount": 5}, "playbook": "Spring"})
+    refused = run("test", "cases.json", "--playbooks", "playbooks", "--policy-pack", "policy.json")
+    assert refused.exit_code == 2
+    assert "without quotes" in refused.stderr
+
+
 def test_bench_counts_what_it_measured(run, catalogue):
     write("exceptions.json", [{"exception_id": "S-1", **JAM}, {"exception_id": "S-2"}])
     result = run("bench", "--playbooks", "playbooks", "--exceptions", "exceptions.json", "--rounds", "3")
