@@ -82,6 +82,10 @@ def _context_predicate(key: str) -> Predicate | None:
 
 
 def _unknown(key: str, pointer: str) -> Finding:
+    if key in ("priority", "logic", "match"):
+        return Finding(
+            pointer, "unknown_predicate", f"{key!r} is no predicate of match.", "It stands beside match."
+        )
     meant = words.OTHER_NAMES.get(key.lower(), key.lower())
     near = [meant] if is_predicate(meant) else difflib.get_close_matches(key, words.predicates(), n=3)
     hint = f"Nearest known: {', '.join(near)}." if near else "For anything else use context.<path>, or logic."

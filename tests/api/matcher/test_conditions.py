@@ -195,5 +195,6 @@ def test_the_vocabulary_lists_every_operator_and_predicate(caller):
     assert check("operators", found) == []
     assert {operator["name"] for operator in found["operators"]} == set(OPERATORS)
     names = {predicate["name"] for predicate in found["predicates"]}
+    assert {"sla_window", "exception_types"} <= names
     assert {"sla_minutes_remaining_lt", "policy_tags_any", "context.<path>_not_in", "severity_gte"} <= names
     assert "sla.minutes_remaining" in {path["path"] for path in found["paths"]}

@@ -153,6 +153,12 @@ def test_an_unknown_key_at_the_root_comes_with_what_may_have_been_meant(document
     assert found[f"/{key}"] == ("unknown_field", hint)
 
 
+def test_what_belongs_beside_match_is_sent_there() -> None:
+    assert findings({"match": {"priority": 5}}) == {
+        "/match/priority": ("unknown_predicate", "It stands beside match.")
+    }
+
+
 def test_every_mistake_is_named_at_once() -> None:
     wrong = {"match": {"severity": 3, "amount_gt": "x"}, "logic": {"method": []}, "priority": "high"}
     assert set(findings(wrong)) == {"/match/severity", "/match/amount_gt", "/logic/method", "/priority"}
