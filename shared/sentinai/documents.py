@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from sentinai.clock import parse_time
-from sentinai.problems import Finding, InvalidDocument
+from sentinai.problems import MOST_FINDINGS, Finding, InvalidDocument
 
 URN = "urn:sentinai:schemas:"
 _FORMATS = FormatChecker(formats=())
@@ -142,15 +143,24 @@ def _fast_time(value: str) -> bool:
 
 
 def _findings(errors: Iterable[ValidationError]) -> list[Finding]:
-    found = [finding for error in errors for finding in _explain(error)]
+    found = [finding for error in _first(errors) for finding in _explain(error)][:MOST_FINDINGS]
     return sorted(set(found), key=lambda finding: (finding.pointer, finding.code, finding.message))
+
+
+def _first(errors: Iterable[ValidationError]) -> Iterator[ValidationError]:
+    """As many errors as are told. What is in a list that is too long is not gone through."""
+    for error in islice(errors, MOST_FINDINGS):
+        yield error
+        if error.validator == "maxItems":
+            return
 
 
 def _explain(error: ValidationError) -> list[Finding]:
     pointer = "".join("/" + _escape(part) for part in error.absolute_path)
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
         known = list(_schema_of(error).get("properties", {}))
-        return [_unknown_key(pointer, key, known) for key in error.instance if key not in known]
+        strangers = islice((key for key in error.instance if key not in known), MOST_FINDINGS)
+        return [_unknown_key(pointer, key, known) for key in strangers]
     if error.validator == "required":
         return [_missing_key(pointer, error)]
     if error.validator in ("anyOf", "oneOf") and error.context:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from sentinai import strict_json
@@ -16,7 +17,7 @@ from sentinai.conditions import vocabulary
 from sentinai.conditions.guard import check_logic, escape
 from sentinai.conditions.predicates import is_predicate, to_clauses
 from sentinai.documents import summary
-from sentinai.problems import Finding, InvalidDocument
+from sentinai.problems import MOST_FINDINGS, Finding, InvalidDocument
 
 MAX_DOCUMENT_BYTES = 65_536
 MAX_PRIORITY = 1_000_000
@@ -103,23 +104,24 @@ def _match_of(
     strangers = [key for key in document if key not in _KEYS]
     if "match" not in document:
         known = {key: document[key] for key in strangers if is_predicate(key)}
-        findings += [_unknown(key) for key in strangers if key not in known]
+        findings += islice((_unknown(key) for key in strangers if key not in known), MOST_FINDINGS)
         if known:
             names = ", ".join(known)
             hint = "Put them into match."
             warnings.append(Finding("", "root_predicates", f"Predicates stand at the root: {names}.", hint))
         return known or _NOTHING, ""
-    findings += [
-        Finding(f"/{escape(key)}", "root_predicates", f"{key!r} stands beside match.", "Put it into match.")
-        if is_predicate(key)
-        else _unknown(key)
-        for key in strangers
-    ]
+    findings += islice(map(_beside_match, strangers), MOST_FINDINGS)
     match = document["match"]
     if isinstance(match, dict):
         return match, "/match"
     findings.append(Finding("/match", "wrong_type", "match is an object of predicates."))
     return _NOTHING, "/match"
+
+
+def _beside_match(key: str) -> Finding:
+    if not is_predicate(key):
+        return _unknown(key)
+    return Finding(f"/{escape(key)}", "root_predicates", f"{key!r} stands beside match.", "Put it into match.")
 
 
 def _says_nothing(pointer: str) -> Finding:

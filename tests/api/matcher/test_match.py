@@ -269,6 +269,17 @@ def test_a_given_pack_with_a_rule_that_may_not_run_is_refused_and_not_read_witho
         assert reply.error(pointer)["message"]
 
 
+def test_of_very_much_that_is_wrong_the_first_is_told(caller):
+    exception = {"exception_id": "X"}
+    reply = caller.post("/api/match", {"exception": exception, "playbooks": [1] * 20_000})
+    assert [error["code"] for error in reply.body["errors"]] == ["maxItems"]
+    for body in (
+        {"exception": exception, "playbooks": [1] * 9_000},
+        {"exception": {**exception, **{f"k{number}": 1 for number in range(9_000)}}},
+    ):
+        assert len(caller.post("/api/match", body).problem(422, "invalid_document")["errors"]) == 100
+
+
 def test_a_value_that_does_not_fit_comes_with_what_would(caller):
     for severity in ("urgent", "high\n"):
         reply = caller.post("/api/match", {"exception": {"exception_id": "X", "severity": severity}})

@@ -9,7 +9,7 @@ import pytest
 
 from sentinai import context
 from sentinai.conditions import evaluate, normalise, parse
-from sentinai.problems import InvalidDocument
+from sentinai.problems import MOST_FINDINGS, InvalidDocument
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 EXCEPTION = {
@@ -157,6 +157,25 @@ def test_what_belongs_beside_match_is_sent_there() -> None:
     assert findings({"match": {"priority": 5}}) == {
         "/match/priority": ("unknown_predicate", "It stands beside match.")
     }
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"match": {f"k{number}": 1 for number in range(5_000)}},
+        {f"k{number}": 1 for number in range(5_000)},
+        {"match": {}, **{f"k{number}": 1 for number in range(5_000)}},
+        {"match": {"amount_in": ["x"] * 1000, "entity_in": [1] * 1000}},
+    ],
+    ids=["in match", "at the root", "beside match", "in lists"],
+)
+def test_of_very_many_mistakes_the_first_are_named(document: Any) -> None:
+    assert len(findings(document)) == MOST_FINDINGS
+
+
+def test_very_many_predicates_at_the_root_all_count() -> None:
+    many = {f"context.k{number}": number for number in range(150)}
+    assert len(parse(many).clauses) == 150
 
 
 def test_every_mistake_is_named_at_once() -> None:
