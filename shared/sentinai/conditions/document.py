@@ -21,7 +21,8 @@ from sentinai.problems import MOST_FINDINGS, Finding, InvalidDocument
 
 MAX_DOCUMENT_BYTES = 65_536
 MAX_PRIORITY = 1_000_000
-_SHORT = 1500
+_SHORT, _FLAT = 600, 30
+"""The characters and the brackets below which no normal form can exceed its limits of nodes and of depth."""
 _KEYS = ("match", "logic", "priority")
 _KNOWN = "Known here: match, logic, priority."
 CATCH_ALL: Any = True
@@ -138,7 +139,8 @@ def _unknown(key: str) -> Finding:
 
 
 def _logic(rule: Any, findings: list[Finding]) -> list[Clause]:
-    wrong = check_logic(rule, "/logic")
+    # An "and" around the one clause is of the normal form's making, and costs nothing there.
+    wrong = check_logic(rule["and"][0], "/logic/and/0") if _wraps_one(rule) else check_logic(rule, "/logic")
     if wrong:
         findings += wrong
         return []
@@ -148,6 +150,12 @@ def _logic(rule: Any, findings: list[Finding]) -> list[Clause]:
         )
         return []
     return _flat(rule, "/logic")
+
+
+def _wraps_one(rule: Any) -> bool:
+    if not isinstance(rule, dict) or list(rule) != ["and"]:
+        return False
+    return isinstance(rule["and"], list) and len(rule["and"]) == 1
 
 
 def _flat(rule: Any, pointer: str) -> list[Clause]:
@@ -177,8 +185,7 @@ def _priority(document: Mapping[str, Any], findings: list[Finding]) -> int:
 
 
 def _check_size(document: Any, clauses: list[Clause], findings: list[Finding]) -> None:
-    # Short documents, nearly all, are seen to be short without being written out.
-    if len(repr(document)) < _SHORT or findings:
+    if findings or _is_small(document):
         return
     if len(strict_json.dumps(document).encode("utf-8", "surrogatepass")) > MAX_DOCUMENT_BYTES:
         findings.append(
@@ -187,5 +194,15 @@ def _check_size(document: Any, clauses: list[Clause], findings: list[Finding]) -
     # Its normal form must be a document too.
     findings += [
         Finding("", finding.code, f"In its normal form: {finding.message}", finding.hint)
-        for finding in check_logic({"and": [clause.logic for clause in clauses]})
+        for finding in check_logic(_joined(clauses))
     ]
+
+
+def _is_small(document: Any) -> bool:
+    """Nearly all are, and are seen to be without being gone through."""
+    text = repr(document)
+    return len(text) < _SHORT and text.count("{") + text.count("[") < _FLAT
+
+
+def _joined(clauses: list[Clause]) -> Any:
+    return clauses[0].logic if len(clauses) == 1 else {"and": [clause.logic for clause in clauses]}

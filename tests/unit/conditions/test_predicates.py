@@ -9,6 +9,7 @@ import pytest
 
 from sentinai import context
 from sentinai.conditions import evaluate, normalise, parse
+from sentinai.conditions.guard import MAX_DEPTH, MAX_NODES
 from sentinai.problems import MOST_FINDINGS, InvalidDocument
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -157,6 +158,44 @@ def test_what_belongs_beside_match_is_sent_there() -> None:
     assert findings({"match": {"priority": 5}}) == {
         "/match/priority": ("unknown_predicate", "It stands beside match.")
     }
+
+
+def deep(levels: int) -> Any:
+    rule: Any = {"var": "exception.entity"}
+    for _ in range(levels - 1):
+        rule = {"!": rule}
+    return rule
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"logic": deep(MAX_DEPTH)},
+        {"logic": {"or": [True] * (MAX_NODES - 1)}},
+        {"logic": {"and": [True, {"or": [False] * (MAX_NODES - 3)}]}},
+        {"match": {"exception_types": ["a"] * ((MAX_NODES - 1) // 3)}},
+        {"match": {"entity": "a"}, "logic": deep(MAX_DEPTH - 1)},
+    ],
+    ids=["deep", "large", "large and", "many types", "both"],
+)
+def test_what_is_just_within_the_limits_is_so_in_its_normal_form_too(document: Any) -> None:
+    normal = normalise(document)
+    assert normalise(normal) == normal
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"logic": deep(MAX_DEPTH + 1)},
+        {"logic": {"or": [True] * MAX_NODES}},
+        {"logic": {"and": [False] * MAX_NODES}},
+        {"match": {"exception_types": ["a"] * ((MAX_NODES - 1) // 3 + 1)}},
+        {"match": {"entity": "a"}, "logic": deep(MAX_DEPTH)},
+    ],
+    ids=["deep", "large", "large and", "many types", "both"],
+)
+def test_what_exceeds_a_limit_in_its_normal_form_is_refused(document: Any) -> None:
+    assert {code for code, _ in findings(document).values()} <= {"too_deep", "too_many_nodes"}
 
 
 @pytest.mark.parametrize(
