@@ -94,8 +94,12 @@ def _check_range(found: Any) -> None:
 
 def _check_written(value: Any) -> None:
     """Insist that a list or an object makes no longer a text than a rule may make."""
-    if not isinstance(value, (list, dict)):
-        return
+    if isinstance(value, (list, dict)) and is_longer(value, MAX_TEXT):
+        raise EvaluationError(f"It is held as a text against another: more than {MAX_TEXT} characters.")
+
+
+def is_longer(value: Any, most: int) -> bool:
+    """Whether a value makes a text of more than about so many characters; found without making it."""
     length, pending = 0, [value]
     while pending:
         each = pending.pop()
@@ -105,5 +109,6 @@ def _check_written(value: Any) -> None:
             pending.extend(each.values())
         elif isinstance(each, list):
             pending.extend(each)
-        if length + _LEAST_WRITTEN * len(pending) > MAX_TEXT:
-            raise EvaluationError(f"It is held as a text against another: more than {MAX_TEXT} characters.")
+        if length + _LEAST_WRITTEN * len(pending) > most:
+            return True
+    return False

@@ -130,6 +130,13 @@ def test_a_bare_rule_that_raises_is_a_normal_answer(author_caller, rule):
     assert found["error"]["message"]
 
 
+def test_a_result_that_says_the_same_very_often_is_not_answered(author_caller):
+    rule = [{"var": "note"}] * 200
+    found = evaluate(author_caller, {"logic": rule, "data": {"note": "x" * 9_000}})
+    assert (found["result"], "characters" in found["error"]["message"]) == (None, True)
+    assert len(evaluate(author_caller, {"logic": rule, "data": {"note": "x" * 900}})["result"]) == 200
+
+
 @pytest.mark.parametrize("items", [70, 5000])
 def test_a_result_too_deep_to_be_read_is_told_as_such(author_caller, items):
     rule = {"reduce": [{"var": "items"}, [{"var": "accumulator"}], 0]}
