@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
+import matcher
 from matcher.authoring import cases, printing
 from matcher.authoring.checks import check_files, is_playbook, playbook_files
 from matcher.authoring.files import UnusableFile, json_files, read_document, read_pack
@@ -27,7 +28,7 @@ from sentinai.problems import InvalidDocument
 
 _FAILED, _UNUSABLE = 1, 2
 _terminal = Console(stderr=True)
-_File = click.Path(exists=True, path_type=Path)
+_File = click.Path(exists=True, allow_dash=True, path_type=Path)
 
 
 def _instant(_context: click.Context, _option: click.Parameter, value: str | None) -> datetime | None:
@@ -43,6 +44,7 @@ _as_of = click.option("--as-of", callback=_instant, help="The instant of the que
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(matcher.__version__, prog_name="matcher")
 def main() -> None:
     """Write and test the conditions under which playbooks apply.
 
@@ -58,8 +60,9 @@ def main() -> None:
 def validate(files: tuple[Path, ...], domain_pack: Path | None, policy_pack: Path | None, output: str) -> None:
     """Check files of conditions or whole playbooks, at line and column.
 
-    FILES are JSON files, or folders of them. Playbooks given together are held against each other: duplicates,
-    and those that can never be chosen, are found. With the packs, so are types, tags and tools they do not list.
+    FILES are JSON files, or folders of them; - is the standard input. Playbooks given together are held against
+    each other: duplicates, and those that can never be chosen, are found. With the packs, so are types, tags and
+    tools they do not list.
 
     \b
     Examples:
@@ -230,7 +233,9 @@ def _exception(path: Path, as_of: datetime) -> Mapping[str, Any]:
     document = read_document(path)
     given = document.value
     exception = cases.at(given, as_of) if isinstance(given, Mapping) else given
-    found = check(cases.EXCEPTION, exception)
+    found = (cases.unknown_fields(given) if isinstance(given, Mapping) else []) or check(
+        cases.EXCEPTION, exception
+    )
     if found:
         raise UnusableFile([document.located(finding, "error") for finding in found])
     return exception

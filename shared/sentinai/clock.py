@@ -39,12 +39,18 @@ _RELATIVE = re.compile(
 
 
 def relative_time(text: str, now: datetime) -> str:
-    """A time written as a distance from now (``+PT45M``, ``-P2DT3H``) as an instant; any other text as it is."""
+    """A time written as a distance from now (``+PT45M``, ``-P2DT3H``) as an instant; any other text as it is.
+
+    So is a distance that leads out of the years that there are: it is no time.
+    """
     found = _RELATIVE.match(text)
     if found is None:
         return text
     distance = timedelta(**{name: int(found[name] or 0) for name in ("days", "hours", "minutes")})
-    return format_time(now + distance if found["sign"] == "+" else now - distance)
+    try:
+        return format_time(now + distance if found["sign"] == "+" else now - distance)
+    except OverflowError:
+        return text
 
 
 def format_optional_time(instant: datetime | None) -> str | None:

@@ -10,6 +10,7 @@ import difflib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,7 +22,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from sentinai.clock import parse_time
-from sentinai.problems import Finding, InvalidDocument
+from sentinai.problems import MOST_FINDINGS, Finding, InvalidDocument
 
 URN = "urn:sentinai:schemas:"
 _FORMATS = FormatChecker(formats=())
@@ -115,6 +116,7 @@ def _names_by_pattern(schema: Any) -> bool:
 
 
 def _check_pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[ValidationError]:
+    """``pattern`` as the other validator has it, for which ``$`` is the end and not a last line's end before that."""
     if isinstance(instance, str) and not _pattern(pattern).is_valid(instance):
         yield ValidationError(f"It does not fit the pattern {pattern}.")
 
@@ -144,7 +146,7 @@ def _schema(name: str) -> dict[str, Any]:
 
 @cache
 def _slow(name: str) -> Validator:
-    return Draft202012Validator(_schema(name), registry=_registry(), format_checker=_FORMATS)
+    return _Bounded(_schema(name), registry=_registry(), format_checker=_FORMATS)
 
 
 @cache
@@ -163,22 +165,33 @@ def _fast_time(value: str) -> bool:
 
 
 def _findings(errors: Iterable[ValidationError]) -> list[Finding]:
-    found = [finding for error in errors for finding in _explain(error)]
+    found = [finding for error in _first(errors) for finding in _explain(error)][:MOST_FINDINGS]
     return sorted(set(found), key=lambda finding: (finding.pointer, finding.code, finding.message))
+
+
+def _first(errors: Iterable[ValidationError]) -> Iterator[ValidationError]:
+    """As many errors as are told. What is in a list that is too long is not gone through."""
+    for error in islice(errors, MOST_FINDINGS):
+        yield error
+        if error.validator == "maxItems":
+            return
 
 
 def _explain(error: ValidationError) -> list[Finding]:
     pointer = "".join("/" + _escape(part) for part in error.absolute_path)
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
         known = list(_schema_of(error).get("properties", {}))
-        return [_unknown_key(pointer, key, known) for key in error.instance if key not in known]
+        strangers = islice((key for key in error.instance if key not in known), MOST_FINDINGS)
+        return [_unknown_key(pointer, key, known) for key in strangers]
     if error.validator == "required":
         return [_missing_key(pointer, error)]
     if error.validator in ("anyOf", "oneOf") and error.context:
         return _closest_branch(error)
     words = _WORDS.get(str(error.validator))
     message = words(error) if words else error.message[:300]
-    return [Finding(pointer, _CODES.get(str(error.validator), str(error.validator)), message)]
+    # What a pattern is for stands beside it.
+    hint = _schema_of(error).get("description") if error.validator == "pattern" else None
+    return [Finding(pointer, _CODES.get(str(error.validator), str(error.validator)), message, hint)]
 
 
 def _escape(part: object) -> str:

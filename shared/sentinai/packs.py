@@ -14,6 +14,7 @@ Pack = Mapping[str, Any]
 Checked = tuple[Sequence[Finding], Sequence[Finding]]
 """Errors and warnings."""
 
+_RULES = ("severity_rules", "tag_rules", "severity_overrides")
 _SCHEMA_WORDS = frozenset({"$ref", "properties"})
 _TYPES = ("string", "number", "integer", "boolean", "object", "array", "null")
 
@@ -97,9 +98,7 @@ def assignable(policy_pack: Pack, owner_kind: str) -> Sequence[str] | None:
 
 def check_domain_pack(pack: Pack) -> Checked:
     """What is wrong with, and doubtful in, a Domain Pack that its schema accepts."""
-    errors: list[Finding] = []
-    for index, rule in enumerate(pack.get("severity_rules", ())):
-        errors += _check_when(rule, f"/severity_rules/{index}")
+    errors = check_rules(pack)
     for tool_id, tool in tools(pack).items():
         schema_errors = check_schema(tool_parameters(tool), {})
         errors += [
@@ -114,11 +113,17 @@ def check_domain_pack(pack: Pack) -> Checked:
 
 def check_policy_pack(pack: Pack) -> Checked:
     """What is wrong with, and doubtful in, a Policy Pack that its schema accepts."""
-    errors: list[Finding] = []
-    for name in ("tag_rules", "severity_overrides"):
-        for index, rule in enumerate(pack.get(name, ())):
-            errors += _check_when(rule, f"/{name}/{index}")
-    return errors, list(_doubts(pack))
+    return check_rules(pack), list(_doubts(pack))
+
+
+def check_rules(pack: Pack) -> list[Finding]:
+    """What is wrong with the rules of a pack of either kind, of which the guard refuses some."""
+    return [
+        finding
+        for name in _RULES
+        for index, rule in enumerate(pack.get(name, ()))
+        for finding in _check_when(rule, f"/{name}/{index}")
+    ]
 
 
 def _check_when(rule: Pack, pointer: str) -> list[Finding]:

@@ -15,7 +15,8 @@ from matcher.matching import Catalogue, MatchResult, Playbook, compile_catalogue
 from sentinai import context
 from sentinai.clock import parse_time, relative_time
 from sentinai.conditions import EvaluationError, clauses, evaluate
-from sentinai.documents import check
+from sentinai.conditions.guard import escape
+from sentinai.documents import check, schemas
 from sentinai.problems import Finding
 
 Pack = Mapping[str, Any]
@@ -87,6 +88,10 @@ def read_exceptions(path: Path) -> dict[str, Pack]:
     """
     document = read_document(path)
     entries = document.value if isinstance(document.value, list) else [document.value]
+    if not entries:
+        raise UnusableFile(
+            [document.located(Finding("", "no_exception", "There is no exception in it."), "error")]
+        )
     found: dict[str, Pack] = {}
     for index, entry in enumerate(entries):
         exception = entry.get("exception", entry) if isinstance(entry, dict) else None
@@ -103,6 +108,18 @@ def at(document: Pack, as_of: datetime) -> dict[str, Any]:
         **seen,
         **{name: relative_time(seen[name], as_of) for name in _TIMES if isinstance(seen.get(name), str)},
     }
+
+
+def unknown_fields(exception: Pack) -> list[Finding]:
+    """The attributes that no exception has: matching would not see them, and their author think it does."""
+    known = sorted({*_SEEN, *schemas()["exception"]["properties"]})
+    found = []
+    for name in exception:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else "What a source system sends is in normalized_context."
+            found.append(Finding(f"/{escape(name)}", "unknown_field", f"{name!r} is not known here.", hint))
+    return found
 
 
 def run(
@@ -132,9 +149,10 @@ def _case(path: Path, index: int, entry: Pack, exceptions: Mapping[str, Pack], n
         missing = Finding(f"/{index}/exception", "unknown_exception", f"There is no exception {given!r}.", hint)
         raise UnusableFile(_at_start(path, [missing]))
     as_of = parse_time(entry["as_of"]) if entry.get("as_of") else now
-    exception = at(exceptions[given] if isinstance(given, str) else given, as_of)
+    written = exceptions[given] if isinstance(given, str) else given
+    exception = at(written, as_of)
     exception.setdefault("exception_id", f"case-{index + 1}")
-    wrong = check(EXCEPTION, exception)
+    wrong = unknown_fields(written) or check(EXCEPTION, exception)
     if wrong:
         raise UnusableFile(_at_start(path, [finding.under(f"/{index}/exception") for finding in wrong]))
     return Case(entry.get("name") or exception["exception_id"], exception, as_of, entry["playbook"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,12 @@ from matcher.authoring.places import Place, Places, first_key_twice, place_at
 from matcher.authoring.syntax import slip_in
 from sentinai import strict_json
 from sentinai.documents import check
+from sentinai.packs import check_rules
 from sentinai.problems import Finding, MalformedJson
 
 _START = Place(1, 1)
+STDIN = Path("-")
+"""Stands for what comes in by a pipe."""
 _AT_KEYS = ("unknown_field", "unknown_predicate", "root_predicates", "operator_not_allowed")
 
 
@@ -65,10 +69,7 @@ def read_document(path: Path) -> Document:
     Raises:
         UnusableFile: it is no file, or not JSON as this product accepts it.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UnusableFile([_unusable(path, _START, f"It cannot be read: {error.strerror}.")]) from error
+    content = _content(path)
     try:
         value = strict_json.loads(content)
     except MalformedJson as problem:
@@ -85,11 +86,18 @@ def read_pack(path: Path | None, schema: str) -> Mapping[str, Any] | None:
     if path is None:
         return None
     document = read_document(path)
-    found = check(schema, document.value)
+    found = check(schema, document.value) or check_rules(document.value)
     if found:
         raise UnusableFile([document.located(finding, "error") for finding in found])
     pack: Mapping[str, Any] = document.value
     return pack
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if path == STDIN else path.read_bytes()
+    except OSError as error:
+        raise UnusableFile([_unusable(path, _START, f"It cannot be read: {error.strerror}.")]) from error
 
 
 def read_yaml(path: Path) -> Any:
@@ -99,9 +107,9 @@ def read_yaml(path: Path) -> Any:
         UnusableFile: it is neither.
     """
     try:
-        return yaml.load(path.read_text("utf-8"), Loader=_PlainLoader)  # noqa: S506 - a safe loader, below
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnusableFile([_unusable(path, _START, f"It cannot be read: {error}.")]) from error
+        return yaml.load(_content(path).decode(), Loader=_PlainLoader)  # noqa: S506 - a safe loader, below
+    except UnicodeDecodeError as error:
+        raise UnusableFile([_unusable(path, _START, f"It is not UTF-8: {error}.")]) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = Place(mark.line + 1, mark.column + 1) if mark else _START
@@ -109,7 +117,20 @@ def read_yaml(path: Path) -> Any:
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """Safe YAML, with times left as they are written: they may be relative ones, and JSON has none."""
+    """Safe YAML, with times left as they are written: they may be relative ones, and JSON has none.
+
+    As in JSON, a key stands once in an object.
+    """
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        found: dict[Any, Any] = super().construct_mapping(node, deep)
+        if len(found) == len(node.value):
+            return found
+        keys = [self.construct_object(key) for key, _ in node.value]
+        at, twice = next((index, key) for index, key in enumerate(keys) if key in keys[:index])
+        raise yaml.MarkedYAMLError(
+            problem=f"the key {twice!r} stands twice", problem_mark=node.value[at][0].start_mark
+        )
 
 
 _PlainLoader.yaml_implicit_resolvers = {
@@ -119,10 +140,19 @@ _PlainLoader.yaml_implicit_resolvers = {
 
 
 def json_files(paths: Iterable[Path]) -> list[Path]:
-    """The files themselves, and the ``*.json`` files in those that are folders, by name."""
+    """The files themselves, and the ``*.json`` files in those that are folders, by name.
+
+    Raises:
+        UnusableFile: a folder has none, so that what was meant is not what would be checked.
+    """
     found: list[Path] = []
     for path in paths:
-        found += sorted(path.glob("*.json")) if path.is_dir() else [path]
+        files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+        if not files:
+            raise UnusableFile(
+                [_unusable(path, _START, "The folder has no *.json files.", "Name the one that has.")]
+            )
+        found += files
     return found
 
 
@@ -131,6 +161,8 @@ def _malformed(path: Path, content: bytes, problem: MalformedJson) -> FileFindin
     twice = first_key_twice(text) if "stands twice" in problem.detail else None
     if twice is not None:
         return _unusable(path, twice, problem.detail)
+    if path.suffix in (".yaml", ".yml"):
+        return _unusable(path, _START, "Conditions and playbooks are JSON, and this is a YAML file.")
     slip = slip_in(text, problem)
     return _unusable(path, place_at(text, slip.offset), slip.message, slip.hint)
 

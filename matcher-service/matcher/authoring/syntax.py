@@ -69,6 +69,8 @@ def _by_expectation(error: json.JSONDecodeError, offset: int, rest: str) -> Slip
     if expected == "Extra data":
         return Slip(offset, "The document ended before this.", "A file holds one document.")
     if expected.startswith("Invalid control character"):
+        if error.doc[error.pos] == "\t":
+            return Slip(error.pos, "A tab stands in a text.", "Write \\t.")
         return Slip(error.pos, "A text goes on in the next line.", "Close its quotes, or write \\n.")
     if expected.startswith("Unterminated string"):
         return Slip(error.pos, "A text is not closed.", "Put a double quote at its end.")

@@ -98,7 +98,8 @@ def _marks_of_comparison(given: list[Any]) -> set[float]:
     others = [value for value in given if not _is_minutes(value)]
     if all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in others):
         return {float(value) for value in others}
-    return {0.0} if all(value is None or isinstance(value, bool) for value in others) else {OPAQUE}
+    # Held against true, minutes count as true from anything but 0, or it counts as 1: as the operator has it.
+    return {0.0, 1.0} if all(value is None or isinstance(value, bool) for value in others) else {OPAQUE}
 
 
 def _marks_of_var(name: Any, parent: str) -> set[float]:

@@ -9,6 +9,7 @@ from typing import Any
 from pyroaring import BitMap
 
 from matcher.matching.group import HEAD, NOBODY, Group
+from sentinai.conditions.bounded import MAX_ITEMS
 from sentinai.conditions.evaluate import glob
 from sentinai.conditions.shapes import Shape
 
@@ -109,7 +110,7 @@ class MemberGroup(_Table):
     def _key(self, value: Any) -> Any:
         if value is None or isinstance(value, (bool, int, float)):
             return ()
-        if not isinstance(value, list):
+        if not isinstance(value, list) or len(value) > MAX_ITEMS:
             return None
         return tuple([item for item in value if _is_scalar(item) and item in self._table])
 

@@ -12,12 +12,15 @@ from matcher.web.basis import instant
 from matcher.web.packs import check_tenant, pack_source
 from sentinai import strict_json
 from sentinai.conditions import Conditions, EvaluationError, check_logic, evaluate, parse, vocabulary
+from sentinai.conditions.bounded import is_longer
 from sentinai.documents import summary
 from sentinai.problems import InvalidDocument, MalformedJson
 from sentinai.web import Answer, Api, Call
 
 api: Api[Services] = Api("Conditions")
 _Call = Call[Services]
+_MOST_ANSWERED = 1_048_576
+"""A rule may say the same thing hundreds of times; an answer is no larger than what may be asked."""
 
 
 @api.operation(
@@ -74,18 +77,23 @@ def _evaluate_rule(rule: Any, data: Any) -> dict[str, Any]:
         result = evaluate.apply(rule, data)
     except EvaluationError as error:
         return {"result": None, "error": {"message": str(error)}}
-    if not _is_json(result):
-        return {"result": None, "error": {"message": "The result has a number beyond the range of a double."}}
-    return {"result": result}
+    trouble = _no_json(result)
+    return {"result": None, "error": {"message": trouble}} if trouble else {"result": result}
 
 
-def _is_json(result: Any) -> bool:
-    """Sums and products may leave the range of a double; a reader as strict as this one would refuse them."""
+def _no_json(result: Any) -> str | None:
+    """Why a reader as strict as this one would refuse a result: a rule may make it too large or too deep."""
+    if is_longer(result, _MOST_ANSWERED):
+        return f"The result has more than {_MOST_ANSWERED} characters."
     try:
         strict_json.loads(strict_json.dumps(result).encode())
-    except (ValueError, MalformedJson):
-        return False
-    return True
+    except RecursionError:
+        return "The result is nested too deeply."
+    except ValueError:
+        return "The result has a number beyond the range of a double."
+    except MalformedJson as problem:
+        return f"The result is not acceptable JSON. {problem.detail}"
+    return None
 
 
 def _evaluate_conditions(call: _Call) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from typing import Any
 
 from matcher.catalogue import TenantCatalogue
 from matcher.services import Services
-from sentinai import context
+from sentinai import context, packs
 from sentinai.context import TagRule
+from sentinai.documents import summary
 from sentinai.identity import Identity
-from sentinai.problems import Finding, TenantMismatch
+from sentinai.problems import Finding, InvalidDocument, TenantMismatch
 
 Pack = Mapping[str, Any]
 _NO_PACK: Pack = {}
@@ -72,14 +73,27 @@ def pack_source(services: Services, identity: Identity, body: Pack, *, needs_cat
 
     Raises:
         TenantMismatch: the given Policy Pack is another tenant's.
+        InvalidDocument: a given pack has a rule that the guard refuses.
         DatabaseUnavailable: what is stored is needed, and cannot be read.
     """
     domain_pack, policy_pack = body.get("domain_pack"), body.get("policy_pack")
     check_tenant(identity, policy_pack or _NO_PACK, "/policy_pack")
+    _check_rules(body)
     is_complete = domain_pack is not None and policy_pack is not None
     stored = None if is_complete and not needs_catalogue else services.catalogues.current(identity.tenant_id)
     rules = stored.tag_rules if stored and policy_pack is None else context.tag_rules_of(policy_pack or _NO_PACK)
     return PackSource(domain_pack, policy_pack, stored, rules)
+
+
+def _check_rules(body: Pack) -> None:
+    """Insist that the rules of given packs may run: left out in silence, one would be looked for in vain."""
+    found = [
+        finding.under(f"/{name}")
+        for name in ("domain_pack", "policy_pack")
+        for finding in packs.check_rules(body.get(name, _NO_PACK))
+    ]
+    if found:
+        raise InvalidDocument(f"Packs: {summary(found)}", findings=found)
 
 
 def check_tenant(identity: Identity, document: Pack, pointer: str) -> None:

@@ -9,18 +9,22 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from sentinai import strict_json
-from sentinai.conditions.guard import check_logic
+from sentinai.conditions import vocabulary
+from sentinai.conditions.guard import check_logic, escape
 from sentinai.conditions.predicates import is_predicate, to_clauses
 from sentinai.documents import summary
-from sentinai.problems import Finding, InvalidDocument
+from sentinai.problems import MOST_FINDINGS, Finding, InvalidDocument
 
 MAX_DOCUMENT_BYTES = 65_536
 MAX_PRIORITY = 1_000_000
-_SHORT = 1500
+_SHORT, _FLAT = 600, 30
+"""The characters and the brackets below which no normal form can exceed its limits of nodes and of depth."""
 _KEYS = ("match", "logic", "priority")
+_KNOWN = "Known here: match, logic, priority."
 CATCH_ALL: Any = True
 """The clause of a document that asks for nothing: an ``and`` of no clauses would be false in the library."""
 
@@ -77,6 +81,7 @@ def _read(document: Any, findings: list[Finding]) -> Conditions | None:
     warnings: list[Finding] = []
     match, at = _match_of(document, findings, warnings)
     clauses = [Clause(logic, pointer) for logic, pointer in to_clauses(match, at, findings)]
+    warnings += [_says_nothing(f"{at}/{escape(key)}") for key, value in match.items() if value == []]
     if "logic" in document:
         clauses += _logic(document["logic"], findings)
     elif match is _NOTHING and not findings:
@@ -100,18 +105,13 @@ def _match_of(
     strangers = [key for key in document if key not in _KEYS]
     if "match" not in document:
         known = {key: document[key] for key in strangers if is_predicate(key)}
-        findings += [_unknown(key) for key in strangers if key not in known]
+        findings += islice((_unknown(key) for key in strangers if key not in known), MOST_FINDINGS)
         if known:
             names = ", ".join(known)
             hint = "Put them into match."
             warnings.append(Finding("", "root_predicates", f"Predicates stand at the root: {names}.", hint))
         return known or _NOTHING, ""
-    findings += [
-        Finding(f"/{key}", "root_predicates", f"{key!r} stands beside match.", "Put it into match.")
-        if is_predicate(key)
-        else _unknown(key)
-        for key in strangers
-    ]
+    findings += islice(map(_beside_match, strangers), MOST_FINDINGS)
     match = document["match"]
     if isinstance(match, dict):
         return match, "/match"
@@ -119,14 +119,28 @@ def _match_of(
     return _NOTHING, "/match"
 
 
+def _beside_match(key: str) -> Finding:
+    if not is_predicate(key):
+        return _unknown(key)
+    return Finding(f"/{escape(key)}", "root_predicates", f"{key!r} stands beside match.", "Put it into match.")
+
+
+def _says_nothing(pointer: str) -> Finding:
+    """An empty list is an error where it never holds; else it asks for nothing."""
+    return Finding(
+        pointer, "always_true", "This asks for nothing, so it holds for every exception.", "Take it out."
+    )
+
+
 def _unknown(key: str) -> Finding:
-    near = difflib.get_close_matches(key, _KEYS, n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else "Known here: match, logic, priority."
-    return Finding(f"/{key}", "unknown_field", f"{key!r} is not known here.", hint)
+    near = difflib.get_close_matches(key, (*_KEYS, *vocabulary.predicates()), n=1)
+    hint = f"Did you mean {near[0]!r}{'' if near[0] in _KEYS else ', in match'}?" if near else _KNOWN
+    return Finding(f"/{escape(key)}", "unknown_field", f"{key!r} is not known here.", hint)
 
 
 def _logic(rule: Any, findings: list[Finding]) -> list[Clause]:
-    wrong = check_logic(rule, "/logic")
+    # An "and" around the one clause is of the normal form's making, and costs nothing there.
+    wrong = check_logic(rule["and"][0], "/logic/and/0") if _wraps_one(rule) else check_logic(rule, "/logic")
     if wrong:
         findings += wrong
         return []
@@ -136,6 +150,12 @@ def _logic(rule: Any, findings: list[Finding]) -> list[Clause]:
         )
         return []
     return _flat(rule, "/logic")
+
+
+def _wraps_one(rule: Any) -> bool:
+    if not isinstance(rule, dict) or list(rule) != ["and"]:
+        return False
+    return isinstance(rule["and"], list) and len(rule["and"]) == 1
 
 
 def _flat(rule: Any, pointer: str) -> list[Clause]:
@@ -165,8 +185,7 @@ def _priority(document: Mapping[str, Any], findings: list[Finding]) -> int:
 
 
 def _check_size(document: Any, clauses: list[Clause], findings: list[Finding]) -> None:
-    # Short documents, nearly all, are seen to be short without being written out.
-    if len(repr(document)) < _SHORT or findings:
+    if findings or _is_small(document):
         return
     if len(strict_json.dumps(document).encode("utf-8", "surrogatepass")) > MAX_DOCUMENT_BYTES:
         findings.append(
@@ -175,5 +194,15 @@ def _check_size(document: Any, clauses: list[Clause], findings: list[Finding]) -
     # Its normal form must be a document too.
     findings += [
         Finding("", finding.code, f"In its normal form: {finding.message}", finding.hint)
-        for finding in check_logic({"and": [clause.logic for clause in clauses]})
+        for finding in check_logic(_joined(clauses))
     ]
+
+
+def _is_small(document: Any) -> bool:
+    """Nearly all are, and are seen to be without being gone through."""
+    text = repr(document)
+    return len(text) < _SHORT and text.count("{") + text.count("[") < _FLAT
+
+
+def _joined(clauses: list[Clause]) -> Any:
+    return clauses[0].logic if len(clauses) == 1 else {"and": [clause.logic for clause in clauses]}

@@ -1,7 +1,6 @@
 """Running a guarded rule with json-logic-qubit: contained errors, bounded cost.
 
-Three of the library's operators can grow what they return beyond what went in; they run with a bound here.
-Their meaning is the library's. ``glob`` is the one operator that is ours.
+``glob`` is the one operator that is ours; some of the library's run with a bound (``bounded``).
 """
 
 from __future__ import annotations
@@ -13,18 +12,16 @@ from typing import Any, TypeVar
 import json_logic
 from json_logic import jsonLogic
 
+from sentinai.conditions.bounded import BOUNDED, MAX_ITEMS
 from sentinai.conditions.containment import EvaluationError, contained
 from sentinai.conditions.guard import arguments
 from sentinai.conditions.prepared import prepare
 from sentinai.conditions.vocabulary import ITERATORS
 
-MAX_ITEMS = 10_000
-"""How many items an iterator may visit."""
 MAX_STEPS = 100_000
 """How many nodes all iterators of a rule may evaluate together."""
-MAX_TEXT = 65_536
-MAX_MERGED = 100_000
-_LARGEST = 2**1024
+MAX_FITTED = 1_000_000
+"""The characters of a text times those of a pattern with ``?``: about as often are two of them compared."""
 
 T = TypeVar("T")
 
@@ -117,13 +114,19 @@ def _size(rule: Any) -> int:
 def glob(value: Any, pattern: Any) -> bool:
     """Whether a text fits a pattern: ``*`` is any text, ``?`` any character, all else itself, in any case.
 
-    False for what is no text. Linear in the text for each star: nothing backtracks.
+    False for what is no text. Linear in the text, for nothing backtracks; but where a ``?`` stands, each
+    character may be held against all of the pattern.
+
+    Raises:
+        EvaluationError: the text is too long for a pattern with ``?``.
     """
     if not isinstance(value, str) or not isinstance(pattern, str):
         return False
     text, wanted = value.lower(), pattern.lower()
     if "*" not in wanted and "?" not in wanted:
         return text == wanted
+    if "?" in wanted and len(text) * len(wanted) > MAX_FITTED:
+        raise EvaluationError(f"{len(text)} characters are too many for a pattern of {len(wanted)} with ?.")
     return _fits(text, _segments(wanted))
 
 
@@ -163,35 +166,5 @@ def _length(segment: re.Pattern[str]) -> int:
     return len(re.sub(r"\\(.)", r"\1", segment.pattern, flags=re.DOTALL))
 
 
-def _bounded_cat(*parts: Any) -> str:
-    text: str = _library["cat"](*parts)
-    if len(text) > MAX_TEXT:
-        raise EvaluationError(f"cat makes a text of {len(text)} characters; at most {MAX_TEXT} are allowed.")
-    return text
-
-
-def _bounded_merge(*parts: Any) -> list[Any]:
-    merged: list[Any] = _library["merge"](*parts)
-    if len(merged) > MAX_MERGED:
-        raise EvaluationError(f"merge makes a list of {len(merged)} items; at most {MAX_MERGED} are allowed.")
-    return merged
-
-
-def _bounded_product(*factors: Any) -> Any:
-    product: Any = _library["*"](*factors[:2])
-    _check_range(product)
-    for factor in factors[2:]:
-        product = _library["*"](product, factor)
-        _check_range(product)
-    return product
-
-
-def _check_range(product: Any) -> None:
-    if isinstance(product, int) and abs(product) >= _LARGEST:
-        raise EvaluationError("A product is beyond the range of a double.")
-
-
-_library = {name: json_logic.operations[name] for name in ("cat", "merge", "*")}
-_OURS = {"glob": glob, "cat": _bounded_cat, "merge": _bounded_merge, "*": _bounded_product}
-for _name, _operation in _OURS.items():
+for _name, _operation in {"glob": glob, **BOUNDED}.items():
     json_logic.add_operation(_name, _operation)

@@ -16,7 +16,7 @@ from typing import Any
 from sentinai.conditions import evaluate, shapes
 from sentinai.conditions.containment import EvaluationError
 from sentinai.conditions.guard import arguments, variables
-from sentinai.conditions.narrower import are_texts, is_narrower
+from sentinai.conditions.narrower import NUMERIC_PATHS, are_texts, is_narrower
 from sentinai.conditions.shapes import Shape, shape_of
 from sentinai.conditions.vocabulary import SEVERITIES
 
@@ -52,7 +52,7 @@ class Known:
         shape = shape_of(logic)
         if shape is not None:
             self._add_shape(shape, logic)
-            for derived in _derived(shape):
+            for derived in _derived(shape, logic):
                 self._add_shape(*derived)
 
     def _add_shape(self, shape: Shape, logic: Any) -> None:
@@ -64,7 +64,7 @@ class Known:
         if values is not None:
             self.values[path] = [value for value in values if holds(logic, _at(path, value))]
         elif shape.kind in _EXACT and not shape.negated and len(shape.values) <= _MOST_VALUES:
-            found = [each for value in shape.values for each in _variants(value)]
+            found = [each for value in shape.values for each in _variants(value, path)]
             self.values[path] = [value for value in found if all(holds(each, _at(path, value)) for each in about)]
 
     @property
@@ -95,7 +95,7 @@ class Known:
         return few and all(
             any(not holds(each, _at(shape.path, value)) for each in about)
             for literal in shape.values
-            for value in _variants(literal)
+            for value in _variants(literal, shape.path)
         )
 
 
@@ -166,10 +166,10 @@ def _has_rule(given: Any) -> bool:
     return isinstance(given, dict) or (isinstance(given, list) and any(_has_rule(item) for item in given))
 
 
-def _derived(shape: Shape) -> list[tuple[Shape, Any]]:
+def _derived(shape: Shape, logic: Any) -> list[tuple[Shape, Any]]:
     """What a clause about the minutes says of the breach, and the other way round: it is breached below 0."""
-    if shape.path == _BREACHED and not shape.negated and _is_true(shape):
-        return [_clause({"<": [{"var": _MINUTES}, 0]})]
+    if shape.path == _BREACHED:
+        return _derived_of_breach([each for each in (True, False) if holds(logic, _at(_BREACHED, each))])
     if shape.path != _MINUTES or shape.kind != shapes.COMPARE or shape.negated:
         return []
     bound = shape.values[0]
@@ -179,8 +179,12 @@ def _derived(shape: Shape) -> list[tuple[Shape, Any]]:
     return [_clause({"===": [{"var": _BREACHED}, False]})] if bound >= 0 else []
 
 
-def _is_true(shape: Shape) -> bool:
-    return shape.kind == shapes.TRUE or (shape.kind in _EXACT and set(map(repr, shape.values)) == {"True"})
+def _derived_of_breach(left: list[bool]) -> list[tuple[Shape, Any]]:
+    """It is breached or it is not: what excludes the one says the other."""
+    if len(left) != 1:
+        return []
+    found = [_clause({"===": [{"var": _BREACHED}, left[0]]})]
+    return [*found, _clause({"<": [{"var": _MINUTES}, 0]})] if left[0] else found
 
 
 def _clause(logic: Any) -> tuple[Shape, Any]:
@@ -189,13 +193,14 @@ def _clause(logic: Any) -> tuple[Shape, Any]:
     return shape, logic
 
 
-def _variants(value: Any) -> list[Any]:
+def _variants(value: Any, path: str) -> list[Any]:
     """All that is equal to a value in JSON as the library reads it: a number may come in several types."""
     if isinstance(value, str) or value is None:
         return [value]
     number = [int(value)] if value == int(value) else []
     zero = [-0.0] if value == 0 else []
-    same = [value, *number, float(value), *zero, *([bool(value)] if value in (0, 1) else [])]
+    booleans = [bool(value)] if value in (0, 1) and path not in NUMERIC_PATHS else []
+    same = [value, *number, float(value), *zero, *booleans]
     return list({repr(each): each for each in same}.values())
 
 

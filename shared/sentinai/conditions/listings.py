@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sentinai.conditions.containment import EvaluationError
 from sentinai.conditions.document import Clause
 from sentinai.conditions.evaluate import glob
 from sentinai.conditions.shapes import COMPARE, GLOB, MEMBER, TRUE, Shape
@@ -58,7 +59,15 @@ def _unlisted(
 
 
 def _is_listed(value: str, shape: Shape, listed: Sequence[str]) -> bool:
-    return any(glob(each, value) for each in listed) if shape.kind == GLOB else value in listed
+    return any(_fits(each, value) for each in listed) if shape.kind == GLOB else value in listed
+
+
+def _fits(name: str, pattern: str) -> bool:
+    """Whether a listed name fits; one of which that cannot be told is no reason for a warning."""
+    try:
+        return glob(name, pattern)
+    except EvaluationError:
+        return True
 
 
 def _nearest(value: str, listed: Sequence[str]) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sentinai.conditions import patterns, shapes
+from sentinai.conditions import evaluate, patterns, shapes
 from sentinai.conditions.shapes import Shape
 
 NUMERIC_PATHS = frozenset({"exception.amount", "exception.severity_rank", "sla.minutes_remaining"})
@@ -48,26 +48,21 @@ def are_texts(shape: Shape) -> bool:
 
 
 def _is_tighter(own: Shape, wanted: Shape) -> bool:
-    """A bound that lies within another.
-
-    On a path that may hold a boolean the library takes true for equal to any number but 0: there a bound
-    that includes its number says less.
-    """
+    """A bound that lies within another."""
     a, b = own.values[0], wanted.values[0]
     upper = own.operator in _UPPER
     if upper != (wanted.operator in _UPPER):
         return False
     if a == b:
         return own.operator == wanted.operator or own.operator in _STRICT
-    if own.path not in NUMERIC_PATHS and own.operator not in _STRICT and (wanted.operator in _STRICT or b == 0):
-        return False
-    return bool(a < b) if upper else bool(a > b)
+    within = a < b if upper else a > b
+    return bool(within) and all(_holds(wanted, each) for each in _booleans(own))
 
 
 def _excludes(own: Shape, wanted: Shape) -> bool:
     """Whether what a negated clause excludes is excluded by ``own`` already."""
     if own.kind == wanted.kind == shapes.COMPARE:
-        return own.path in NUMERIC_PATHS and _lie_apart(own, wanted)
+        return _lie_apart(own, wanted) and not any(_holds(wanted, each) for each in _booleans(own))
     if own.kind == wanted.kind == shapes.GLOB:
         return all(patterns.excludes(each, other) for each in own.values for other in wanted.values)
     return False
@@ -80,3 +75,14 @@ def _lie_apart(own: Shape, other: Shape) -> bool:
     upper, lower = (own, other) if own.operator in _UPPER else (other, own)
     high, low = upper.values[0], lower.values[0]
     return bool(high < low) or (high == low and (upper.operator in _STRICT or lower.operator in _STRICT))
+
+
+def _booleans(own: Shape) -> list[bool]:
+    """The booleans within a bound. To the library true is equal to any number but 0: they go by no order."""
+    if own.path in NUMERIC_PATHS:
+        return []
+    return [each for each in (True, False) if _holds(own, each)]
+
+
+def _holds(bound: Shape, value: bool) -> bool:
+    return evaluate.holds({bound.operator: [value, bound.values[0]]}, {})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from sentinai.conditions.evaluate import glob
+from sentinai.conditions.evaluate import MAX_FITTED, glob
 
 _WILD = re.compile(r"[*?]")
 _LONGEST = 200
@@ -25,7 +25,7 @@ def within(own: str, wanted: str) -> bool:
     if wanted in ("*", own):
         return True
     if not is_wild(own):
-        return glob(own, wanted)
+        return _is_told(own, wanted) and glob(own, wanted)
     return max(len(own), len(wanted)) <= _LONGEST and _takes_in(wanted, own)
 
 
@@ -51,10 +51,15 @@ def excludes(own: str, other: str) -> bool:
     """Whether no text can fit both patterns, as what they begin or end with tells."""
     own, other = own.lower(), other.lower()
     if not is_wild(own):
-        return not glob(own, other)
+        return _is_told(own, other) and not glob(own, other)
     if not is_wild(other):
-        return not glob(other, own)
+        return _is_told(other, own) and not glob(other, own)
     return _differ(_head(own), _head(other)) or _differ(_head(own[::-1]), _head(other[::-1]))
+
+
+def _is_told(text: str, pattern: str) -> bool:
+    """Whether ``glob`` is certain to say something of a text."""
+    return len(text) * len(pattern) <= MAX_FITTED
 
 
 def _head(pattern: str) -> str:

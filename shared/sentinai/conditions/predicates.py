@@ -16,7 +16,7 @@ from typing import Any
 
 from sentinai.conditions import vocabulary as words
 from sentinai.conditions.guard import MAX_LIST, MAX_STRING_BYTES, escape
-from sentinai.problems import Finding
+from sentinai.problems import MOST_FINDINGS, Finding
 
 _CONTEXT_PATH = re.compile(r"[^.]+(\.[^.]+)*\Z")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?\Z")
@@ -39,6 +39,8 @@ def to_clauses(match: Mapping[str, Any], pointer: str, findings: list[Finding]) 
     """The clauses of a ``match`` object, each with its pointer; what is wrong goes to ``findings``."""
     clauses: list[tuple[Any, str]] = []
     for key, value in match.items():
+        if len(findings) >= MOST_FINDINGS:
+            break
         at = f"{pointer}/{escape(key)}"
         if key == "sla_window":
             clauses += _sla_window(value, at, findings)
@@ -99,6 +101,10 @@ def _context_predicate(key: str) -> Predicate | None:
 
 
 def _unknown(key: str, pointer: str) -> Finding:
+    if key in ("priority", "logic", "match"):
+        return Finding(
+            pointer, "unknown_predicate", f"{key!r} is no predicate of match.", "It stands beside match."
+        )
     meant = words.OTHER_NAMES.get(key.lower(), key.lower())
     near = [meant] if is_predicate(meant) else difflib.get_close_matches(key, words.predicates(), n=3)
     hint = f"Nearest known: {', '.join(near)}." if near else "For anything else use context.<path>, or logic."
@@ -144,11 +150,14 @@ def _check_list(predicate: Predicate, values: list[Any], pointer: str, findings:
     if len(values) > MAX_LIST:
         findings.append(Finding(pointer, "list_too_long", f"A list has more than {MAX_LIST} items."))
         return
-    if not values and predicate.suffix in ("", "in") and predicate.kind != words.TAGS:
+    never = ("any",) if predicate.kind == words.TAGS else ("", "in")
+    if not values and predicate.suffix in never:
         findings.append(
             Finding(pointer, "empty_list", f"{predicate.key}: [] never holds.", "List a value, or take it out.")
         )
     for index, value in enumerate(values):
+        if len(findings) >= MOST_FINDINGS:
+            break
         _check_value(predicate.kind, value, f"{pointer}/{index}", findings)
 
 
@@ -257,4 +266,4 @@ def _tags(suffix: str, tags: list[str]) -> list[Any]:
         return list(has)
     if suffix == "none":
         return [{"!": [_any_of(has)]}] if has else []
-    return [_any_of(has)] if has else []
+    return [_any_of(has)]

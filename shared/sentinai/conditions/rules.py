@@ -9,6 +9,7 @@ from sentinai.conditions import evaluate
 from sentinai.conditions.containment import EvaluationError
 from sentinai.conditions.document import parse
 from sentinai.conditions.guard import check_logic
+from sentinai.conditions.predicates import is_predicate
 from sentinai.problems import InvalidDocument
 
 _DOCUMENT_KEYS = frozenset({"match", "logic", "priority"})
@@ -16,7 +17,7 @@ _DOCUMENT_KEYS = frozenset({"match", "logic", "priority"})
 
 def is_document(rule: Any) -> bool:
     """Whether a pack's rule is a conditions document, rather than bare JSON-Logic."""
-    return isinstance(rule, Mapping) and bool(_DOCUMENT_KEYS & rule.keys())
+    return isinstance(rule, Mapping) and any(key in _DOCUMENT_KEYS or is_predicate(key) for key in rule)
 
 
 def logic_of(rule: Any) -> Any:

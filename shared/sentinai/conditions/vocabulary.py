@@ -181,6 +181,22 @@ def description() -> dict[str, Any]:
                 "type": ANY,
             }
             for suffix in SUFFIXES[ANY]
+        ]
+        + [
+            {
+                "name": "exception_types",
+                "field": "exception_type",
+                "suffix": "in",
+                "path": FIELDS["exception_type"].path,
+                "type": TYPE,
+            },
+            {
+                "name": "sla_window",
+                "field": "sla_minutes_remaining",
+                "suffix": None,
+                "path": FIELDS["sla_minutes_remaining"].path,
+                "type": "window",
+            },
         ],
         "paths": [{"path": path, "type": kind} for path, kind in PATHS.items()],
     }

@@ -6,6 +6,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -38,6 +39,7 @@ S = TypeVar("S")
 _log = logger("web")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?P<trace_id>(?!0{32})[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-|\Z)")
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}\Z")
+_READ_AT_ONCE = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +122,7 @@ def _read_body(operation: Operation, limit: int) -> Any:
         return None
     if (request.content_length or 0) > limit:
         raise TooLarge(f"The body has {request.content_length} bytes; at most {limit} are accepted.")
-    raw = request.get_data(cache=False)
+    raw = _receive()
     if len(raw) > limit:
         raise TooLarge(f"The body has {len(raw)} bytes; at most {limit} are accepted.")
     if not raw and operation.body_optional:
@@ -132,6 +134,20 @@ def _read_body(operation: Operation, limit: int) -> Any:
     body = strict_json.loads(raw)
     require(operation.body, body)
     return body
+
+
+def _receive(most: int = -1) -> bytes:
+    """The body, or the next part of it.
+
+    Raises:
+        MalformedJson: it does not come as HTTP wants it. HTTPException: it exceeds what any operation accepts.
+    """
+    try:
+        return request.stream.read(most)
+    except HTTPException:
+        raise
+    except Exception as error:  # each server has errors of its own for what is no HTTP
+        raise MalformedJson(f"The body could not be received: {error}.") from error
 
 
 def _read_headers(operation: Operation) -> Mapping[str, str]:
@@ -199,6 +215,8 @@ def _new_request_id() -> str:
 
 def _finish(service_name: str) -> Callable[[Response], Response]:
     def finish(response: Response) -> Response:
+        if response.status_code >= 400:
+            _take_in_the_rest()
         response.headers["X-Request-ID"] = g.request_id
         response.headers.setdefault("Cache-Control", "no-store")
         response.headers["X-Content-Type-Options"] = "nosniff"
@@ -217,6 +235,17 @@ def _finish(service_name: str) -> Callable[[Response], Response]:
         return response
 
     return finish
+
+
+def _take_in_the_rest() -> None:
+    """Read what a refusal left of the body, up to the largest that any operation accepts.
+
+    Gunicorn hangs up on a body that is left unread, and tells only who tries: the next call of a client that
+    keeps its connections would fail.
+    """
+    with suppress(Problem, HTTPException):
+        while _receive(_READ_AT_ONCE):
+            pass
 
 
 def answer_problem(problem: Problem) -> Response:

@@ -130,6 +130,21 @@ def test_a_bare_rule_that_raises_is_a_normal_answer(author_caller, rule):
     assert found["error"]["message"]
 
 
+def test_a_result_that_says_the_same_very_often_is_not_answered(author_caller):
+    rule = [{"var": "note"}] * 200
+    found = evaluate(author_caller, {"logic": rule, "data": {"note": "x" * 9_000}})
+    assert (found["result"], "characters" in found["error"]["message"]) == (None, True)
+    assert len(evaluate(author_caller, {"logic": rule, "data": {"note": "x" * 900}})["result"]) == 200
+
+
+@pytest.mark.parametrize("items", [70, 5000])
+def test_a_result_too_deep_to_be_read_is_told_as_such(author_caller, items):
+    rule = {"reduce": [{"var": "items"}, [{"var": "accumulator"}], 0]}
+    found = evaluate(author_caller, {"logic": rule, "data": {"items": [1] * items}})
+    assert found["result"] is None
+    assert "nested" in found["error"]["message"]
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -187,5 +202,6 @@ def test_the_vocabulary_lists_every_operator_and_predicate(caller):
     assert check("operators", found) == []
     assert {operator["name"] for operator in found["operators"]} == set(OPERATORS)
     names = {predicate["name"] for predicate in found["predicates"]}
+    assert {"sla_window", "exception_types"} <= names
     assert {"sla_minutes_remaining_lt", "policy_tags_any", "context.<path>_not_in", "severity_gte"} <= names
     assert "sla.minutes_remaining" in {path["path"] for path in found["paths"]}

@@ -238,6 +238,58 @@ def test_given_playbooks_with_wrong_conditions_are_all_told_at_their_places(call
     assert reply.error("/playbooks/3/playbook_id")["code"] == "duplicate_id"
 
 
+@pytest.mark.parametrize(
+    ("packs", "pointer"),
+    [
+        (
+            {"policy_pack": {"tag_rules": [{"tag": "x", "when": {"match": {"amount_gt": "5"}}}]}},
+            "/policy_pack/tag_rules/0/when/match/amount_gt",
+        ),
+        (
+            {
+                "domain_pack": {
+                    "severity_rules": [{"severity": "low", "when": {"!": [{"method": ["x", "upper"]}]}}]
+                }
+            },
+            "/domain_pack/severity_rules/0/when/!/0/method",
+        ),
+    ],
+)
+def test_a_given_pack_with_a_rule_that_may_not_run_is_refused_and_not_read_without_it(
+    caller, author_caller, packs, pointer
+):
+    body = {"exception": {"exception_id": "X"}, **packs}
+    asked = [
+        caller.post("/api/match", body),
+        caller.post("/api/match/batch", {**packs, "exceptions": [body["exception"]]}),
+        author_caller.post("/api/conditions/evaluate", {**body, "conditions": {"match": {}}}),
+    ]
+    for reply in asked:
+        reply.problem(422, "invalid_document")
+        assert reply.error(pointer)["message"]
+
+
+def test_of_very_much_that_is_wrong_the_first_is_told(caller):
+    exception = {"exception_id": "X"}
+    reply = caller.post("/api/match", {"exception": exception, "playbooks": [1] * 20_000})
+    assert [error["code"] for error in reply.body["errors"]] == ["maxItems"]
+    for body in (
+        {"exception": exception, "playbooks": [1] * 9_000},
+        {"exception": {**exception, **{f"k{number}": 1 for number in range(9_000)}}},
+    ):
+        assert len(caller.post("/api/match", body).problem(422, "invalid_document")["errors"]) == 100
+
+
+def test_a_value_that_does_not_fit_comes_with_what_would(caller):
+    for severity in ("urgent", "high\n"):
+        reply = caller.post("/api/match", {"exception": {"exception_id": "X", "severity": severity}})
+        found = reply.error("/exception/severity")
+        assert (found["code"], found["hint"]) == (
+            "wrong_format",
+            "How bad it is: low, medium, high or critical, in any case.",
+        )
+
+
 def test_every_answer_carries_the_callers_request_id(app, caller):
     headers = {"Authorization": f"Bearer {caller.token}", "X-Request-ID": "trace-81"}
     answer = app.test_client().post("/api/match", json={}, headers=headers)

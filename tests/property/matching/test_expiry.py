@@ -68,3 +68,9 @@ def test_a_rule_that_computes_with_time_promises_its_own_instant_only() -> None:
     playbook = Playbook(1, "P", 1, START, parse({"logic": logic}))
     exception = {"exception_id": "E", "sla_deadline": (START + timedelta(hours=1)).isoformat()}
     assert _answer([playbook], exception, START)[1] == START
+
+
+def test_minutes_held_against_true_are_held_against_one() -> None:
+    playbook = Playbook(1, "P", 1, START, parse({"logic": {"<": [READ, True]}}))
+    exception = {"exception_id": "E", "sla_deadline": (START + timedelta(hours=1)).isoformat()}
+    assert _answer([playbook], exception, START) == ([], START + timedelta(minutes=59))

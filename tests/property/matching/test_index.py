@@ -161,3 +161,17 @@ def test_a_catalogue_larger_than_the_head_finds_misses_beyond_it() -> None:
     }
     result = match(compiled(rules), context, as_of=START)
     assert [miss.playbook.playbook_id for miss in result.near_misses] == [2100]
+
+
+def test_what_is_beyond_a_bound_of_the_evaluation_is_an_error_for_the_index_too() -> None:
+    read = {"var": "exception.kind"}
+    rules: list[tuple[list[Any], int]] = [
+        ([{"in": ["x", read]}], 0),
+        ([{"!": [{"in": ["x", read]}]}], 0),
+        ([{"==": [read, "x"]}], 0),
+        ([{"glob": [read, "*?x*"]}], 0),
+    ]
+    for value, raising in (([0] * 70_000, 3), ("a" * 300_000, 1)):
+        context = {"exception": {"kind": value}, "sla": {}, "policy": {"tags": []}}
+        check(rules, [context])
+        assert len(match(compiled(rules), context, as_of=START).errors) == raising

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -117,6 +118,11 @@ def test_reduce_cannot_double_itself() -> None:
         ({"+": ["x", 1]}, {}),
         ({"*": [{"var": "a"}, {"var": "a"}]}, {"a": 10**200}),
         ({"cat": [{"var": "a"}] * 20}, {"a": "x" * 5000}),
+        ({"merge": [{"var": "a"}] * 400}, {"a": [0] * 5000}),
+        ({"==": [{"var": "a"}, "x"]}, {"a": [0] * 70_000}),
+        ({"!=": ["x", {"var": "a"}]}, {"a": {"b": ["y" * 40_000, {"z" * 40_000: 1}]}}),
+        ({"in": ["x", {"var": "a"}]}, {"a": [0] * 10_001}),
+        ({"glob": [{"var": "a"}, "*?b*"]}, {"a": "a" * 300_000}),
         ({"some": [{"var": "a"}, {"==": [{"var": ""}, 1]}]}, {"a": [0] * 20_000}),
         ({"map": [{"var": "a"}, {"+": [{"var": ""}] * 40}]}, {"a": [0] * 9_000}),
     ],
@@ -136,6 +142,36 @@ def test_an_accepted_rule_cannot_hold_a_worker() -> None:
         assert check_logic(rule) == []
         with pytest.raises(EvaluationError):
             evaluate.apply(rule, {"a": [10**300] * 9_999})
+
+
+@pytest.mark.parametrize(
+    "rule", [{"cat": [{"var": "a"}] * 200}, {"merge": [{"var": "b"}] * 200}], ids=["cat", "merge"]
+)
+def test_what_would_be_too_large_is_not_made_first(rule: Any) -> None:
+    data = {"a": "x" * 60_000, "b": [0] * 60_000}
+    tracemalloc.start()
+    try:
+        with pytest.raises(EvaluationError):
+            evaluate.apply(rule, data)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "equal"),
+    [
+        ([1, "a"], "[1, 'a']", True),
+        ("{'a': [None]}", {"a": [None]}, True),
+        ([1], "1", False),
+        ({"a": 1}, {"a": 1.0}, True),
+        ([0] * 70_000, [0] * 70_000, True),
+    ],
+)
+def test_equality_with_a_bound_is_that_of_the_library(left: Any, right: Any, equal: bool) -> None:
+    data = {"left": left, "right": right}
+    assert evaluate.apply({"==": [{"var": "left"}, {"var": "right"}]}, data) is equal
+    assert evaluate.apply({"!=": [{"var": "left"}, {"var": "right"}]}, data) is not equal
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,9 @@ SHADOWED = [
     ({"amount": 7}, {"amount_lt": 8, "amount_gt": 6}),
     ({"amount_in": [7, 9]}, {"amount_gte": 7}),
     ({"amount_gt": 10}, {"amount_not": 3}),
+    ({"amount_gte": 5}, {"amount_not": 1}),
+    ({"context.route.legs_gte": 1}, {"context.route.legs_gt": 0}),
+    ({"context.route.legs_gte": 5}, {"context.route.legs_gt": 0.5}),
     ({"context.route.legs_gt": 3}, {"context.route.legs_gt": 1}),
     ({"context.route.line": "B4"}, {"context.route.line_in": ["B4", "B5"]}),
     ({"domain": "Transit"}, {"domain_in": ["Transit", "Freight"]}),
@@ -52,6 +55,8 @@ SHADOWED = [
     ({"sla_minutes_remaining_lt": 15}, {"sla_window": {"minutes_remaining_lt": 60}}),
     ({"sla_minutes_remaining_gte": 30}, {"sla_breached": False}),
     ({"sla_breached": True}, {"sla_minutes_remaining_lt": 30}),
+    ({"sla_breached_not": True}, {"sla_breached": False}),
+    ({"sla_breached_not": False}, {"sla_minutes_remaining_lt": 30}),
     ({"sla_minutes_remaining_lt": -10}, {"sla_breached": True}),
     ({"entity": "Pier 4"}, {}),
 ]
@@ -74,6 +79,7 @@ NOT_SHADOWED = [
     ({"severity_not": "low"}, {"severity_gt": "low"}),
     ({"amount_gte": 100}, {"amount_gt": 100}),
     ({"amount_not": 5}, {"amount_gt": 5}),
+    ({"context.route.legs_gte": 5}, {"context.route.legs_gt": 2}),
     ({"sla_breached": False}, {"sla_minutes_remaining_gte": 0}),
     ({"sla_minutes_remaining_lte": 0}, {"sla_breached": True}),
     ({"policy_tags_any": ["vip", "night"]}, {"policy_tags": "night"}),
@@ -130,6 +136,8 @@ CONTRADICTIONS = [
     {"match": {"exception_type": "Ferry *"}, "logic": {"glob": [{"var": "exception.exception_type"}, "Bus *"]}},
     {"match": {"policy_tags": "vip", "policy_tags_none": ["night", "vip"]}},
     {"match": {"context.x": True, "context.x_not": True}},
+    {"match": {"context.x_gt": 10, "context.x_lt": 5}},
+    {"match": {"context.x_gte": 5, "context.x_lt": 1}},
     {"logic": {"and": [{"!": [{"some": [[1], READ]}]}, {"some": [[1], READ]}]}},
 ]
 
@@ -143,9 +151,14 @@ def test_clauses_that_cannot_all_hold_are_found(document: Any) -> None:
     ("document", "expected"),
     [
         ({"match": {"amount_gte": 5, "amount_lte": 5}}, []),
+        # To the library true is 5, as it is any number but 0, and less than 3.
+        ({"match": {"context.x_gte": 5, "context.x_lt": 3}}, []),
         ({"match": {"entity_in": ["a", "b"], "entity_not": "a"}}, []),
         ({"match": {"severity_gte": "high", "severity_not": "high"}}, []),
         ({"match": {}}, []),
+        ({"match": {"policy_tags": []}}, ["always_true"]),
+        ({"match": {"entity": "a", "owner_not_in": []}}, ["always_true"]),
+        ({"match": {"policy_tags_none": []}}, ["always_true"]),
         ({"logic": {"!!": [READ]}}, []),
         ({"logic": {"in": ["ier", READ]}}, []),
         ({"logic": {"==": [{"var": "exception.entity.0"}, "P"]}}, []),

@@ -9,7 +9,8 @@ import pytest
 
 from sentinai import context
 from sentinai.conditions import evaluate, normalise, parse
-from sentinai.problems import InvalidDocument
+from sentinai.conditions.guard import MAX_DEPTH, MAX_NODES
+from sentinai.problems import MOST_FINDINGS, InvalidDocument
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 EXCEPTION = {
@@ -27,6 +28,7 @@ POLICY = {
     "tags": ["eu"],
     "tag_rules": [
         {"tag": "bulky", "when": {"match": {"context.crates_gt": 10}}},
+        {"tag": "of_old", "when": {"amount_gt": 1000, "entity": "Baltic Lines"}},
         {"tag": "never", "when": {"/": [1, 0]}},
         {"tag": "also", "when": {"in": ["eu", {"var": "policy.tags"}]}},
     ],
@@ -118,12 +120,14 @@ def findings(document: Any) -> dict[str, tuple[str, str | None]]:
         ({"match": {"amount_lt": "10"}}, "/match/amount_lt", "wrong_type"),
         ({"match": {"amount": [1, True]}}, "/match/amount/1", "wrong_type"),
         ({"match": {"domain_in": []}}, "/match/domain_in", "empty_list"),
+        ({"match": {"policy_tags_any": []}}, "/match/policy_tags_any", "empty_list"),
         ({"match": {"domain_lt": 3}}, "/match/domain_lt", "unknown_predicate"),
         ({"match": {"owner": None}}, "/match/owner", "wrong_type"),
         ({"match": {"sla_window": {"hours_lt": 3}}}, "/match/sla_window/hours_lt", "unknown_predicate"),
         ({"match": {"context.": 3}}, "/match/context.", "unknown_predicate"),
         ({"match": {}, "severity": "low"}, "/severity", "root_predicates"),
         ({"logic": True, "prio": 3}, "/prio", "unknown_field"),
+        ({"logic": True, "a/b": 3}, "/a~1b", "unknown_field"),
         ({"logic": {">": [1]}}, "/logic/>", "wrong_arguments"),
         ({"logic": "yes"}, "/logic", "wrong_type"),
         ({"match": {}, "priority": 1.5}, "/priority", "wrong_type"),
@@ -133,6 +137,84 @@ def findings(document: Any) -> dict[str, tuple[str, str | None]]:
 )
 def test_a_mistake_is_named_at_its_place(document: Any, pointer: str, code: str) -> None:
     assert findings(document)[pointer][0] == code
+
+
+@pytest.mark.parametrize(
+    ("document", "hint"),
+    [
+        ({"sevrity": "high"}, "Did you mean 'severity', in match?"),
+        ({"severity": "low", "entiti": "x"}, "Did you mean 'entity', in match?"),
+        ({"match": {}, "prioritty": 1}, "Did you mean 'priority'?"),
+        ({"match": {}, "when": True}, "Known here: match, logic, priority."),
+    ],
+)
+def test_an_unknown_key_at_the_root_comes_with_what_may_have_been_meant(document: Any, hint: str) -> None:
+    found = findings(document)
+    (key,) = {"sevrity", "entiti", "prioritty", "when"} & set(document)
+    assert found[f"/{key}"] == ("unknown_field", hint)
+
+
+def test_what_belongs_beside_match_is_sent_there() -> None:
+    assert findings({"match": {"priority": 5}}) == {
+        "/match/priority": ("unknown_predicate", "It stands beside match.")
+    }
+
+
+def deep(levels: int) -> Any:
+    rule: Any = {"var": "exception.entity"}
+    for _ in range(levels - 1):
+        rule = {"!": rule}
+    return rule
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"logic": deep(MAX_DEPTH)},
+        {"logic": {"or": [True] * (MAX_NODES - 1)}},
+        {"logic": {"and": [True, {"or": [False] * (MAX_NODES - 3)}]}},
+        {"match": {"exception_types": ["a"] * ((MAX_NODES - 1) // 3)}},
+        {"match": {"entity": "a"}, "logic": deep(MAX_DEPTH - 1)},
+    ],
+    ids=["deep", "large", "large and", "many types", "both"],
+)
+def test_what_is_just_within_the_limits_is_so_in_its_normal_form_too(document: Any) -> None:
+    normal = normalise(document)
+    assert normalise(normal) == normal
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"logic": deep(MAX_DEPTH + 1)},
+        {"logic": {"or": [True] * MAX_NODES}},
+        {"logic": {"and": [False] * MAX_NODES}},
+        {"match": {"exception_types": ["a"] * ((MAX_NODES - 1) // 3 + 1)}},
+        {"match": {"entity": "a"}, "logic": deep(MAX_DEPTH)},
+    ],
+    ids=["deep", "large", "large and", "many types", "both"],
+)
+def test_what_exceeds_a_limit_in_its_normal_form_is_refused(document: Any) -> None:
+    assert {code for code, _ in findings(document).values()} <= {"too_deep", "too_many_nodes"}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"match": {f"k{number}": 1 for number in range(5_000)}},
+        {f"k{number}": 1 for number in range(5_000)},
+        {"match": {}, **{f"k{number}": 1 for number in range(5_000)}},
+        {"match": {"amount_in": ["x"] * 1000, "entity_in": [1] * 1000}},
+    ],
+    ids=["in match", "at the root", "beside match", "in lists"],
+)
+def test_of_very_many_mistakes_the_first_are_named(document: Any) -> None:
+    assert len(findings(document)) == MOST_FINDINGS
+
+
+def test_very_many_predicates_at_the_root_all_count() -> None:
+    many = {f"context.k{number}": number for number in range(150)}
+    assert len(parse(many).clauses) == 150
 
 
 def test_every_mistake_is_named_at_once() -> None:

@@ -221,6 +221,79 @@ def test_the_packs_have_a_part_in_a_case(run):
     assert run("test", "cases.json", "--playbooks", "playbooks").exit_code == 1
 
 
+def test_a_pack_with_a_rule_that_may_not_run_is_told_at_its_place(run):
+    write("playbooks/a.json", playbook("Spring", {"match": {"policy_tags": "spring"}}))
+    rule = '{"tag": "spring", "when": {"match": {"amount_gte": "5"}}}'
+    write("policy.json", json.loads(f'{{"tag_rules": [{rule}]}}'))
+    cases({"exception": {"amount": 5}, "playbook": "Spring"})
+    refused = run("test", "cases.json", "--playbooks", "playbooks", "--policy-pack", "policy.json")
+    assert refused.exit_code == 2
+    assert "without quotes" in refused.stderr
+
+
+def test_a_folder_without_files_is_no_success(run, catalogue):
+    Path("empty").mkdir()
+    refused = run("validate", "playbooks", "empty")
+    assert refused.exit_code == 2
+    assert "empty:1:1: error unusable_file: The folder has no *.json files." in refused.stderr
+    cases({"exception": {"severity": "low"}, "playbook": None})
+    assert run("test", "cases.json", "--playbooks", "empty").exit_code == 2
+
+
+def test_a_dash_is_the_standard_input(run):
+    done = CliRunner().invoke(main, ["validate", "-"], input='{"match": {"entty": "Lock 3"}}')
+    assert done.exit_code == 1
+    assert done.output.startswith("-:1:12: error unknown_predicate: 'entty'")
+
+
+def test_an_attribute_that_no_exception_has_is_told_and_not_passed_over(run, catalogue):
+    write("c.json", {"match": {"severity": "high"}})
+    write("e.json", {"exception_id": "S-1", "severty": "high"})
+    refused = run("evaluate", "--conditions", "c.json", "--exception", "e.json")
+    assert refused.exit_code == 2
+    assert "'severty' is not known here. Did you mean 'severity'?" in refused.stderr
+    cases({"exception": {"severty": "high"}, "playbook": None})
+    refused = run("test", "cases.json", "--playbooks", "playbooks")
+    assert (refused.exit_code, "'severity'" in refused.stderr) == (2, True)
+    # What the executor answers may be tried as it is.
+    write("e.json", {"exception_id": "S-1", "severity": "high", "current_step": 2, "row_version": 1})
+    assert run("evaluate", "--conditions", "c.json", "--exception", "e.json").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("- exception: {severity: low}\n  exception: {severity: high}\n  playbook: null\n", ":2:3: "),
+        ("- exception: {sla_deadline: +P999999D}\n  as_of: 9999-01-01T00:00:00Z\n  playbook: null\n", "date-time"),
+    ],
+    ids=["a key twice", "beyond all years"],
+)
+def test_cases_that_cannot_be_meant_are_refused(run, catalogue, text, told):
+    write("cases.yaml", text)
+    refused = run("test", "cases.yaml", "--playbooks", "playbooks")
+    assert refused.exit_code == 2
+    assert told in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "told"),
+    [
+        ("c.yaml", "match: {}\n", "this is a YAML file"),
+        ("c.json", '{"match": {"entity": "a\tb"}}', "A tab stands"),
+    ],
+)
+def test_what_is_no_json_is_told_for_what_it_is(run, file, text, told):
+    write(file, text)
+    refused = run("validate", file)
+    assert (refused.exit_code, told in refused.output) == (1, True)
+
+
+def test_nothing_to_measure_is_told(run, catalogue):
+    write("exceptions.json", [])
+    refused = run("bench", "--playbooks", "playbooks", "--exceptions", "exceptions.json")
+    assert (refused.exit_code, "no exception in it" in refused.stderr) == (2, True)
+
+
 def test_bench_counts_what_it_measured(run, catalogue):
     write("exceptions.json", [{"exception_id": "S-1", **JAM}, {"exception_id": "S-2"}])
     result = run("bench", "--playbooks", "playbooks", "--exceptions", "exceptions.json", "--rounds", "3")

@@ -22,7 +22,18 @@ from matcher.authoring.review import peers_of, review
 from matcher.authoring.verdict import verdict
 from matcher.matching import Playbook
 from sentinai import context, formats
-from sentinai.conditions import document, evaluate, guard, lint, listings, parse, predicates, reads, vocabulary
+from sentinai.conditions import (
+    bounded,
+    document,
+    evaluate,
+    guard,
+    lint,
+    listings,
+    parse,
+    predicates,
+    reads,
+    vocabulary,
+)
 from sentinai.documents import check
 
 GUIDE = (Path(__file__).parents[3] / "docs/playbooks-configuration.md").read_text("utf-8")
@@ -127,10 +138,11 @@ def test_every_path_is_in_the_guide():
         guard.MAX_STRING_BYTES,
         document.MAX_DOCUMENT_BYTES,
         document.MAX_PRIORITY,
-        evaluate.MAX_ITEMS,
+        bounded.MAX_ITEMS,
         evaluate.MAX_STEPS,
-        evaluate.MAX_TEXT,
-        evaluate.MAX_MERGED,
+        evaluate.MAX_FITTED,
+        bounded.MAX_TEXT,
+        bounded.MAX_MERGED,
     ],
 )
 def test_every_limit_is_in_the_guide(limit):
