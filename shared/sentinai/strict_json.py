@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import orjson
 
+from sentinai.plain import is_plain
 from sentinai.problems import MalformedJson
 
 MAX_DEPTH = 64
@@ -58,6 +59,23 @@ def encode(document: Any) -> bytes:
         return orjson.dumps(document)
     except orjson.JSONEncodeError:
         return dumps(document).encode()
+
+
+def dumps_stored(document: Any) -> str:
+    """The text of a document to be stored."""
+    return encode(document).decode()
+
+
+def loads_stored(text: str | bytes) -> Any:
+    """Parse what was checked before it was stored; by a native parser, where that keeps every number.
+
+    Of a whole number that it has no room for it makes one with a fraction; where there is none, nothing was lost.
+    """
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return json.loads(text)
+    return document if is_plain(document) else json.loads(text)
 
 
 def _check_depth(text: str) -> None:
