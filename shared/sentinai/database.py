@@ -24,6 +24,8 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 
+from sentinai import strict_json
+from sentinai.direct import Direct, driven
 from sentinai.problems import DatabaseUnavailable
 from sentinai.settings import Settings
 from sentinai.tables import TenantOwned
@@ -41,6 +43,7 @@ _REVISION = {
     "sqlite": "SELECT catalogue_revision FROM tenant WHERE tenant_id = ?",
     "postgresql": "SELECT catalogue_revision FROM tenant WHERE tenant_id = %s",
 }
+_SET_TENANT = text("SELECT set_config('sentinai.tenant_id', :tenant_id, true)")
 _UNFENCED_ROLE = "SELECT rolname FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls)"
 _SQLITE_TAKEN = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
 
@@ -55,6 +58,11 @@ class Database:
     def __init__(self, settings: Settings) -> None:
         self.engine = _create_engine(settings)
         self.dialect = self.engine.dialect.name
+        self._writer = self.engine.execution_options(**{_WRITES: True})
+        # What is read together belongs together, as it does on SQLite.
+        together = {"isolation_level": "REPEATABLE READ"} if self.dialect == "postgresql" else {}
+        self._reader = self.engine.execution_options(**together)
+        self._set_tenant = Direct(_SET_TENANT, self.engine.dialect)
 
     @contextmanager
     def read(self, tenant_id: str) -> Iterator[Session]:
@@ -63,8 +71,7 @@ class Database:
         Raises:
             DatabaseUnavailable: the database is away or stays locked.
         """
-        with _translate_faults(), Session(self.engine) as session:
-            _bind(session, tenant_id, writes=False)
+        with _translate_faults(), self._session(tenant_id, writes=False) as session:
             yield session
 
     def write(self, tenant_id: str, work: Callable[[Session], T]) -> T:
@@ -79,14 +86,33 @@ class Database:
         with _translate_faults():
             for attempt in range(1, _ATTEMPTS + 1):
                 try:
-                    with Session(self.engine, expire_on_commit=False) as session, session.begin():
-                        _bind(session, tenant_id, writes=True)
-                        return work(session)
+                    with self._session(tenant_id, writes=True) as session:
+                        done = work(session)
+                        session.flush()
+                        connection_of(session).commit()
+                        return done
                 except DBAPIError as error:
                     if attempt == _ATTEMPTS or not _worth_another_try(error):
                         raise
                     time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - jitter, not a secret
             raise AssertionError("the last attempt returns or raises")
+
+    @contextmanager
+    def _session(self, tenant_id: str, *, writes: bool) -> Iterator[Session]:
+        """A session in a transaction of its own, which is undone where nobody commits it.
+
+        The connection stands, begun, and the session joins in once it is used: not every call needs what it does.
+        """
+        with (self._writer if writes else self._reader).connect() as connection:
+            connection.begin()
+            if self.dialect == "postgresql":
+                self._set_tenant.rows(connection, {"tenant_id": tenant_id})
+            session = Session(connection, expire_on_commit=False, info={"tenant_id": tenant_id})
+            try:
+                yield session
+            finally:
+                if session.in_transaction():
+                    session.close()
 
     @contextmanager
     def plain(self) -> Iterator[Connection]:
@@ -143,6 +169,8 @@ def _create_engine(settings: Settings) -> Engine:
         "pool_timeout": settings.database_timeout_seconds,
         # Errors are logged; what was to be written stays out of them.
         "hide_parameters": True,
+        "json_serializer": strict_json.dumps_stored,
+        "json_deserializer": strict_json.loads_stored,
     }
     if url.get_backend_name() == "sqlite":
         if url.database:
@@ -179,30 +207,19 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    driven(connection, lambda cursor: cursor.execute("BEGIN IMMEDIATE" if writes else "BEGIN"))
 
 
-def _bind(session: Session, tenant_id: str, *, writes: bool) -> None:
-    session.info["tenant_id"] = tenant_id
-    on_postgresql = session.get_bind().dialect.name == "postgresql"
-    options: dict[str, Any] = {_WRITES: writes}
-    if on_postgresql and not writes:
-        # What is read together belongs together, as it does on SQLite.
-        options["isolation_level"] = "REPEATABLE READ"
-    connection = session.connection(execution_options=options)
-    if on_postgresql:
-        connection.execute(
-            text("SELECT set_config('sentinai.tenant_id', :tenant_id, true)"), {"tenant_id": tenant_id}
-        )
+def connection_of(session: Session) -> Connection:
+    """The connection that a tenant's session works on."""
+    assert isinstance(session.bind, Connection)
+    return session.bind
 
 
 def leave_tenant(session: Session) -> None:
     """Let the rest of a transaction reach the rows that every tenant shares (statements must say so too)."""
     if session.get_bind().dialect.name == "postgresql":
-        session.execute(
-            text("SELECT set_config('sentinai.tenant_id', '', true)"),
-            execution_options={ACROSS_TENANTS: True},
-        )
+        session.execute(_SET_TENANT, {"tenant_id": ""}, execution_options={ACROSS_TENANTS: True})
 
 
 @event.listens_for(Session, "do_orm_execute")
