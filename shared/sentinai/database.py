@@ -34,7 +34,6 @@ from sentinai.telemetry import logger
 _log = logger("database")
 T = TypeVar("T")
 ACROSS_TENANTS = "sentinai_across_tenants"
-_WRITES = "sentinai_writes"
 _ATTEMPTS = 6
 _RETRIED_STATES = ("40001", "40P01")
 _UNIQUE_VIOLATION = "23505"
@@ -56,12 +55,15 @@ class Database:
     """One database, used by one process."""
 
     def __init__(self, settings: Settings) -> None:
-        self.engine = _create_engine(settings)
-        self.dialect = self.engine.dialect.name
-        self._writer = self.engine.execution_options(**{_WRITES: True})
+        self._writer = _create_engine(settings)
+        self.dialect = self._writer.dialect.name
         # What is read together belongs together, as it does on SQLite.
         together = {"isolation_level": "REPEATABLE READ"} if self.dialect == "postgresql" else {}
-        self._reader = self.engine.execution_options(**together)
+        self._reader = self._writer.execution_options(**together)
+        self.engine = self._writer.execution_options()
+        if self.dialect == "sqlite":
+            # Whoever takes a connection of its own; tenants' sessions begin without SQLAlchemy's events.
+            event.listen(self.engine, "begin", _begin_reading)
         self._set_tenant = Direct(_SET_TENANT, self.engine.dialect)
 
     @contextmanager
@@ -107,6 +109,8 @@ class Database:
             connection.begin()
             if self.dialect == "postgresql":
                 self._set_tenant.rows(connection, {"tenant_id": tenant_id})
+            else:
+                (_begin_writing if writes else _begin_reading)(connection)
             session = Session(connection, expire_on_commit=False, info={"tenant_id": tenant_id})
             try:
                 yield session
@@ -177,7 +181,6 @@ def _create_engine(settings: Settings) -> Engine:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(url, connect_args={"timeout": settings.database_timeout_seconds}, **options)
         event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
         return engine
     milliseconds = int(settings.database_timeout_seconds * 1000)
     connect_args = {
@@ -197,7 +200,7 @@ def _warn_of_an_unfenced_role(connection: Any, _record: Any) -> None:
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    # Python's own transaction control would start writes late, as readers; BEGIN is ours (see _begin_sqlite).
+    # Python's own transaction control would start writes late, as readers; BEGIN is ours (see below).
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
@@ -205,9 +208,12 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITES, False)
-    driven(connection, lambda cursor: cursor.execute("BEGIN IMMEDIATE" if writes else "BEGIN"))
+def _begin_reading(connection: Connection) -> None:
+    driven(connection, lambda cursor: cursor.execute("BEGIN"))
+
+
+def _begin_writing(connection: Connection) -> None:
+    driven(connection, lambda cursor: cursor.execute("BEGIN IMMEDIATE"))
 
 
 def connection_of(session: Session) -> Connection:
