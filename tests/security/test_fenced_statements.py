@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import bindparam, delete, insert, select, text, update
+from sqlalchemy import bindparam, delete, insert, literal, select, text, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from tests.support.databases import as_role
 
@@ -68,6 +69,21 @@ def test_an_inserted_row_is_the_tenants_own(database: Database) -> None:
         assert session.scalar(select(PolicyPackRow.tenant_id)) == MINE
     with database.read(THEIRS) as session:
         assert session.scalar(select(PolicyPackRow.tenant_id)) is None
+
+
+def test_a_fault_is_told_as_sqlalchemy_tells_it_without_the_values(database: Database) -> None:
+    row = {"version": 1, "pack": {"tags": ["told to nobody"]}, "created_at": NOW}
+    with pytest.raises(IntegrityError) as caught:
+        database.write(MINE, lambda session: Fenced(insert(PolicyPackRow)).change_many(session, [row, row]))
+    assert "told to nobody" not in str(caught.value)
+    with database.read(MINE) as session:
+        assert session.scalar(select(PolicyPackRow.version)) is None
+
+
+def test_values_that_a_statement_brings_along_are_its_own(database: Database) -> None:
+    names = PlaybookRow.name.in_([literal(f"Plan of {MINE}"), literal(f"Plan of {THEIRS}")])
+    with database.read(MINE) as session:
+        assert Fenced(select(PlaybookRow.name).where(names)).rows(session) == [[f"Plan of {MINE}"]]
 
 
 UNFENCEABLE: dict[str, Callable[[], Any]] = {
