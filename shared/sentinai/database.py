@@ -1,8 +1,7 @@
 """The database behind sessions that belong to one tenant.
 
-A tenant session adds the tenant filter to every statement itself and refuses statements it cannot fence,
-so a query that forgets the tenant still sees only its own rows. On PostgreSQL row-level security stands
-behind it, with the tenant set per transaction.
+A tenant session is fenced (``sentinai.fence``): a query that forgets the tenant still sees only its own rows. On
+PostgreSQL row-level security stands behind it, with the tenant set per transaction.
 
 Transactions are short. A write takes its lock at once (``BEGIN IMMEDIATE`` on SQLite, row locks on
 PostgreSQL) and is tried again when the database reports a serialization failure (SQLSTATE 40001) or a
@@ -22,17 +21,17 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
+from sqlalchemy.orm import Session
 
+from sentinai import strict_json
+from sentinai.direct import Direct, driven
+from sentinai.fence import ACROSS_TENANTS
 from sentinai.problems import DatabaseUnavailable
 from sentinai.settings import Settings, SettingsError
-from sentinai.tables import TenantOwned
 from sentinai.telemetry import logger
 
 _log = logger("database")
 T = TypeVar("T")
-ACROSS_TENANTS = "sentinai_across_tenants"
-_WRITES = "sentinai_writes"
 _ATTEMPTS = 6
 _RETRIED_STATES = ("40001", "40P01")
 _UNIQUE_VIOLATION = "23505"
@@ -40,12 +39,9 @@ _UNDEFINED_TABLE = "42P01"
 _READ_ONLY = "25006"
 _AWAY_STATES = (*_RETRIED_STATES, _UNDEFINED_TABLE, _READ_ONLY)
 """What a database says that cannot serve now: it keeps refusing to serialize, is empty, or is but a standby."""
+_SET_TENANT = text("SELECT set_config('sentinai.tenant_id', :tenant_id, true)")
 _UNFENCED_ROLE = "SELECT rolname FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls)"
 _SQLITE_TAKEN = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
-
-
-class FenceError(RuntimeError):
-    """A statement was about to leave its tenant: a fault of ours, never of the caller."""
 
 
 class Database:
@@ -56,8 +52,16 @@ class Database:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.engine = _create_engine(settings)
-        self.dialect = self.engine.dialect.name
+        self._writer = _create_engine(settings)
+        self.dialect = self._writer.dialect.name
+        # What is read together belongs together, as it does on SQLite.
+        together = {"isolation_level": "REPEATABLE READ"} if self.dialect == "postgresql" else {}
+        self._reader = self._writer.execution_options(**together)
+        self.engine = self._writer.execution_options()
+        if self.dialect == "sqlite":
+            # Whoever takes a connection of its own; tenants' sessions begin without SQLAlchemy's events.
+            event.listen(self.engine, "begin", _begin_reading)
+        self._set_tenant = Direct(_SET_TENANT, self.engine.dialect)
 
     @contextmanager
     def read(self, tenant_id: str) -> Iterator[Session]:
@@ -66,8 +70,7 @@ class Database:
         Raises:
             DatabaseUnavailable: the database is away or stays locked.
         """
-        with translated_faults(), Session(self.engine) as session:
-            _bind(session, tenant_id, writes=False)
+        with translated_faults(), self._session(tenant_id, writes=False) as session:
             yield session
 
     def write(self, tenant_id: str, work: Callable[[Session], T]) -> T:
@@ -82,14 +85,35 @@ class Database:
         with translated_faults():
             for attempt in range(1, _ATTEMPTS + 1):
                 try:
-                    with Session(self.engine, expire_on_commit=False) as session, session.begin():
-                        _bind(session, tenant_id, writes=True)
-                        return work(session)
+                    with self._session(tenant_id, writes=True) as session:
+                        done = work(session)
+                        session.flush()
+                        connection_of(session).commit()
+                        return done
                 except DBAPIError as error:
                     if attempt == _ATTEMPTS or not _worth_another_try(error):
                         raise
                     time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - jitter, not a secret
             raise AssertionError("the last attempt returns or raises")
+
+    @contextmanager
+    def _session(self, tenant_id: str, *, writes: bool) -> Iterator[Session]:
+        """A session in a transaction of its own, which is undone where nobody commits it.
+
+        The connection stands, begun, and the session joins in once it is used: not every call needs what it does.
+        """
+        with (self._writer if writes else self._reader).connect() as connection:
+            connection.begin()
+            if self.dialect == "postgresql":
+                self._set_tenant.rows(connection, {"tenant_id": tenant_id})
+            else:
+                (_begin_writing if writes else _begin_reading)(connection)
+            session = Session(connection, expire_on_commit=False, info={"tenant_id": tenant_id})
+            try:
+                yield session
+            finally:
+                if session.in_transaction():
+                    session.close()
 
     @contextmanager
     def plain(self) -> Iterator[Connection]:
@@ -129,12 +153,13 @@ def _create_engine(settings: Settings) -> Engine:
         "pool_timeout": settings.database_timeout_seconds,
         # Errors are logged; what was to be written stays out of them.
         "hide_parameters": True,
+        "json_serializer": strict_json.dumps_stored,
+        "json_deserializer": strict_json.loads_stored,
     }
     if url.get_backend_name() == "sqlite":
         _make_folder(url)
         engine = create_engine(url, connect_args={"timeout": settings.database_timeout_seconds}, **options)
         event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
         return engine
     milliseconds = int(settings.database_timeout_seconds * 1000)
     timeouts = f"-c lock_timeout={milliseconds} -c statement_timeout={milliseconds * 6}"
@@ -176,7 +201,7 @@ def _warn_of_an_unfenced_role(connection: Any, _record: Any) -> None:
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    # Python's own transaction control would start writes late, as readers; BEGIN is ours (see _begin_sqlite).
+    # Python's own transaction control would start writes late, as readers; BEGIN is ours (see below).
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
@@ -184,71 +209,24 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+def _begin_reading(connection: Connection) -> None:
+    driven(connection, lambda cursor: cursor.execute("BEGIN"))
 
 
-def _bind(session: Session, tenant_id: str, *, writes: bool) -> None:
-    session.info["tenant_id"] = tenant_id
-    on_postgresql = session.get_bind().dialect.name == "postgresql"
-    options: dict[str, Any] = {_WRITES: writes}
-    if on_postgresql and not writes:
-        # What is read together belongs together, as it does on SQLite.
-        options["isolation_level"] = "REPEATABLE READ"
-    connection = session.connection(execution_options=options)
-    if on_postgresql:
-        connection.execute(
-            text("SELECT set_config('sentinai.tenant_id', :tenant_id, true)"), {"tenant_id": tenant_id}
-        )
+def _begin_writing(connection: Connection) -> None:
+    driven(connection, lambda cursor: cursor.execute("BEGIN IMMEDIATE"))
+
+
+def connection_of(session: Session) -> Connection:
+    """The connection that a tenant's session works on."""
+    assert isinstance(session.bind, Connection)
+    return session.bind
 
 
 def leave_tenant(session: Session) -> None:
     """Let the rest of a transaction reach the rows that every tenant shares (statements must say so too)."""
     if session.get_bind().dialect.name == "postgresql":
-        session.execute(
-            text("SELECT set_config('sentinai.tenant_id', '', true)"),
-            execution_options={ACROSS_TENANTS: True},
-        )
-
-
-@event.listens_for(Session, "do_orm_execute")
-def _fence(state: ORMExecuteState) -> None:
-    """Bind every statement of a tenant session to its tenant, or refuse it."""
-    if state.execution_options.get(ACROSS_TENANTS):
-        return
-    tenant_id = state.session.info.get("tenant_id")
-    if tenant_id is None or not state.is_orm_statement:
-        raise FenceError("only ORM statements of a tenant session can be fenced")
-    if state.is_insert:
-        _check_inserted(state, tenant_id)
-        return
-    state.statement = state.statement.options(
-        with_loader_criteria(
-            TenantOwned,
-            lambda table: table.tenant_id == tenant_id,
-            include_aliases=True,
-            propagate_to_loaders=True,
-        )
-    )
-
-
-def _check_inserted(state: ORMExecuteState, tenant_id: str) -> None:
-    mapper = state.bind_mapper
-    if mapper is None or not issubclass(mapper.class_, TenantOwned):
-        return
-    given: Any = state.parameters
-    rows = given if isinstance(given, list) else [given]
-    if any(not row or row.get("tenant_id") != tenant_id for row in rows):
-        raise FenceError("a row of another tenant was about to be inserted")
-
-
-@event.listens_for(Session, "before_flush")
-def _check_added(session: Session, _context: object, _instances: object) -> None:
-    tenant_id = session.info.get("tenant_id")
-    for row in (*session.new, *session.dirty, *session.deleted):
-        if isinstance(row, TenantOwned) and row.tenant_id != tenant_id:
-            raise FenceError("a row of another tenant was about to be written")
+        session.execute(_SET_TENANT, {"tenant_id": ""}, execution_options={ACROSS_TENANTS: True})
 
 
 @contextmanager

@@ -116,7 +116,7 @@ def _names_by_pattern(schema: Any) -> bool:
 
 
 def _check_pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[ValidationError]:
-    """``pattern`` as the other validator has it, for which ``$`` is the end and not a last line's end before that."""
+    """``pattern`` as the other validator has it: its ``$`` is the end, and not a last line's end before that."""
     if isinstance(instance, str) and not _pattern(pattern).is_valid(instance):
         yield ValidationError(f"It does not fit the pattern {pattern}.")
 

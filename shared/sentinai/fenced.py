@@ -1,6 +1,6 @@
 """Statements made once, fenced once: for what is done with every call.
 
-A session fences each ORM statement when it is executed (``sentinai.database``), and SQLAlchemy looks each
+A session fences each ORM statement when it is executed (``sentinai.fence``), and SQLAlchemy looks each
 one over anew; that is most of the time of a short transaction. A ``Fenced`` statement has the tenant's
 filter put into it when it is made. The tenant that it is executed for is the session's: it cannot be given.
 """
@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import CursorResult, Delete, Insert, Select, SelectBase, Table, Update, bindparam
+from sqlalchemy import Connection, Delete, Insert, Select, SelectBase, Table, Update, bindparam
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.visitors import iterate
 
-from sentinai.database import FenceError
+from sentinai.database import connection_of
+from sentinai.direct import Direct
+from sentinai.fence import FenceError
 
+_NOTHING: Mapping[str, Any] = {}
 _TENANT = "tenant_id"
 _PARAMETER = "fenced_tenant_id"
 
@@ -35,15 +38,29 @@ class Fenced:
         else:
             self._statement = statement.where(table.c[_TENANT] == bindparam(_PARAMETER))
             self._parameter = _PARAMETER
+        self._made: dict[str, Direct] = {}
 
-    def execute(self, session: Session, values: Mapping[str, Any] | None = None) -> CursorResult[Any]:
-        """Execute the statement for the session's tenant."""
-        return session.connection().execute(self._statement, {**(values or {}), **self._tenant(session)})
+    def rows(self, session: Session, values: Mapping[str, Any] = _NOTHING) -> list[list[Any]]:
+        """The rows that a select finds among those of the session's tenant, each as its columns' values."""
+        tenant, connection = self._tenant(session), connection_of(session)
+        return self._for(connection).rows(connection, {**values, **tenant})
 
-    def execute_many(self, session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    def change(self, session: Session, values: Mapping[str, Any] = _NOTHING) -> int:
+        """Change rows of the session's tenant, or insert one; how many there were."""
+        tenant, connection = self._tenant(session), connection_of(session)
+        return self._for(connection).change(connection, {**values, **tenant})
+
+    def change_many(self, session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
         """Execute the statement once for each of the rows; of an insert, each becomes the tenant's."""
-        tenant = self._tenant(session)
-        session.connection().execute(self._statement, [{**row, **tenant} for row in rows])
+        tenant, connection = self._tenant(session), connection_of(session)
+        self._for(connection).change_many(connection, [{**row, **tenant} for row in rows])
+
+    def _for(self, connection: Connection) -> Direct:
+        """The statement made for the database that is used; a process uses one kind, tests both."""
+        made = self._made.get(connection.dialect.name)
+        if made is None:
+            made = self._made[connection.dialect.name] = Direct(self._statement, connection.dialect)
+        return made
 
     def _tenant(self, session: Session) -> dict[str, str]:
         tenant_id = session.info.get(_TENANT)

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 import orjson
 
+from sentinai.plain import is_plain
 from sentinai.problems import MalformedJson
 
 MAX_DEPTH = 64
@@ -70,6 +71,23 @@ def same(one: Any, other: Any) -> bool:
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(same, one, other))
     return bool(one == other)
+
+
+def dumps_stored(document: Any) -> str:
+    """The text of a document to be stored."""
+    return encode(document).decode()
+
+
+def loads_stored(text: str | bytes) -> Any:
+    """Parse what was checked before it was stored; by a native parser, where that keeps every number.
+
+    Of a whole number that it has no room for it makes one with a fraction; where there is none, nothing was lost.
+    """
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return json.loads(text)
+    return document if is_plain(document) else json.loads(text)
 
 
 def _check_depth(text: str) -> None:

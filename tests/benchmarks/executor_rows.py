@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
-from sqlalchemy import create_engine, text
-from sqlalchemy import event as sqlalchemy_event
-from tests.benchmarks.harness import Compared, Row, compare, short, step
-from tests.support.databases import as_role, new_database
+import psycopg
+from sqlalchemy import Dialect, event
+from tests.benchmarks.harness import Row, compare, short, step
+from tests.support.databases import new_database
 
 from executor.agents import pipeline
 from executor.authoring import packs, playbooks
@@ -27,7 +28,9 @@ from sentinai.settings import Settings
 _TENANT = "bench"
 _ACTOR = Actor("human", "alex")
 _STEPS = 20
-_EXCEPTIONS = 1000
+_ROUNDS, _AT_ONCE = 9, 200
+_ONCE = 0.001
+"""Seconds that one call fills for sure: a round is as many completions on either side, not as long."""
 
 
 class _OnePlaybook:
@@ -108,9 +111,9 @@ class Bench:
 class Completions:
     """Completions one after the other, on exception after exception."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Bench, exceptions: int = 1000) -> None:
         self._bench = bench
-        self._exceptions = [bench.exception() for _ in range(_EXCEPTIONS)]
+        self._exceptions = [bench.exception() for _ in range(exceptions)]
         for exception_id in self._exceptions:
             bench.complete(exception_id, 1)
         self._places = self._all_places()
@@ -126,38 +129,78 @@ class Completions:
         self._bench.complete(*next(self._places))
 
 
-def recorded(bench: Bench, work: Callable[[], None]) -> list[tuple[str, Any]]:
-    """The statements that one call sends to the driver."""
-    sent: list[tuple[str, Any]] = []
+class Sent(NamedTuple):
+    """A statement as the driver is given it; ``many`` times, with so many parameters, if so."""
 
-    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, _x: Any, many: bool) -> None:
-        sent.append((statement, list(parameters) if many else parameters))
+    statement: str
+    parameters: Any
+    many: bool
 
-    sqlalchemy_event.listen(bench.database.engine, "before_cursor_execute", note)
-    work()
-    sqlalchemy_event.remove(bench.database.engine, "before_cursor_execute", note)
-    return sent
+
+class _Noting:
+    """A cursor of the driver that notes what it is given."""
+
+    sent: ClassVar[list[Sent]] = []
+
+    def execute(self, statement: str, parameters: Any = (), **options: Any) -> Any:
+        self.sent.append(Sent(statement, parameters, many=False))
+        return super().execute(statement, parameters, **options)  # type: ignore[misc]
+
+    def executemany(self, statement: str, parameters: Any, **options: Any) -> Any:
+        self.sent.append(Sent(statement, parameters, many=True))
+        return super().executemany(statement, parameters, **options)  # type: ignore[misc]
+
+
+class _NotingSqlite(_Noting, sqlite3.Cursor):
+    pass
+
+
+class _NotingConnection(sqlite3.Connection):
+    def cursor(self, factory: Any = _NotingSqlite) -> Any:
+        return super().cursor(factory)
+
+
+class _NotingPostgres(_Noting, psycopg.Cursor[Any]):
+    pass
+
+
+def _note(dialect: Dialect, _record: Any, _args: Any, options: dict[str, Any]) -> None:
+    if dialect.name == "sqlite":
+        options["factory"] = _NotingConnection
+    else:
+        options["cursor_factory"] = _NotingPostgres
+
+
+def recorded(bench: Bench, work: Callable[[], None], times: int) -> Iterator[list[Sent]]:
+    """What so many calls send to the driver, each, but for where its transaction begins and ends."""
+    bench.database.engine.dispose()
+    event.listen(bench.database.engine, "do_connect", _note)
+    assert bench.database.check() == "ok"
+    for _ in range(times):
+        _Noting.sent.clear()
+        work()
+        yield [each for each in _Noting.sent if not each.statement.startswith("BEGIN")]
 
 
 class ByHand:
-    """The statements of a completion, sent through the bare driver with other ids each time."""
+    """The statements of completions, all their values too, through the bare driver to a database like theirs.
 
-    def __init__(self, bench: Bench, sent: list[tuple[str, Any]]) -> None:
+    They were recorded on one database and go to another, whose exceptions stand where those stood: the same
+    rows are read, locked and changed, and the same are added to the same log with the same keys.
+    """
+
+    def __init__(self, bench: Bench, transactions: Iterable[Sequence[Sent]]) -> None:
         self._connection = bench.database.engine.raw_connection()
-        self._sqlite = bench.database.dialect == "sqlite"
-        self._sent = sent
-        self._numbers = itertools.count(1)
-        _make_a_log_by_hand(bench)
+        self._begin = "BEGIN IMMEDIATE" if bench.database.dialect == "sqlite" else None
+        self._transactions = iter(transactions)
 
     def __call__(self) -> None:
-        """One transaction of the same statements."""
+        """One transaction."""
         cursor = self._connection.cursor()
-        if self._sqlite:
-            cursor.execute("BEGIN IMMEDIATE")
-        for statement, parameters in self._sent:
-            if "INSERT INTO exception_event" in statement:
-                statement = statement.replace("INSERT INTO exception_event", "INSERT INTO by_hand")
-            if isinstance(parameters, list):
+        if self._begin:
+            cursor.execute(self._begin)
+        for statement, parameters, many in next(self._transactions):
+            if many:
                 cursor.executemany(statement, parameters)
             else:
                 cursor.execute(statement, parameters)
@@ -166,36 +209,35 @@ class ByHand:
         self._connection.commit()
 
 
-def _make_a_log_by_hand(bench: Bench) -> None:
-    """A log without keys: the same rows must find room in it again and again."""
-    engine = create_engine(as_role(bench.url, "sentinai_owner"))
-    with engine.begin() as connection:
-        connection.execute(text("CREATE TABLE by_hand AS SELECT * FROM exception_event WHERE 1 = 0"))
-        if engine.dialect.name == "postgresql":
-            connection.execute(text("GRANT INSERT ON by_hand TO sentinai_executor"))
-    engine.dispose()
-
-
 def completion_row(kind: str, target: float) -> Row:
     """Completions through the service layer against the same statements by hand."""
+    calls = 2 * _ROUNDS * _AT_ONCE
     with step(f"completions on {kind}"):
-        bench = Bench(kind)
-        complete = Completions(bench)
-        # An exception of its own: by hand, the same row is written again and again.
-        other = bench.exception()
-        bench.complete(other, 1)
-        by_hand = ByHand(bench, _statements(recorded(bench, lambda: bench.complete(other, 2))))
-        found = compare(complete, by_hand, rounds=5, least=1.0)
-    return _row(f"completions/s through the service layer, {kind}", "the same statements by hand", found, target)
+        served, noted, twin = (Bench(kind) for _ in range(3))
+        complete, note, _ = (Completions(bench, calls // (_STEPS - 2)) for bench in (served, noted, twin))
+        by_hand = ByHand(twin, list(recorded(noted, note, calls)))
+        found = compare(_many(complete), _many(by_hand), rounds=_ROUNDS, least=_ONCE)
+    measured = f"{_AT_ONCE / found.first:,.0f}/s against {_AT_ONCE / found.second:,.0f}/s"
+    return Row(
+        f"completions/s through the service layer, {kind}",
+        "the same statements by hand",
+        found.ratio,
+        found.low,
+        found.high,
+        target,
+        "high",
+        measured,
+    )
 
 
-def _statements(sent: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
-    return [each for each in sent if not each[0].startswith("BEGIN")]
+def _many(work: Callable[[], None]) -> Callable[[], None]:
+    """The same work some hundred times: both sides do as much of it, so both logs are as long."""
 
+    def many() -> None:
+        for _ in range(_AT_ONCE):
+            work()
 
-def _row(what: str, against: str, found: Compared, target: float) -> Row:
-    measured = f"{1 / found.first:,.0f}/s against {1 / found.second:,.0f}/s"
-    return Row(what, against, found.ratio, found.low, found.high, target, "high", measured)
+    return many
 
 
 def rows(quick: bool) -> Iterator[Row]:

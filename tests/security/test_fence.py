@@ -14,7 +14,8 @@ from tests.support.databases import as_role
 
 from executor.authoring import playbooks
 from executor.store import catalogue
-from sentinai.database import Database, FenceError
+from sentinai.database import Database
+from sentinai.fence import FenceError
 from sentinai.settings import Settings
 from sentinai.tables import PlaybookRow, PlaybookStepRow, TenantRow
 

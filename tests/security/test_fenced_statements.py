@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import bindparam, delete, insert, select, text, update
+from sqlalchemy import bindparam, delete, insert, literal, select, text, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from tests.support.databases import as_role
 
 from executor.authoring import playbooks
-from sentinai.database import Database, FenceError
+from sentinai.database import Database
+from sentinai.fence import FenceError
 from sentinai.fenced import Fenced
 from sentinai.settings import Settings
 from sentinai.tables import DomainPackRow, PlaybookRow, PlaybookStepRow, PolicyPackRow
@@ -43,7 +45,7 @@ def database(database_url: str) -> Iterator[Database]:
 )
 def test_a_select_sees_its_own_tenant_only(database: Database, statement: Any) -> None:
     with database.read(MINE) as session:
-        names = Fenced(statement).execute(session).scalars().all()
+        names = [name for (name,) in Fenced(statement).rows(session)]
     assert set(names) <= {f"Plan of {MINE}"}
 
 
@@ -51,23 +53,38 @@ def test_values_cannot_name_another_tenant(database: Database) -> None:
     fenced = Fenced(select(PlaybookRow.name).where(PlaybookRow.version == bindparam("version")))
     given = {"version": 1, "fenced_tenant_id": THEIRS, "tenant_id": THEIRS}
     with database.read(MINE) as session:
-        assert fenced.execute(session, given).scalars().all() == [f"Plan of {MINE}"]
+        assert fenced.rows(session, given) == [[f"Plan of {MINE}"]]
 
 
 @pytest.mark.parametrize(
     "statement", [update(PlaybookRow).values(status="retired"), delete(PlaybookStepRow)], ids=["update", "delete"]
 )
 def test_a_change_reaches_its_own_tenant_only(database: Database, statement: Any) -> None:
-    assert database.write(MINE, lambda session: Fenced(statement).execute(session).rowcount) == 1
+    assert database.write(MINE, lambda session: Fenced(statement).change(session)) == 1
 
 
 def test_an_inserted_row_is_the_tenants_own(database: Database) -> None:
     row = {"tenant_id": THEIRS, "version": 1, "pack": {}, "created_at": NOW}
-    database.write(MINE, lambda session: Fenced(insert(PolicyPackRow)).execute_many(session, [row]))
+    database.write(MINE, lambda session: Fenced(insert(PolicyPackRow)).change_many(session, [row]))
     with database.read(MINE) as session:
         assert session.scalar(select(PolicyPackRow.tenant_id)) == MINE
     with database.read(THEIRS) as session:
         assert session.scalar(select(PolicyPackRow.tenant_id)) is None
+
+
+def test_a_fault_is_told_as_sqlalchemy_tells_it_without_the_values(database: Database) -> None:
+    row = {"version": 1, "pack": {"tags": ["told to nobody"]}, "created_at": NOW}
+    with pytest.raises(IntegrityError) as caught:
+        database.write(MINE, lambda session: Fenced(insert(PolicyPackRow)).change_many(session, [row, row]))
+    assert "told to nobody" not in str(caught.value)
+    with database.read(MINE) as session:
+        assert session.scalar(select(PolicyPackRow.version)) is None
+
+
+def test_values_that_a_statement_brings_along_are_its_own(database: Database) -> None:
+    names = PlaybookRow.name.in_([literal(f"Plan of {MINE}"), literal(f"Plan of {THEIRS}")])
+    with database.read(MINE) as session:
+        assert Fenced(select(PlaybookRow.name).where(names)).rows(session) == [[f"Plan of {MINE}"]]
 
 
 UNFENCEABLE: dict[str, Callable[[], Any]] = {
@@ -95,4 +112,4 @@ def test_what_cannot_be_fenced_is_refused_when_it_is_made(made: str) -> None:
 
 def test_a_session_of_no_tenant_is_refused(database: Database) -> None:
     with Session(database.engine) as session, pytest.raises(FenceError):
-        Fenced(select(PlaybookRow.name)).execute(session)
+        Fenced(select(PlaybookRow.name)).rows(session)

@@ -10,17 +10,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-import rfc8785
-
+from executor.execution.canonical import canonical
 from executor.execution.model import Event
 from sentinai.clock import format_time
 
 GENESIS = "0" * 64
 """What stands for the previous hash of the first event."""
-
-_EXACT = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +57,6 @@ def _hash_if_any(event: Event, tenant_id: str, exception_id: str) -> str | None:
         return None
 
 
-def canonical(document: Any) -> bytes:
-    """The document in canonical JSON."""
-    try:
-        return rfc8785.dumps(document)
-    except rfc8785.IntegerDomainError:
-        return rfc8785.dumps(["tagged", _tagged(document)])
-
-
 def verify(
     events: Sequence[Event], tenant_id: str, exception_id: str, *, expected_seq: int, expected_hash: str
 ) -> ChainCheck:
@@ -88,16 +76,3 @@ def verify(
     if last != expected_hash:
         return ChainCheck(False, len(events), max(expected_seq, 1))
     return ChainCheck(True, len(events), None)
-
-
-def _tagged(value: Any) -> Any:
-    """The value with strings and large integers told apart by a first letter: none can pass for another."""
-    if isinstance(value, dict):
-        return {key: _tagged(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_tagged(item) for item in value]
-    if isinstance(value, str):
-        return f"s{value}"
-    if isinstance(value, int) and abs(value) >= _EXACT:
-        return f"i{value}"
-    return value

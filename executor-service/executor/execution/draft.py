@@ -50,4 +50,4 @@ class Draft:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to commit."""
-        return self.record == self.stored and not self.emitted and not self.messages
+        return not self.emitted and not self.messages and self.record == self.stored

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class ExceptionRecord:
     """An exception as it stands.
 
@@ -103,7 +103,7 @@ class NewEvent:
     step_order: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Event:
     """An entry of an exception's log. ``hash`` covers ``prev_hash`` and all the rest."""
 

@@ -55,7 +55,8 @@ class StepState:
 
 def apply(record: ExceptionRecord, event: NewEvent, at: datetime) -> ExceptionRecord:
     """The exception after an event that happens ``at`` an instant."""
-    return replace(record, **_changes(event.event_type, event.payload, at))
+    changes = _changes(event.event_type, event.payload, at)
+    return replace(record, **changes) if changes else record
 
 
 def fold(events: Iterable[Event]) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from executor.execution.model import Packs, Playbook, Step
 from executor.store.cursor import decode_row, encode
 from sentinai.clock import format_time
-from sentinai.database import ACROSS_TENANTS, leave_tenant
+from sentinai.database import leave_tenant
+from sentinai.fence import ACROSS_TENANTS
 from sentinai.problems import NotFound
 from sentinai.tables import DomainPackRow, PlaybookRow, PlaybookStepRow, PolicyPackRow, TenantRow
 

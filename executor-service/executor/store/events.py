@@ -7,7 +7,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, insert, select
+from sqlalchemy import Select, bindparam, insert, literal, select
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
@@ -27,7 +27,7 @@ _OF_RUN = Fenced(
     .where(
         ExceptionEventRow.exception_id == bindparam("exception_id"),
         ExceptionEventRow.run == bindparam("run"),
-        ExceptionEventRow.event_type.in_(PROGRESS),
+        ExceptionEventRow.event_type.in_([literal(event_type) for event_type in PROGRESS]),
     )
     .order_by(ExceptionEventRow.seq)
 )
@@ -43,7 +43,7 @@ def append(session: Session, record: ExceptionRecord, emitted: Sequence[Emitted]
     places = [{"run": each.event.run, "step_order": each.event.step_order} for each in emitted]
     rows = [_values(record, event) | place for event, place in zip(events, places, strict=True)]
     if rows:
-        _INSERT.execute_many(session, rows)
+        _INSERT.change_many(session, rows)
     return events
 
 
@@ -102,23 +102,23 @@ def after(
     query = _of(exception_id).where(ExceptionEventRow.seq > seq)
     if event_types:
         query = query.where(ExceptionEventRow.event_type.in_(event_types))
-    return [_event(row) for row in session.execute(query.limit(limit))]
+    return [Event(*row) for row in session.execute(query.limit(limit))]
 
 
 def whole(session: Session, exception_id: str) -> list[Event]:
     """Every event that is filed under an exception, in order; also before the first, where none can be."""
-    return [_event(row) for row in session.execute(_of(exception_id))]
+    return [Event(*row) for row in session.execute(_of(exception_id))]
 
 
 def first(session: Session, exception_id: str) -> Event | None:
     """The event that created an exception, if there is such an exception."""
     row = session.execute(_of(exception_id).limit(1)).one_or_none()
-    return None if row is None else _event(row)
+    return None if row is None else Event(*row)
 
 
 def of_run(session: Session, exception_id: str, run: int) -> list[Event]:
     """The events that say where a run stands; read by index, whatever else the log holds."""
-    return [_event(row) for row in _OF_RUN.execute(session, {"exception_id": exception_id, "run": run})]
+    return [Event(*row) for row in _OF_RUN.rows(session, {"exception_id": exception_id, "run": run})]
 
 
 def payloads(
@@ -139,7 +139,3 @@ def payloads(
 def _of(exception_id: str) -> Select[Any]:
     query = select(*_COLUMNS).where(ExceptionEventRow.exception_id == exception_id)
     return query.order_by(ExceptionEventRow.seq)
-
-
-def _event(row: Row[Any]) -> Event:
-    return Event(**row._mapping)  # noqa: SLF001 - SQLAlchemy's name for a public thing

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, insert, literal, or_, select, update
@@ -42,6 +43,7 @@ class Filters:
 
 FILTER_NAMES = tuple(field.name for field in fields(Filters))
 _FIELDS = tuple(field.name for field in fields(ExceptionRecord))
+_in_order = attrgetter(*_FIELDS)
 _SELECT = select(*(getattr(ExceptionRow, name) for name in _FIELDS)).where(
     ExceptionRow.exception_id == bindparam("exception_id")
 )
@@ -54,10 +56,10 @@ def get(session: Session, exception_id: str, *, lock: bool = False) -> Exception
     Raises:
         NotFound: this tenant has none of that id.
     """
-    row = (_LOCK if lock else _GET).execute(session, {"exception_id": exception_id}).one_or_none()
-    if row is None:
+    found = (_LOCK if lock else _GET).rows(session, {"exception_id": exception_id})
+    if not found:
         raise NotFound(f"There is no exception {exception_id!r}.")
-    return ExceptionRecord(**row._mapping)  # noqa: SLF001 - SQLAlchemy's name for a public thing
+    return ExceptionRecord(*found[0])
 
 
 def add(session: Session, record: ExceptionRecord) -> None:
@@ -71,10 +73,10 @@ def add(session: Session, record: ExceptionRecord) -> None:
 
 def save(session: Session, before: ExceptionRecord, record: ExceptionRecord) -> None:
     """Store what has changed of an exception."""
-    old, new = _values(before), _values(record)
-    changed = {name: value for name, value in new.items() if value is not old[name]}
+    both = zip(_FIELDS, _in_order(before), _in_order(record), strict=True)
+    changed = {name: new for name, old, new in both if new is not old}
     if changed:
-        _update_of(tuple(changed)).execute(session, {**changed, "stored_id": record.exception_id})
+        _update_of(tuple(changed)).change(session, {**changed, "stored_id": record.exception_id})
 
 
 @lru_cache(maxsize=256)

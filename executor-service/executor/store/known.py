@@ -68,9 +68,10 @@ class KnownCatalogues:
 
     def at(self, session: Session, tenant_id: str) -> Known:
         """What is known of the tenant's catalogue as the session's transaction sees it."""
-        revision = _REVISION.execute(session).scalar_one_or_none()
-        if revision is None:
+        found = _REVISION.rows(session)
+        if not found:
             return Known(None)
+        revision = found[0][0]
         with self._guard:
             kept = self._kept.get(tenant_id)
             if kept is None or kept.revision != revision:

@@ -64,10 +64,14 @@ class SqlTransaction:
         return self._write(draft, draft.record.row_version + 1)
 
     def _write(self, draft: Draft, row_version: int) -> Saved:
-        record = replace(draft.record, row_version=row_version, updated_at=draft.now)
         added = events.append(self.session, draft.stored, draft.emitted, draft.now)
-        if added:
-            record = replace(record, event_seq=added[-1].seq, event_hash=added[-1].hash)
+        record = replace(
+            draft.record,
+            row_version=row_version,
+            updated_at=draft.now,
+            event_seq=added[-1].seq if added else draft.record.event_seq,
+            event_hash=added[-1].hash if added else draft.record.event_hash,
+        )
         outbox.add(self.session, record, draft.messages, draft.now)
         exceptions.save(self.session, draft.stored, record)
         return Saved(record, added)

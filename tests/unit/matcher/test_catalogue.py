@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import event, insert, update
+from sqlalchemy import Engine, event, insert, update
 
 from matcher.catalogue import Catalogues
 from sentinai.database import Database
@@ -25,11 +27,16 @@ def database(tmp_path: Path):
 
 
 @pytest.fixture
-def statements(database: Database) -> list[str]:
+def statements() -> Iterator[list[str]]:
     """Every statement that goes through SQLAlchemy, from now on."""
     seen: list[str] = []
-    event.listen(database.engine, "before_cursor_execute", lambda *call: seen.append(call[2]))
-    return seen
+
+    def note(*call: Any) -> None:
+        seen.append(call[2])
+
+    event.listen(Engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(Engine, "before_cursor_execute", note)
 
 
 def publish(database: Database, tenant_id: str, *names: str, version: int = 1) -> None:

@@ -1,0 +1,43 @@
+"""What is stored as JSON comes back with every value as it was, whichever parser reads it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from sentinai import strict_json
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
+NUMBERS = st.integers(-(10**40), 10**40) | st.floats(allow_nan=False, allow_infinity=False)
+DOCUMENTS = st.recursive(
+    st.none() | st.booleans() | NUMBERS | TEXTS,
+    lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner),
+)
+_NUMERALS = st.from_regex(r"-?(0|[1-9][0-9]{0,30})(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,4})?", fullmatch=True)
+
+
+def _told(value: Any) -> str:
+    """A value with its types: ``1`` and ``1.0``, ``0.0`` and ``-0.0`` are told apart."""
+    return repr(value)
+
+
+@given(DOCUMENTS)
+@example([2**63, 2**64, -(2**63) - 1, 10**30, 1e30])
+def test_a_document_is_kept(document: Any) -> None:
+    assert _told(strict_json.loads_stored(strict_json.dumps_stored(document))) == _told(document)
+
+
+@given(st.lists(_NUMERALS))
+@example(["-0", "1e400", "18446744073709551616", "-9223372036854775809"])
+def test_numbers_are_read_as_pythons_own_parser_reads_them(numerals: list[str]) -> None:
+    text = f"[{','.join(numerals)}]"
+    assert _told(strict_json.loads_stored(text)) == _told(json.loads(text))
+    assert _told(strict_json.loads_stored(text.encode())) == _told(json.loads(text))
+
+
+@given(DOCUMENTS)
+def test_text_that_was_stored_before_is_read_the_same(document: Any) -> None:
+    assert _told(strict_json.loads_stored(json.dumps(document))) == _told(document)
