@@ -136,14 +136,14 @@ def _read_body(operation: Operation, limit: int) -> Any:
     return body
 
 
-def _receive(most: int = -1) -> bytes:
-    """The body, or the next part of it.
+def _receive() -> bytes:
+    """The body.
 
     Raises:
         MalformedJson: it does not come as HTTP wants it. HTTPException: it exceeds what any operation accepts.
     """
     try:
-        return request.stream.read(most)
+        return request.stream.read()
     except HTTPException:
         raise
     except Exception as error:  # each server has errors of its own for what is no HTTP
@@ -216,7 +216,7 @@ def _new_request_id() -> str:
 def _finish(service_name: str) -> Callable[[Response], Response]:
     def finish(response: Response) -> Response:
         if response.status_code >= 400:
-            _take_in_the_rest()
+            _take_in_the_rest_after(response)
         response.headers["X-Request-ID"] = g.request_id
         response.headers.setdefault("Cache-Control", "no-store")
         response.headers["X-Content-Type-Options"] = "nosniff"
@@ -237,15 +237,21 @@ def _finish(service_name: str) -> Callable[[Response], Response]:
     return finish
 
 
-def _take_in_the_rest() -> None:
-    """Read what a refusal left of the body, up to the largest that any operation accepts.
+def _take_in_the_rest_after(response: Response) -> None:
+    """Read what a refusal leaves of the body, up to the largest that any operation accepts, once it is sent.
 
     Gunicorn hangs up on a body that is left unread, and tells only who tries: the next call of a client that
-    keeps its connections would fail.
+    keeps its connections would fail. The refusal goes first, for there are clients that wait for it.
     """
-    with suppress(Problem, HTTPException):
-        while _receive(_READ_AT_ONCE):
-            pass
+    with suppress(HTTPException):
+        stream = request.stream
+
+        @response.call_on_close
+        def take_in_the_rest() -> None:
+            # Nobody is left to be told: a body that breaks off, or is no HTTP, ends the connection anyway.
+            with suppress(Exception):
+                while stream.read(_READ_AT_ONCE):
+                    pass
 
 
 def answer_problem(problem: Problem) -> Response:
