@@ -298,7 +298,8 @@ def _fill(bench: Bench, events: int) -> None:
     for copy in range(events // 1000):
         cursor.execute(
             f"INSERT INTO exception_event ({', '.join(columns)}) SELECT {chosen} FROM exception_event "
-            "WHERE tenant_id = ? AND exception_id = ? AND event_type = 'CommentAdded'",
+            # The sign keeps SQLite from going through all comments there are, rather than this exception's.
+            "WHERE tenant_id = ? AND exception_id = ? AND +event_type = 'CommentAdded'",
             _copy_parameters(columns, copy, source),
         )
     connection.commit()
