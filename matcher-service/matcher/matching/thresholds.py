@@ -85,9 +85,9 @@ class ThresholdGroup(Group):
         for block in range((end - 1) // self._block, -1, -1):
             if self._blocks[block].intersect(concerned):
                 first = block * self._block
-                for index in range(min(end, first + self._block) - 1, first - 1, -1):
-                    if any(position in concerned for position in self._between(index, index + 1)):
-                        return self._numbers[index]
+                for place in range(self._starts[min(end, first + self._block)] - 1, self._starts[first] - 1, -1):
+                    if self._positions[place] in concerned:
+                        return self._numbers[bisect_right(self._starts, place) - 1]
         return None
 
     def _before(self, index: int) -> BitMap:
