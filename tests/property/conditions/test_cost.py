@@ -117,6 +117,7 @@ def test_no_document_does_harm(document: Any) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @given(DOCUMENTS)
 @settings(max_examples=20_000, suppress_health_check=RELAXED)
 def test_none_of_very_many_documents_does_harm(document: Any) -> None:

@@ -238,6 +238,7 @@ def test_no_exception_is_a_counterexample_to_a_warning(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @given(CATALOGUES, PRIORITIES, MANY)
 @settings(max_examples=10_000, suppress_health_check=GENEROUS)
 def test_no_exception_of_very_many_is_a_counterexample_to_a_warning(
@@ -318,6 +319,7 @@ def test_what_follows_for_a_value_of_any_type_is_so(own: list[Any], wanted: Any)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @given(st.lists(ABOUT_A, min_size=1, max_size=2), ABOUT_A)
 @settings(max_examples=20_000, suppress_health_check=GENEROUS)
 def test_what_follows_for_a_value_of_any_type_is_so_very_often(own: list[Any], wanted: Any) -> None:

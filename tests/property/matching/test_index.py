@@ -118,6 +118,7 @@ def test_the_index_agrees_with_the_library_on_every_condition(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @given(CATALOGUES, st.lists(contexts(), min_size=1, max_size=4))
 @settings(max_examples=10_000)
 def test_the_index_agrees_with_the_library_in_a_longer_run(
