@@ -13,8 +13,8 @@ from typing import Any
 from sentinai.clock import parse_time
 from sentinai.conditions.containment import EvaluationError
 from sentinai.conditions.evaluate import Evaluator
+from sentinai.conditions.language.vocabulary import SEVERITIES
 from sentinai.conditions.rules import logic_of
-from sentinai.conditions.vocabulary import SEVERITIES
 from sentinai.problems import InvalidDocument
 
 ATTRIBUTES = (

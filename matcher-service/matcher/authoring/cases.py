@@ -15,7 +15,7 @@ from matcher.matching import Catalogue, MatchResult, Playbook, compile_catalogue
 from sentinai import context
 from sentinai.clock import parse_time, relative_time
 from sentinai.conditions import EvaluationError, clauses, evaluate
-from sentinai.conditions.guard import escape
+from sentinai.conditions.language.guard import escape
 from sentinai.documents import check, schemas
 from sentinai.problems import Finding
 

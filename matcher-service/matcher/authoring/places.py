@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from json.decoder import scanstring  # type: ignore[attr-defined]
 
-from sentinai.conditions.guard import escape
+from sentinai.conditions.language.guard import escape
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _SCALAR = re.compile(r"[^\s,\]}]+")

@@ -9,11 +9,11 @@ from typing import Any
 
 from matcher.matching import Playbook
 from sentinai.conditions import Clause, Conditions, clauses, parse
-from sentinai.conditions.guard import variables
 from sentinai.conditions.kept import Change, difference
+from sentinai.conditions.language.clause_shapes import shape_of
+from sentinai.conditions.language.guard import variables
 from sentinai.conditions.lint import lint
 from sentinai.conditions.peers import Peer, Peers, newest
-from sentinai.conditions.shapes import shape_of
 from sentinai.problems import Finding, InvalidDocument
 
 Pack = Mapping[str, Any]

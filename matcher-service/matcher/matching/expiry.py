@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sentinai.conditions.guard import arguments
-from sentinai.conditions.vocabulary import ITERATORS
+from sentinai.conditions.language.guard import arguments
+from sentinai.conditions.language.vocabulary import ITERATORS
 
 MINUTES, BREACHED = "sla.minutes_remaining", "sla.breached"
 TIMED_PATHS = frozenset({MINUTES, BREACHED})

@@ -13,25 +13,25 @@ from matcher.matching.tables import (
     TruthGroup,
 )
 from matcher.matching.thresholds import ThresholdGroup
-from sentinai.conditions import shapes
-from sentinai.conditions.shapes import Shape
+from sentinai.conditions.language import clause_shapes
+from sentinai.conditions.language.clause_shapes import Shape
 
 _TEXT, _UPPER, _LOWER = "text", "upper", "lower"
 
 
 def family(shape: Shape) -> str:
     """The kind of group that a shape goes into."""
-    if shape.kind == shapes.COMPARE:
+    if shape.kind == clause_shapes.COMPARE:
         return _UPPER if shape.operator in ("<", "<=") else _LOWER
     texts = all(isinstance(value, str) for value in shape.values)
-    if texts and shape.values and shape.kind in (shapes.STRICT, shapes.LISTED):
+    if texts and shape.values and shape.kind in (clause_shapes.STRICT, clause_shapes.LISTED):
         return _TEXT
     return shape.kind
 
 
 def moves_unseen(shape: Shape) -> bool:
     """Whether time moves a clause of this shape, and its group does not know at which SLA minutes."""
-    return shape.path.startswith("sla") and shape.kind != shapes.COMPARE
+    return shape.path.startswith("sla") and shape.kind != clause_shapes.COMPARE
 
 
 def new_group(of_family: str, path: str, negated: bool) -> Group:
@@ -43,10 +43,10 @@ def new_group(of_family: str, path: str, negated: bool) -> Group:
 
 _KINDS: dict[str, type[Group]] = {
     _TEXT: TextGroup,
-    shapes.STRICT: StrictGroup,
-    shapes.LISTED: ListedGroup,
-    shapes.LOOSE: LooseGroup,
-    shapes.MEMBER: MemberGroup,
-    shapes.GLOB: GlobGroup,
-    shapes.TRUE: TruthGroup,
+    clause_shapes.STRICT: StrictGroup,
+    clause_shapes.LISTED: ListedGroup,
+    clause_shapes.LOOSE: LooseGroup,
+    clause_shapes.MEMBER: MemberGroup,
+    clause_shapes.GLOB: GlobGroup,
+    clause_shapes.TRUE: TruthGroup,
 }

@@ -11,7 +11,7 @@ from pyroaring import BitMap
 from matcher.matching.group import HEAD, NOBODY, Group
 from sentinai.conditions.bounded import MAX_ITEMS
 from sentinai.conditions.evaluate import glob
-from sentinai.conditions.shapes import Shape
+from sentinai.conditions.language.clause_shapes import Shape
 
 
 class _Table(Group):

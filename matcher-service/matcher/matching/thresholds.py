@@ -11,7 +11,7 @@ from typing import Any
 from pyroaring import BitMap
 
 from matcher.matching.group import NOBODY, Group, bits
-from sentinai.conditions.shapes import Shape
+from sentinai.conditions.language.clause_shapes import Shape
 
 _NO_NUMBER = -1
 _BLOCKS = 256

@@ -6,8 +6,8 @@ what its author may not have meant (``lint``).
 """
 
 from sentinai.conditions.containment import EvaluationError
-from sentinai.conditions.document import Clause, Conditions, normalise, parse
-from sentinai.conditions.guard import check_logic
+from sentinai.conditions.language.document import Clause, Conditions, normalise, parse
+from sentinai.conditions.language.guard import check_logic
 from sentinai.conditions.rules import holds_for
 
 __all__ = ["Clause", "Conditions", "EvaluationError", "check_logic", "holds_for", "normalise", "parse"]

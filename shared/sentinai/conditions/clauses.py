@@ -6,15 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sentinai.conditions import evaluate, shapes
+from sentinai.conditions import evaluate
 from sentinai.conditions.containment import EvaluationError
-from sentinai.conditions.document import Clause
+from sentinai.conditions.language import clause_shapes
+from sentinai.conditions.language.clause_shapes import Shape, shape_of
+from sentinai.conditions.language.document import Clause
+from sentinai.conditions.language.vocabulary import SEVERITIES
 from sentinai.conditions.phrases import phrase
 from sentinai.conditions.prepared import reader
 from sentinai.conditions.reads import fields_read, paths_read
-from sentinai.conditions.shapes import Shape, shape_of
 from sentinai.conditions.values import label, listed_in_words, value_in_words
-from sentinai.conditions.vocabulary import SEVERITIES
 
 _COMPARED = {"<": "less than", "<=": "at most", ">": "more than", ">=": "at least"}
 _MOST_SHOWN = 12
@@ -164,17 +165,17 @@ def _given(value: Any) -> str:
 
 def _words(shape: Shape) -> str:
     name = label(shape.path)
-    if shape.kind == shapes.TRUE:
+    if shape.kind == clause_shapes.TRUE:
         return f"{name} is {'not ' if shape.negated else ''}{'true' if shape.path == 'sla.breached' else 'set'}"
-    if shape.kind == shapes.COMPARE:
+    if shape.kind == clause_shapes.COMPARE:
         bound = _bound(shape)
         return f"{name} is {'not ' if shape.negated else ''}{_COMPARED[shape.operator]} {bound}"
-    if shape.kind == shapes.MEMBER:
+    if shape.kind == clause_shapes.MEMBER:
         if shape.path != "policy.tags":
             verb = "does not contain" if shape.negated else "contains"
             return f"{name} {verb} {'any of ' if len(shape.values) > 1 else ''}{listed_in_words(shape.values)}"
         return f"{name} have {_quantity(shape)}{listed_in_words(shape.values)}"
-    like = "like " if shape.kind == shapes.GLOB and any("*" in v or "?" in v for v in shape.values) else ""
+    like = "like " if shape.kind == clause_shapes.GLOB and any("*" in v or "?" in v for v in shape.values) else ""
     if len(shape.values) == 1:
         return f"{name} is {'not ' if shape.negated else ''}{like}{value_in_words(shape.values[0])}"
     return f"{name} is {'none' if shape.negated else 'one'} of {listed_in_words(shape.values)}"
@@ -194,7 +195,7 @@ def _bound(shape: Shape) -> str:
 
 
 def _expected(shape: Shape) -> Any:
-    single = len(shape.values) == 1 and shape.kind != shapes.LISTED
+    single = len(shape.values) == 1 and shape.kind != clause_shapes.LISTED
     return shape.values[0] if single else list(shape.values)
 
 

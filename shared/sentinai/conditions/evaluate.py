@@ -14,9 +14,9 @@ from json_logic import jsonLogic
 
 from sentinai.conditions.bounded import BOUNDED, MAX_ITEMS
 from sentinai.conditions.containment import EvaluationError, contained
-from sentinai.conditions.guard import arguments
+from sentinai.conditions.language.guard import arguments
+from sentinai.conditions.language.vocabulary import ITERATORS
 from sentinai.conditions.prepared import prepare
-from sentinai.conditions.vocabulary import ITERATORS
 
 MAX_STEPS = 100_000
 """How many nodes all iterators of a rule may evaluate together."""

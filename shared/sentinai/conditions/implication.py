@@ -13,12 +13,13 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sentinai.conditions import evaluate, shapes
+from sentinai.conditions import evaluate
 from sentinai.conditions.containment import EvaluationError
-from sentinai.conditions.guard import arguments, variables
+from sentinai.conditions.language import clause_shapes
+from sentinai.conditions.language.clause_shapes import Shape, shape_of
+from sentinai.conditions.language.guard import arguments, variables
+from sentinai.conditions.language.vocabulary import SEVERITIES
 from sentinai.conditions.narrower import NUMERIC_PATHS, are_texts, is_narrower
-from sentinai.conditions.shapes import Shape, shape_of
-from sentinai.conditions.vocabulary import SEVERITIES
 
 SEVERITY_PATHS = frozenset({"exception.severity", "exception.severity_rank"})
 STATES: tuple[dict[str, Any], ...] = (
@@ -29,7 +30,7 @@ STATES: tuple[dict[str, Any], ...] = (
 _MINUTES, _BREACHED = "sla.minutes_remaining", "sla.breached"
 _MOST_VALUES = 64
 ALL_STATES = (1 << len(STATES)) - 1
-_EXACT = (shapes.STRICT, shapes.LISTED)
+_EXACT = (clause_shapes.STRICT, clause_shapes.LISTED)
 
 
 class Known:
@@ -105,12 +106,12 @@ def signature(logic: Any) -> str:
     if shape is None:
         return json.dumps(logic, sort_keys=True)
     kind, values = shape.kind, list(shape.values)
-    if kind == shapes.GLOB:
+    if kind == clause_shapes.GLOB:
         values = [value.lower() for value in values]
     elif kind in _EXACT and are_texts(shape):
-        kind = shapes.LISTED
+        kind = clause_shapes.LISTED
     written = sorted({json.dumps(value) for value in values})
-    operator = shape.operator if kind == shapes.COMPARE else kind
+    operator = shape.operator if kind == clause_shapes.COMPARE else kind
     return f"{'not ' if shape.negated else ''}{shape.path} {operator} {' '.join(written)}"
 
 
@@ -170,7 +171,7 @@ def _derived(shape: Shape, logic: Any) -> list[tuple[Shape, Any]]:
     """What a clause about the minutes says of the breach, and the other way round: it is breached below 0."""
     if shape.path == _BREACHED:
         return _derived_of_breach([each for each in (True, False) if holds(logic, _at(_BREACHED, each))])
-    if shape.path != _MINUTES or shape.kind != shapes.COMPARE or shape.negated:
+    if shape.path != _MINUTES or shape.kind != clause_shapes.COMPARE or shape.negated:
         return []
     bound = shape.values[0]
     if shape.operator in ("<", "<="):

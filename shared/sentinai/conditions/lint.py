@@ -13,11 +13,11 @@ from datetime import datetime
 from typing import Any
 
 from sentinai.conditions import listings, reads
-from sentinai.conditions.document import Clause, Conditions
 from sentinai.conditions.implication import Known, constant
+from sentinai.conditions.language.clause_shapes import MEMBER, TRUE, Shape, shape_of
+from sentinai.conditions.language.document import Clause, Conditions
+from sentinai.conditions.language.vocabulary import PATHS
 from sentinai.conditions.peers import Peer, Peers
-from sentinai.conditions.shapes import MEMBER, TRUE, Shape, shape_of
-from sentinai.conditions.vocabulary import PATHS
 from sentinai.problems import Finding
 
 Pack = Mapping[str, Any]

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sentinai.conditions.containment import EvaluationError
-from sentinai.conditions.document import Clause
 from sentinai.conditions.evaluate import glob
-from sentinai.conditions.shapes import COMPARE, GLOB, MEMBER, TRUE, Shape
+from sentinai.conditions.language.clause_shapes import COMPARE, GLOB, MEMBER, TRUE, Shape
+from sentinai.conditions.language.document import Clause
 from sentinai.problems import Finding
 
 Pack = Mapping[str, Any]

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sentinai.conditions import evaluate, patterns, shapes
-from sentinai.conditions.shapes import Shape
+from sentinai.conditions import evaluate, patterns
+from sentinai.conditions.language import clause_shapes
+from sentinai.conditions.language.clause_shapes import Shape
 
 NUMERIC_PATHS = frozenset({"exception.amount", "exception.severity_rank", "sla.minutes_remaining"})
 """Paths that hold a number or null and nothing else."""
@@ -29,15 +30,15 @@ def is_narrower(own: Shape, wanted: Shape) -> bool:
 
 
 def _is_narrower(own: Shape, wanted: Shape) -> bool:
-    if own.kind == wanted.kind == shapes.COMPARE:
+    if own.kind == wanted.kind == clause_shapes.COMPARE:
         return _is_tighter(own, wanted)
-    if own.kind == wanted.kind == shapes.GLOB:
+    if own.kind == wanted.kind == clause_shapes.GLOB:
         return all(any(patterns.within(each, other) for other in wanted.values) for each in own.values)
-    if own.kind == wanted.kind == shapes.MEMBER:
+    if own.kind == wanted.kind == clause_shapes.MEMBER:
         return are_texts(own) and are_texts(wanted) and set(own.values) <= set(wanted.values)
-    if own.kind == wanted.kind == shapes.TRUE:
+    if own.kind == wanted.kind == clause_shapes.TRUE:
         return True
-    exact = (shapes.STRICT, shapes.LISTED)
+    exact = (clause_shapes.STRICT, clause_shapes.LISTED)
     alike = own.kind in exact and wanted.kind in exact
     return alike and are_texts(own) and are_texts(wanted) and set(own.values) <= set(wanted.values)
 
@@ -61,9 +62,9 @@ def _is_tighter(own: Shape, wanted: Shape) -> bool:
 
 def _excludes(own: Shape, wanted: Shape) -> bool:
     """Whether what a negated clause excludes is excluded by ``own`` already."""
-    if own.kind == wanted.kind == shapes.COMPARE:
+    if own.kind == wanted.kind == clause_shapes.COMPARE:
         return _lie_apart(own, wanted) and not any(_holds(wanted, each) for each in _booleans(own))
-    if own.kind == wanted.kind == shapes.GLOB:
+    if own.kind == wanted.kind == clause_shapes.GLOB:
         return all(patterns.excludes(each, other) for each in own.values for other in wanted.values)
     return False
 

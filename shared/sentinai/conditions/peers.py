@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from sentinai.conditions import shapes
-from sentinai.conditions.document import Conditions
 from sentinai.conditions.implication import (
     ALL_STATES,
     STATES,
@@ -24,7 +22,9 @@ from sentinai.conditions.implication import (
     signature,
     states_of,
 )
-from sentinai.conditions.shapes import shape_of
+from sentinai.conditions.language import clause_shapes
+from sentinai.conditions.language.clause_shapes import shape_of
+from sentinai.conditions.language.document import Conditions
 
 MOST_TRIED = 500
 """How many of a bucket are tried, best ranked first: what lint says of peers has a bounded cost."""
@@ -32,7 +32,7 @@ MOST_TRIED = 500
 Key = tuple[str, ...] | tuple[str, int]
 Rank = tuple[int, float, int]
 _ANY: Key = ("any",)
-_TEXTUAL = (shapes.STRICT, shapes.LISTED, shapes.GLOB)
+_TEXTUAL = (clause_shapes.STRICT, clause_shapes.LISTED, clause_shapes.GLOB)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ def _keys_of(logic: Any) -> list[Key]:
     if shape is None:
         return [("clause", signature(logic))]
     if not shape.negated and all(isinstance(value, str) for value in shape.values):
-        if shape.kind == shapes.MEMBER:
+        if shape.kind == clause_shapes.MEMBER:
             return [("member", shape.path, value) for value in dict.fromkeys(shape.values)]
         if shape.kind in _TEXTUAL and not any("*" in value or "?" in value for value in shape.values):
             return [("text", shape.path, value) for value in dict.fromkeys(map(str.lower, shape.values))]
@@ -184,7 +184,7 @@ def _keys_from(known: Known) -> Iterator[Key]:
         yield ("path", path)
         values = (known.values.get(path) or ())[:1]
         for shape in about:
-            if shape.kind == shapes.MEMBER and not shape.negated:
+            if shape.kind == clause_shapes.MEMBER and not shape.negated:
                 yield ("member", path, str(shape.values[0]))
             elif shape.kind in _TEXTUAL and not shape.negated:
                 values = (*values, *shape.values[:1])

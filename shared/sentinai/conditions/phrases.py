@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sentinai.conditions.guard import arguments
+from sentinai.conditions.language.guard import arguments
 from sentinai.conditions.values import label, value_in_words
 
 _LONGEST = 240

@@ -18,8 +18,8 @@ from json_logic import is_logic, jsonLogic
 
 from sentinai.conditions import shortcuts
 from sentinai.conditions.containment import contained
-from sentinai.conditions.guard import arguments
-from sentinai.conditions.vocabulary import ITERATORS
+from sentinai.conditions.language.guard import arguments
+from sentinai.conditions.language.vocabulary import ITERATORS
 
 Run = Callable[[Any], Any]
 

@@ -6,9 +6,9 @@ import difflib
 from collections.abc import Iterator
 from typing import Any
 
-from sentinai.conditions.document import Clause
-from sentinai.conditions.guard import arguments, variables
-from sentinai.conditions.vocabulary import ITERATORS, OPEN_PATHS, PATHS
+from sentinai.conditions.language.document import Clause
+from sentinai.conditions.language.guard import arguments, variables
+from sentinai.conditions.language.vocabulary import ITERATORS, OPEN_PATHS, PATHS
 from sentinai.problems import Finding
 
 

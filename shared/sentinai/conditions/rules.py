@@ -7,9 +7,9 @@ from typing import Any
 
 from sentinai.conditions import evaluate
 from sentinai.conditions.containment import EvaluationError
-from sentinai.conditions.document import parse
-from sentinai.conditions.guard import check_logic
-from sentinai.conditions.predicates import is_predicate
+from sentinai.conditions.language.document import parse
+from sentinai.conditions.language.guard import check_logic
+from sentinai.conditions.language.predicates import is_predicate
 from sentinai.problems import InvalidDocument
 
 _DOCUMENT_KEYS = frozenset({"match", "logic", "priority"})

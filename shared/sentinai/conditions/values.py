@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sentinai.conditions.vocabulary import CONTEXT_PATH
+from sentinai.conditions.language.vocabulary import CONTEXT_PATH
 
 _LABELS = {
     "policy.tags": "policy tags",

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sentinai.conditions.vocabulary import OPERATORS
+from sentinai.conditions.language.vocabulary import OPERATORS
 from sentinai.documents import check
 
 pytestmark = pytest.mark.usefixtures("database")

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from sentinai import context
 from sentinai.clock import parse_time
 from sentinai.conditions import clauses, parse
-from sentinai.conditions.guard import MAX_NODES
+from sentinai.conditions.language.guard import MAX_NODES
+from sentinai.conditions.language.vocabulary import OPERATORS
 from sentinai.conditions.lint import lint
-from sentinai.conditions.vocabulary import OPERATORS
 from sentinai.problems import InvalidDocument
 
 MOST_CALLS = MAX_NODES * 100

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentinai.conditions import Conditions, EvaluationError, check_logic, evaluate, normalise, parse
-from sentinai.conditions import vocabulary as words
+from sentinai.conditions.language import vocabulary as words
 from sentinai.problems import InvalidDocument
 
 SCALARS = st.one_of(

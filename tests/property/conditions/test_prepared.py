@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from json_logic import jsonLogic
 
 from sentinai.conditions import EvaluationError, check_logic, shortcuts
-from sentinai.conditions import vocabulary as words
 from sentinai.conditions.containment import contained
+from sentinai.conditions.language import vocabulary as words
 from sentinai.conditions.prepared import prepare, reader
 
 TEXTS = st.sampled_from(["", "a", "b", "0", "1", "-1", "1.5", "a.b", "a.0", "b.a.1", "None"])

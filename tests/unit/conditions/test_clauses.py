@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from sentinai.conditions import vocabulary
 from sentinai.conditions.clauses import explain
+from sentinai.conditions.language import vocabulary
 
 CONTEXT: dict[str, Any] = {
     "exception": {

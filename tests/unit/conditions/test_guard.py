@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sentinai.conditions import EvaluationError, check_logic, evaluate, parse
-from sentinai.conditions.guard import MAX_DEPTH, MAX_LIST, MAX_NODES, MAX_STRING_BYTES
+from sentinai.conditions.language.guard import MAX_DEPTH, MAX_LIST, MAX_NODES, MAX_STRING_BYTES
 from sentinai.problems import InvalidDocument
 
 METHOD: dict[str, Any] = {"method": ["x", "__class__"]}

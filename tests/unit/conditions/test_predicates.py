@@ -9,7 +9,7 @@ import pytest
 
 from sentinai import context
 from sentinai.conditions import evaluate, normalise, parse
-from sentinai.conditions.guard import MAX_DEPTH, MAX_NODES
+from sentinai.conditions.language.guard import MAX_DEPTH, MAX_NODES
 from sentinai.problems import MOST_FINDINGS, InvalidDocument
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)

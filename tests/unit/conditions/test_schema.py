@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from sentinai.conditions import parse, vocabulary
+from sentinai.conditions import parse
+from sentinai.conditions.language import vocabulary
 from sentinai.documents import check, schemas
 from sentinai.problems import InvalidDocument
 

@@ -14,8 +14,8 @@ from executor.actions.registry import ACTIONS
 from executor.authoring.playbooks import check_playbook
 from matcher.authoring.checks import check_files
 from sentinai import packs
-from sentinai.conditions import vocabulary
-from sentinai.conditions.vocabulary import CONTEXT_PREFIX, FIELDS, SEVERITIES, SUFFIXES, TEXT
+from sentinai.conditions.language import vocabulary
+from sentinai.conditions.language.vocabulary import CONTEXT_PREFIX, FIELDS, SEVERITIES, SUFFIXES, TEXT
 from sentinai.documents import check
 
 INTENDED = {

@@ -22,18 +22,8 @@ from matcher.authoring.review import peers_of, review
 from matcher.authoring.verdict import verdict
 from matcher.matching import Playbook
 from sentinai import context, formats
-from sentinai.conditions import (
-    bounded,
-    document,
-    evaluate,
-    guard,
-    lint,
-    listings,
-    parse,
-    predicates,
-    reads,
-    vocabulary,
-)
+from sentinai.conditions import bounded, evaluate, lint, listings, parse, reads
+from sentinai.conditions.language import document, guard, predicates, vocabulary
 from sentinai.documents import check
 
 GUIDE = (Path(__file__).parents[3] / "docs/playbooks-configuration.md").read_text("utf-8")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matcher.authoring.places import Place, Places
-from sentinai.conditions.guard import escape
+from sentinai.conditions.language.guard import escape
 
 TEXT = """{
   "a": [1, {"b/c": true}],

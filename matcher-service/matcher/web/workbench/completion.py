@@ -6,8 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from matcher.web.workbench.samples import Attribute
-from sentinai.conditions import vocabulary
-from sentinai.conditions.vocabulary import BOOLEAN, COMPARISONS, CONTEXT_PREFIX, SEVERITY, TAGS, TEXT, TYPE
+from sentinai.conditions.language import vocabulary
+from sentinai.conditions.language.vocabulary import (
+    BOOLEAN,
+    COMPARISONS,
+    CONTEXT_PREFIX,
+    SEVERITY,
+    TAGS,
+    TEXT,
+    TYPE,
+)
 
 Values = Mapping[str, Sequence[Any]]
 Option = Mapping[str, Any]

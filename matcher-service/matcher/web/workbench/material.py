@@ -11,8 +11,8 @@ from matcher.matching import Playbook
 from matcher.web.workbench.completion import completion
 from matcher.web.workbench.samples import Attribute, context_attributes, samples
 from sentinai import packs
-from sentinai.conditions.shapes import shape_of
-from sentinai.conditions.vocabulary import SEVERITIES, STATUSES
+from sentinai.conditions.language.clause_shapes import shape_of
+from sentinai.conditions.language.vocabulary import SEVERITIES, STATUSES
 
 Pack = Mapping[str, Any]
 Values = Mapping[str, Sequence[Any]]

@@ -11,7 +11,7 @@ from typing import Any
 
 from sentinai import packs
 from sentinai.clock import format_time
-from sentinai.conditions.vocabulary import CONTEXT_PATH
+from sentinai.conditions.language.vocabulary import CONTEXT_PATH
 
 Pack = Mapping[str, Any]
 Values = Mapping[str, Sequence[Any]]

@@ -13,9 +13,9 @@ from itertools import islice
 from typing import Any
 
 from sentinai import strict_json
-from sentinai.conditions import vocabulary
-from sentinai.conditions.guard import check_logic, escape
-from sentinai.conditions.predicates import is_predicate, to_clauses
+from sentinai.conditions.language import vocabulary
+from sentinai.conditions.language.guard import check_logic, escape
+from sentinai.conditions.language.predicates import is_predicate, to_clauses
 from sentinai.documents import summary
 from sentinai.problems import MOST_FINDINGS, Finding, InvalidDocument
 

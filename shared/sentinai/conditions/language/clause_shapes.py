@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sentinai.conditions.guard import arguments
+from sentinai.conditions.language.guard import arguments
 
 STRICT, LOOSE, LISTED, MEMBER, GLOB, COMPARE, TRUE = "===", "==", "in", "contains", "glob", "compare", "true"
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}

@@ -11,7 +11,7 @@ import difflib
 from collections.abc import Iterator
 from typing import Any
 
-from sentinai.conditions.vocabulary import ITERATORS, OPERATORS, OTHER_NAMES
+from sentinai.conditions.language.vocabulary import ITERATORS, OPERATORS, OTHER_NAMES
 from sentinai.problems import Finding
 
 MAX_DEPTH = 32

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sentinai.conditions import vocabulary as words
-from sentinai.conditions.guard import MAX_LIST, MAX_STRING_BYTES, escape
+from sentinai.conditions.language import vocabulary as words
+from sentinai.conditions.language.guard import MAX_LIST, MAX_STRING_BYTES, escape
 from sentinai.problems import MOST_FINDINGS, Finding
 
 _CONTEXT_PATH = re.compile(r"[^.]+(\.[^.]+)*\Z")

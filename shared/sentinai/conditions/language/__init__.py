@@ -1,0 +1,1 @@
+"""The language of conditions: its vocabulary, predicates, normal form and guard."""
