@@ -20,9 +20,9 @@ from matcher.authoring.files import UnusableFile, json_files, read_document, rea
 from matcher.authoring.speed import measure
 from matcher.authoring.verdict import verdict
 from matcher.matching import Playbook
-from sentinai import context
 from sentinai.clock import parse_time, utc_now
 from sentinai.conditions import Conditions, parse
+from sentinai.conditions.evaluation import context
 from sentinai.documents import check
 from sentinai.problems import InvalidDocument
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sentinai import templates
-from sentinai.conditions.rules import logic_of
+from sentinai.conditions.evaluation.pack_rules import logic_of
 from sentinai.documents import check_schema
 from sentinai.problems import Finding, InvalidDocument
 

@@ -27,7 +27,7 @@ from tests.support.processes import Served, free_port
 from executor.store import catalogue as stored_catalogue
 from matcher.matching import Catalogue, Playbook, compile_catalogue, match
 from matcher.services import assemble
-from sentinai import context
+from sentinai.conditions.evaluation import context
 from sentinai.database import Database
 from sentinai.settings import Settings
 from sentinai.tables import PlaybookRow

@@ -15,7 +15,7 @@ from executor.execution.documents import exception_document
 from executor.execution.model import Actor, ExceptionRecord, NewEvent, Packs
 from sentinai import packs
 from sentinai.conditions import holds_for
-from sentinai.context import build
+from sentinai.conditions.evaluation.context import build
 
 AGENT = Actor("agent", "triage-agent", None)
 

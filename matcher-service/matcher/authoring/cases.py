@@ -12,9 +12,9 @@ from typing import Any
 from matcher.authoring.files import Document, FileFinding, UnusableFile, read_document, read_yaml
 from matcher.authoring.places import Place
 from matcher.matching import Catalogue, MatchResult, Playbook, compile_catalogue, match
-from sentinai import context
 from sentinai.clock import parse_time, relative_time
-from sentinai.conditions import EvaluationError, clauses, evaluate
+from sentinai.conditions import EvaluationError, clauses
+from sentinai.conditions.evaluation import context, evaluate
 from sentinai.conditions.language.guard import escape
 from sentinai.documents import check, schemas
 from sentinai.problems import Finding

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from matcher.matching import Playbook, compile_catalogue, match
-from sentinai import context
+from sentinai.conditions.evaluation import context
 
 Pack = Mapping[str, Any]
 

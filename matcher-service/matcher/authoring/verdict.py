@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sentinai.conditions import Conditions, EvaluationError, clauses, evaluate
+from sentinai.conditions import Conditions, EvaluationError, clauses
+from sentinai.conditions.evaluation import evaluate
 
 
 def verdict(conditions: Conditions, seen: Mapping[str, Any]) -> dict[str, Any]:

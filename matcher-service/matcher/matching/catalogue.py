@@ -18,7 +18,7 @@ from matcher.matching.group import Group, bits
 from matcher.matching.model import Playbook
 from sentinai.conditions import Conditions
 from sentinai.conditions.clauses import Teller
-from sentinai.conditions.evaluate import Evaluator
+from sentinai.conditions.evaluation.evaluate import Evaluator
 from sentinai.conditions.language.clause_shapes import Shape, shape_of
 
 Answering = tuple[Group | None, ...]

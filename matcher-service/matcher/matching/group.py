@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from pyroaring import BitMap
 
 from matcher.matching.expiry import TIMED_PATHS
+from sentinai.conditions.evaluation.compiled import reader
 from sentinai.conditions.language.clause_shapes import Shape
-from sentinai.conditions.prepared import reader
 
 HEAD = 1024
 """Near misses are looked for among so many best ranked playbooks first."""

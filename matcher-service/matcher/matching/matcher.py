@@ -13,7 +13,8 @@ from matcher.matching.model import ClauseError, MatchResult, Playbook, Ranked
 from matcher.matching.probe import Probe
 from matcher.matching.reasoning import compose
 from matcher.matching.validity import valid_until
-from sentinai.conditions import EvaluationError, evaluate
+from sentinai.conditions import EvaluationError
+from sentinai.conditions.evaluation import evaluate
 
 MOST_ERRORS = 100
 MOST_ASKED = 1000
@@ -31,7 +32,7 @@ def match(
 ) -> MatchResult:
     """The playbooks that fit an exception, best ranked first, and why.
 
-    ``context`` is what ``sentinai.context.build`` gives for ``as_of``. ``timed_rules`` are further rules on
+    ``context`` is what ``sentinai.conditions.evaluation.context.build`` gives for ``as_of``. ``timed_rules`` are further rules on
     which the context itself hangs (a Policy Pack's tag rules), so that ``valid_until`` knows their marks.
     """
     probe = Probe(catalogue, context)

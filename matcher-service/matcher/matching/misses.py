@@ -8,8 +8,9 @@ from typing import Any
 
 from matcher.matching.model import NearMiss
 from matcher.matching.probe import Probe
-from sentinai.conditions import Clause, EvaluationError, evaluate
+from sentinai.conditions import Clause, EvaluationError
 from sentinai.conditions.clauses import Reason, explain
+from sentinai.conditions.evaluation import evaluate
 
 _MOST_TRIED = 64
 

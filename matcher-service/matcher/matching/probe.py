@@ -10,8 +10,8 @@ from pyroaring import BitMap
 
 from matcher.matching.catalogue import Catalogue
 from matcher.matching.group import HEAD, Group, Satisfied, bits
-from sentinai.conditions.containment import EvaluationError
-from sentinai.conditions.evaluate import Evaluator
+from sentinai.conditions.evaluation.errors import EvaluationError
+from sentinai.conditions.evaluation.evaluate import Evaluator
 
 FEW = 4
 """When so few are left, asking for each about its own clauses is quicker than asking all groups."""

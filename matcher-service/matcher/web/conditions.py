@@ -11,8 +11,9 @@ from matcher.services import Services
 from matcher.web.basis import instant
 from matcher.web.packs import check_tenant, pack_source
 from sentinai import strict_json
-from sentinai.conditions import Conditions, EvaluationError, check_logic, evaluate, parse
-from sentinai.conditions.bounded import is_longer
+from sentinai.conditions import Conditions, EvaluationError, check_logic, parse
+from sentinai.conditions.evaluation import evaluate
+from sentinai.conditions.evaluation.operator_limits import is_longer
 from sentinai.conditions.language import vocabulary
 from sentinai.documents import summary
 from sentinai.problems import InvalidDocument, MalformedJson

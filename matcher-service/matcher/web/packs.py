@@ -9,8 +9,9 @@ from typing import Any
 
 from matcher.catalogue import TenantCatalogue
 from matcher.services import Services
-from sentinai import context, packs
-from sentinai.context import TagRule
+from sentinai import packs
+from sentinai.conditions.evaluation import context
+from sentinai.conditions.evaluation.context import TagRule
 from sentinai.documents import summary
 from sentinai.identity import Identity
 from sentinai.problems import Finding, InvalidDocument, TenantMismatch

@@ -5,9 +5,9 @@ limits (``guard``), evaluated by json-logic-qubit (``evaluate``), told in words 
 what its author may not have meant (``lint``).
 """
 
-from sentinai.conditions.containment import EvaluationError
+from sentinai.conditions.evaluation.errors import EvaluationError
+from sentinai.conditions.evaluation.pack_rules import holds_for
 from sentinai.conditions.language.document import Clause, Conditions, normalise, parse
 from sentinai.conditions.language.guard import check_logic
-from sentinai.conditions.rules import holds_for
 
 __all__ = ["Clause", "Conditions", "EvaluationError", "check_logic", "holds_for", "normalise", "parse"]

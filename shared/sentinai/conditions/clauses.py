@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sentinai.conditions import evaluate
-from sentinai.conditions.containment import EvaluationError
+from sentinai.conditions.evaluation import evaluate
+from sentinai.conditions.evaluation.compiled import reader
+from sentinai.conditions.evaluation.errors import EvaluationError
 from sentinai.conditions.language import clause_shapes
 from sentinai.conditions.language.clause_shapes import Shape, shape_of
 from sentinai.conditions.language.document import Clause
 from sentinai.conditions.language.vocabulary import SEVERITIES
 from sentinai.conditions.phrases import phrase
-from sentinai.conditions.prepared import reader
 from sentinai.conditions.reads import fields_read, paths_read
 from sentinai.conditions.values import label, listed_in_words, value_in_words
 

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sentinai.conditions import evaluate
-from sentinai.conditions.containment import EvaluationError
+from sentinai.conditions.evaluation import evaluate
+from sentinai.conditions.evaluation.errors import EvaluationError
 from sentinai.conditions.language import clause_shapes
 from sentinai.conditions.language.clause_shapes import Shape, shape_of
 from sentinai.conditions.language.guard import arguments, variables

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sentinai.conditions import evaluate, patterns
+from sentinai.conditions import patterns
+from sentinai.conditions.evaluation import evaluate
 from sentinai.conditions.language import clause_shapes
 from sentinai.conditions.language.clause_shapes import Shape
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from sentinai.conditions.evaluate import MAX_FITTED, glob
+from sentinai.conditions.evaluation.evaluate import MAX_FITTED, glob
 
 _WILD = re.compile(r"[*?]")
 _LONGEST = 200

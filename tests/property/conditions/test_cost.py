@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sentinai import context
 from sentinai.clock import parse_time
 from sentinai.conditions import clauses, parse
+from sentinai.conditions.evaluation import context
 from sentinai.conditions.language.guard import MAX_NODES
 from sentinai.conditions.language.vocabulary import OPERATORS
 from sentinai.conditions.lint import lint

@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentinai.conditions import Conditions, EvaluationError, check_logic, evaluate, normalise, parse
+from sentinai.conditions import Conditions, EvaluationError, check_logic, normalise, parse
+from sentinai.conditions.evaluation import evaluate
 from sentinai.conditions.language import vocabulary as words
 from sentinai.problems import InvalidDocument
 

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from json_logic import jsonLogic
 
-from sentinai import context
 from sentinai.conditions import Conditions, EvaluationError, parse
-from sentinai.conditions.containment import contained
+from sentinai.conditions.evaluation import context
+from sentinai.conditions.evaluation.errors import contained
 from sentinai.conditions.implication import Known
 from sentinai.conditions.lint import lint
 from sentinai.conditions.peers import Peer, Peers

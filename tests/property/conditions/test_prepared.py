@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from json_logic import jsonLogic
 
-from sentinai.conditions import EvaluationError, check_logic, shortcuts
-from sentinai.conditions.containment import contained
+from sentinai.conditions import EvaluationError, check_logic
+from sentinai.conditions.evaluation import shortcuts
+from sentinai.conditions.evaluation.compiled import prepare, reader
+from sentinai.conditions.evaluation.errors import contained
 from sentinai.conditions.language import vocabulary as words
-from sentinai.conditions.prepared import prepare, reader
 
 TEXTS = st.sampled_from(["", "a", "b", "0", "1", "-1", "1.5", "a.b", "a.0", "b.a.1", "None"])
 SCALARS = st.one_of(st.none(), st.booleans(), st.sampled_from([0, 1, -2, 0.5, 2.0, 10**30]), TEXTS)

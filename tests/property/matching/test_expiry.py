@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matcher.matching import Playbook, compile_catalogue, match
-from sentinai import context
 from sentinai.conditions import parse
+from sentinai.conditions.evaluation import context
 
 START = datetime(2026, 8, 9, 10, 11, 12, 131_415, tzinfo=UTC)
 MINUTES = st.one_of(st.sampled_from([-5, -0.5, 0, 0.25, 1, 1 / 3, 2, 5, 7.1, 60]), st.floats(-10, 70))

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matcher.matching import Catalogue, Playbook, compile_catalogue, match
-from sentinai.conditions import EvaluationError, evaluate, parse
+from sentinai.conditions import EvaluationError, parse
+from sentinai.conditions.evaluation import evaluate
 
 START = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
 PATHS = (

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from sentinai.conditions import EvaluationError, check_logic, evaluate, parse
+from sentinai.conditions import EvaluationError, check_logic, parse
+from sentinai.conditions.evaluation import evaluate
 from sentinai.conditions.language.guard import MAX_DEPTH, MAX_LIST, MAX_NODES, MAX_STRING_BYTES
 from sentinai.problems import InvalidDocument
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from sentinai import context
-from sentinai.conditions import evaluate, normalise, parse
+from sentinai.conditions import normalise, parse
+from sentinai.conditions.evaluation import context, evaluate
 from sentinai.conditions.language.guard import MAX_DEPTH, MAX_NODES
 from sentinai.problems import MOST_FINDINGS, InvalidDocument
 

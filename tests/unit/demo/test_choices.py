@@ -12,7 +12,7 @@ from executor.agents import intake, triage
 from executor.execution.documents import exception_document
 from matcher.authoring import cases
 from matcher.matching import MatchResult, compile_catalogue, match
-from sentinai import context
+from sentinai.conditions.evaluation import context
 
 
 @pytest.fixture(params=TENANTS)

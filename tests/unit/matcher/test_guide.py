@@ -21,8 +21,9 @@ from executor.execution.model import Packs, Step
 from matcher.authoring.review import peers_of, review
 from matcher.authoring.verdict import verdict
 from matcher.matching import Playbook
-from sentinai import context, formats
-from sentinai.conditions import bounded, evaluate, lint, listings, parse, reads
+from sentinai import formats
+from sentinai.conditions import lint, listings, parse, reads
+from sentinai.conditions.evaluation import context, evaluate, operator_limits
 from sentinai.conditions.language import document, guard, predicates, vocabulary
 from sentinai.documents import check
 
@@ -128,11 +129,11 @@ def test_every_path_is_in_the_guide():
         guard.MAX_STRING_BYTES,
         document.MAX_DOCUMENT_BYTES,
         document.MAX_PRIORITY,
-        bounded.MAX_ITEMS,
+        operator_limits.MAX_ITEMS,
         evaluate.MAX_STEPS,
         evaluate.MAX_FITTED,
-        bounded.MAX_TEXT,
-        bounded.MAX_MERGED,
+        operator_limits.MAX_TEXT,
+        operator_limits.MAX_MERGED,
     ],
 )
 def test_every_limit_is_in_the_guide(limit):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sentinai.conditions import evaluate
-from sentinai.conditions.containment import EvaluationError
+from sentinai.conditions.evaluation import evaluate
+from sentinai.conditions.evaluation.errors import EvaluationError
 from sentinai.conditions.language.document import parse
 from sentinai.conditions.language.guard import check_logic
 from sentinai.conditions.language.predicates import is_predicate

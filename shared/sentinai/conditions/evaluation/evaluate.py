@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 import json_logic
 from json_logic import jsonLogic
 
-from sentinai.conditions.bounded import BOUNDED, MAX_ITEMS
-from sentinai.conditions.containment import EvaluationError, contained
+from sentinai.conditions.evaluation.compiled import prepare
+from sentinai.conditions.evaluation.errors import EvaluationError, contained
+from sentinai.conditions.evaluation.operator_limits import BOUNDED, MAX_ITEMS
 from sentinai.conditions.language.guard import arguments
 from sentinai.conditions.language.vocabulary import ITERATORS
-from sentinai.conditions.prepared import prepare
 
 MAX_STEPS = 100_000
 """How many nodes all iterators of a rule may evaluate together."""

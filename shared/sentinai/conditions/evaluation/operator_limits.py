@@ -11,7 +11,7 @@ from typing import Any
 
 import json_logic
 
-from sentinai.conditions.containment import EvaluationError
+from sentinai.conditions.evaluation.errors import EvaluationError
 
 MAX_ITEMS = 10_000
 """How many items an iterator may visit, and a list may have in which something is looked for."""

@@ -16,8 +16,8 @@ from typing import Any
 import json_logic
 from json_logic import is_logic, jsonLogic
 
-from sentinai.conditions import shortcuts
-from sentinai.conditions.containment import contained
+from sentinai.conditions.evaluation import shortcuts
+from sentinai.conditions.evaluation.errors import contained
 from sentinai.conditions.language.guard import arguments
 from sentinai.conditions.language.vocabulary import ITERATORS
 

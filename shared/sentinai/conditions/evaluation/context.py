@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import Any
 
 from sentinai.clock import parse_time
-from sentinai.conditions.containment import EvaluationError
-from sentinai.conditions.evaluate import Evaluator
+from sentinai.conditions.evaluation.errors import EvaluationError
+from sentinai.conditions.evaluation.evaluate import Evaluator
+from sentinai.conditions.evaluation.pack_rules import logic_of
 from sentinai.conditions.language.vocabulary import SEVERITIES
-from sentinai.conditions.rules import logic_of
 from sentinai.problems import InvalidDocument
 
 ATTRIBUTES = (
