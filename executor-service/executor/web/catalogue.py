@@ -13,7 +13,7 @@ from executor.store import catalogue
 from executor.web.queries import PlaybooksQuery, PublishQuery, paging
 from sentinai.clock import format_time
 from sentinai.conditions import parse
-from sentinai.conditions.clauses import describe
+from sentinai.conditions.explanation.explain import describe
 from sentinai.problems import Finding, InvalidDocument, NotFound
 from sentinai.tables import DomainPackRow, PolicyPackRow
 from sentinai.web import Answer, Api, Call

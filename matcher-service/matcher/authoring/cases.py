@@ -13,8 +13,9 @@ from matcher.authoring.files import Document, FileFinding, UnusableFile, read_do
 from matcher.authoring.places import Place
 from matcher.matching import Catalogue, MatchResult, Playbook, compile_catalogue, match
 from sentinai.clock import parse_time, relative_time
-from sentinai.conditions import EvaluationError, clauses
+from sentinai.conditions import EvaluationError
 from sentinai.conditions.evaluation import context, evaluate
+from sentinai.conditions.explanation import explain
 from sentinai.conditions.language.guard import escape
 from sentinai.documents import check, schemas
 from sentinai.problems import Finding
@@ -175,7 +176,7 @@ def _why_not(case: Case, catalogue: Catalogue, seen: Mapping[str, Any]) -> list[
         near = difflib.get_close_matches(case.playbook, [each.name for each in catalogue.playbooks], n=1)
         return [f"There is no playbook {case.playbook!r}." + (f" Did you mean {near[0]!r}?" if near else "")]
     failed = [
-        clauses.explain(clause.logic, seen).text
+        explain.explain(clause.logic, seen).text
         for clause in expected.conditions.clauses
         if not _holds(clause.logic, seen)
     ]

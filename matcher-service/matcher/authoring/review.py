@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from matcher.matching import Playbook
-from sentinai.conditions import Clause, Conditions, clauses, parse
+from sentinai.conditions import Clause, Conditions, parse
+from sentinai.conditions.explanation import explain
 from sentinai.conditions.kept import Change, difference
 from sentinai.conditions.language.clause_shapes import shape_of
 from sentinai.conditions.language.guard import variables
@@ -103,7 +104,7 @@ def _peer(playbook: Playbook) -> Peer:
 
 def _clause(clause: Clause) -> dict[str, Any]:
     indexed = shape_of(clause.logic) is not None
-    return {"text": clauses.describe(clause.logic), "logic": clause.logic, "indexed": indexed}
+    return {"text": explain.describe(clause.logic), "logic": clause.logic, "indexed": indexed}
 
 
 def _variables(conditions: Conditions) -> list[str]:

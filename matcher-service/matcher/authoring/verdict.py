@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sentinai.conditions import Conditions, EvaluationError, clauses
+from sentinai.conditions import Conditions, EvaluationError
 from sentinai.conditions.evaluation import evaluate
+from sentinai.conditions.explanation import explain
 
 
 def verdict(conditions: Conditions, seen: Mapping[str, Any]) -> dict[str, Any]:
@@ -15,7 +16,7 @@ def verdict(conditions: Conditions, seen: Mapping[str, Any]) -> dict[str, Any]:
     As in matching, the clauses are asked in their order up to the first that fails or raises; the reasons
     tell of all of them.
     """
-    reasons = [clauses.explain(clause.logic, seen).to_json() for clause in conditions.clauses]
+    reasons = [explain.explain(clause.logic, seen).to_json() for clause in conditions.clauses]
     matches, error = True, None
     for clause in conditions.clauses:
         try:

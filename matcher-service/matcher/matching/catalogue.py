@@ -17,8 +17,8 @@ from matcher.matching import expiry, groups
 from matcher.matching.group import Group, bits
 from matcher.matching.model import Playbook
 from sentinai.conditions import Conditions
-from sentinai.conditions.clauses import Teller
 from sentinai.conditions.evaluation.evaluate import Evaluator
+from sentinai.conditions.explanation.explain import Teller
 from sentinai.conditions.language.clause_shapes import Shape, shape_of
 
 Answering = tuple[Group | None, ...]

@@ -9,8 +9,8 @@ from typing import Any
 from matcher.matching.model import NearMiss
 from matcher.matching.probe import Probe
 from sentinai.conditions import Clause, EvaluationError
-from sentinai.conditions.clauses import Reason, explain
 from sentinai.conditions.evaluation import evaluate
+from sentinai.conditions.explanation.explain import Reason, explain
 
 _MOST_TRIED = 64
 

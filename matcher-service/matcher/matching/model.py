@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sentinai.clock import format_optional_time
 from sentinai.conditions import Conditions
-from sentinai.conditions.clauses import Reason
+from sentinai.conditions.explanation.explain import Reason
 
 
 @dataclass(frozen=True, slots=True)

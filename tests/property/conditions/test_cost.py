@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sentinai.clock import parse_time
-from sentinai.conditions import clauses, parse
+from sentinai.conditions import parse
 from sentinai.conditions.evaluation import context
+from sentinai.conditions.explanation import explain
 from sentinai.conditions.language.guard import MAX_NODES
 from sentinai.conditions.language.vocabulary import OPERATORS
 from sentinai.conditions.lint import lint
@@ -104,7 +105,7 @@ def is_harmless(document: Any) -> None:
         return
     lint(conditions)
     for clause in conditions.clauses:
-        assert calls_of(lambda logic=clause.logic: clauses.explain(logic, SEEN)) <= MOST_CALLS  # type: ignore[misc]
+        assert calls_of(lambda logic=clause.logic: explain.explain(logic, SEEN)) <= MOST_CALLS  # type: ignore[misc]
 
 
 RELAXED = [HealthCheck.too_slow, HealthCheck.data_too_large]

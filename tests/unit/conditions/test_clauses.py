@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sentinai.conditions.clauses import explain
+from sentinai.conditions.explanation.explain import explain
 from sentinai.conditions.language import vocabulary
 
 CONTEXT: dict[str, Any] = {

@@ -24,7 +24,7 @@ from executor.web.exceptions import listed
 from executor.web.queries import SEVERITIES, STATUSES, ExceptionsQuery
 from sentinai import packs
 from sentinai.conditions import parse
-from sentinai.conditions.clauses import describe
+from sentinai.conditions.explanation.explain import describe
 from sentinai.identity import Identity
 from sentinai.problems import InvalidDocument, NotFound, Problem
 from sentinai.web.service import answer_problem

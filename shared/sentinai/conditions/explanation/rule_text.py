@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from sentinai.conditions.explanation.value_text import label, value_in_words
 from sentinai.conditions.language.guard import arguments
-from sentinai.conditions.values import label, value_in_words
 
 _LONGEST = 240
 _COMPARED = {

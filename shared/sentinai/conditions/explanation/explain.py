@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 from sentinai.conditions.evaluation import evaluate
 from sentinai.conditions.evaluation.compiled import reader
 from sentinai.conditions.evaluation.errors import EvaluationError
+from sentinai.conditions.explanation.rule_text import phrase
+from sentinai.conditions.explanation.value_text import label, listed_in_words, value_in_words
 from sentinai.conditions.language import clause_shapes
 from sentinai.conditions.language.clause_shapes import Shape, shape_of
 from sentinai.conditions.language.document import Clause
 from sentinai.conditions.language.vocabulary import SEVERITIES
-from sentinai.conditions.phrases import phrase
 from sentinai.conditions.reads import fields_read, paths_read
-from sentinai.conditions.values import label, listed_in_words, value_in_words
 
 _COMPARED = {"<": "less than", "<=": "at most", ">": "more than", ">=": "at least"}
 _MOST_SHOWN = 12
