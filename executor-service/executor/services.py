@@ -8,7 +8,7 @@ from threading import BoundedSemaphore
 from executor.matcher_client import HttpMatcher
 from executor.store.store import SqlStore
 from sentinai.clock import Clock, utc_now
-from sentinai.conditions.kept import KeptPeers
+from sentinai.conditions.lint.kept import KeptPeers
 from sentinai.database import Database
 from sentinai.settings import Settings
 

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from executor.store import catalogue
 from executor.store.catalogue import Version
 from sentinai.conditions import parse
-from sentinai.conditions.kept import Change, KeptPeers, difference
-from sentinai.conditions.peers import Peer, Peers, newest
+from sentinai.conditions.lint.kept import Change, KeptPeers, difference
+from sentinai.conditions.lint.other_playbooks import Peer, Peers, newest
 from sentinai.problems import InvalidDocument
 
 

@@ -14,8 +14,8 @@ from executor.authoring.peers import peers_of
 from executor.execution.model import Packs, Playbook
 from executor.store import catalogue
 from sentinai.conditions import Conditions, parse
-from sentinai.conditions.kept import KeptPeers
-from sentinai.conditions.lint import Peers, lint
+from sentinai.conditions.lint.kept import KeptPeers
+from sentinai.conditions.lint.lint import Peers, lint
 from sentinai.database import Database
 from sentinai.documents import check, summary
 from sentinai.problems import Finding, InvalidDocument

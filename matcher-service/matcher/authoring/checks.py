@@ -12,7 +12,7 @@ from matcher.authoring.files import Document, FileFinding, UnusableFile, read_do
 from matcher.authoring.review import peers_of, review
 from matcher.matching import Playbook
 from sentinai.conditions import parse
-from sentinai.conditions.peers import Peers
+from sentinai.conditions.lint.other_playbooks import Peers
 from sentinai.documents import check
 from sentinai.problems import Finding, InvalidDocument
 

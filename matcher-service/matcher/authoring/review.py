@@ -10,11 +10,11 @@ from typing import Any
 from matcher.matching import Playbook
 from sentinai.conditions import Clause, Conditions, parse
 from sentinai.conditions.explanation import explain
-from sentinai.conditions.kept import Change, difference
 from sentinai.conditions.language.clause_shapes import shape_of
 from sentinai.conditions.language.guard import variables
-from sentinai.conditions.lint import lint
-from sentinai.conditions.peers import Peer, Peers, newest
+from sentinai.conditions.lint.kept import Change, difference
+from sentinai.conditions.lint.lint import lint
+from sentinai.conditions.lint.other_playbooks import Peer, Peers, newest
 from sentinai.problems import Finding, InvalidDocument
 
 Pack = Mapping[str, Any]

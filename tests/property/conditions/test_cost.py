@@ -18,7 +18,7 @@ from sentinai.conditions.evaluation import context
 from sentinai.conditions.explanation import explain
 from sentinai.conditions.language.guard import MAX_NODES
 from sentinai.conditions.language.vocabulary import OPERATORS
-from sentinai.conditions.lint import lint
+from sentinai.conditions.lint.lint import lint
 from sentinai.problems import InvalidDocument
 
 MOST_CALLS = MAX_NODES * 100

@@ -16,9 +16,9 @@ from json_logic import jsonLogic
 from sentinai.conditions import Conditions, EvaluationError, parse
 from sentinai.conditions.evaluation import context
 from sentinai.conditions.evaluation.errors import contained
-from sentinai.conditions.implication import Known
-from sentinai.conditions.lint import lint
-from sentinai.conditions.peers import Peer, Peers
+from sentinai.conditions.lint.implication import Known
+from sentinai.conditions.lint.lint import lint
+from sentinai.conditions.lint.other_playbooks import Peer, Peers
 from sentinai.problems import InvalidDocument
 
 AS_OF = datetime(2026, 5, 4, 12, tzinfo=UTC)

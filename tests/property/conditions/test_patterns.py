@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentinai.conditions.evaluation.evaluate import glob
-from sentinai.conditions.patterns import excludes, within
+from sentinai.conditions.lint.glob_patterns import excludes, within
 
 PATTERNS = st.text("aB*?", max_size=5)
 TEXTS = ["".join(letters) for length in range(5) for letters in product("ab", repeat=length)]

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from sentinai.conditions import parse
-from sentinai.conditions.kept import Change, KeptPeers, difference
-from sentinai.conditions.peers import Peer, Peers, newest
+from sentinai.conditions.lint.kept import Change, KeptPeers, difference
+from sentinai.conditions.lint.other_playbooks import Peer, Peers, newest
 
 NOW = datetime(2026, 8, 3, 10, tzinfo=UTC)
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from sentinai.conditions import parse
-from sentinai.conditions.lint import lint
-from sentinai.conditions.peers import Peer, Peers
+from sentinai.conditions.lint.lint import lint
+from sentinai.conditions.lint.other_playbooks import Peer, Peers
 
 START = datetime(2026, 2, 2, tzinfo=UTC)
 READ = {"var": "exception.entity"}

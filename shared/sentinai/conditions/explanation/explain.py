@@ -15,7 +15,7 @@ from sentinai.conditions.language import clause_shapes
 from sentinai.conditions.language.clause_shapes import Shape, shape_of
 from sentinai.conditions.language.document import Clause
 from sentinai.conditions.language.vocabulary import SEVERITIES
-from sentinai.conditions.reads import fields_read, paths_read
+from sentinai.conditions.lint.paths import fields_read, paths_read
 
 _COMPARED = {"<": "less than", "<=": "at most", ">": "more than", ">=": "at least"}
 _MOST_SHOWN = 12

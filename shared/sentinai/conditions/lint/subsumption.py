@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sentinai.conditions import patterns
 from sentinai.conditions.evaluation import evaluate
 from sentinai.conditions.language import clause_shapes
 from sentinai.conditions.language.clause_shapes import Shape
+from sentinai.conditions.lint import glob_patterns
 
 NUMERIC_PATHS = frozenset({"exception.amount", "exception.severity_rank", "sla.minutes_remaining"})
 """Paths that hold a number or null and nothing else."""
@@ -34,7 +34,7 @@ def _is_narrower(own: Shape, wanted: Shape) -> bool:
     if own.kind == wanted.kind == clause_shapes.COMPARE:
         return _is_tighter(own, wanted)
     if own.kind == wanted.kind == clause_shapes.GLOB:
-        return all(any(patterns.within(each, other) for other in wanted.values) for each in own.values)
+        return all(any(glob_patterns.within(each, other) for other in wanted.values) for each in own.values)
     if own.kind == wanted.kind == clause_shapes.MEMBER:
         return are_texts(own) and are_texts(wanted) and set(own.values) <= set(wanted.values)
     if own.kind == wanted.kind == clause_shapes.TRUE:
@@ -66,7 +66,7 @@ def _excludes(own: Shape, wanted: Shape) -> bool:
     if own.kind == wanted.kind == clause_shapes.COMPARE:
         return _lie_apart(own, wanted) and not any(_holds(wanted, each) for each in _booleans(own))
     if own.kind == wanted.kind == clause_shapes.GLOB:
-        return all(patterns.excludes(each, other) for each in own.values for other in wanted.values)
+        return all(glob_patterns.excludes(each, other) for each in own.values for other in wanted.values)
     return False
 
 

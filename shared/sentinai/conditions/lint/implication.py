@@ -19,7 +19,7 @@ from sentinai.conditions.language import clause_shapes
 from sentinai.conditions.language.clause_shapes import Shape, shape_of
 from sentinai.conditions.language.guard import arguments, variables
 from sentinai.conditions.language.vocabulary import SEVERITIES
-from sentinai.conditions.narrower import NUMERIC_PATHS, are_texts, is_narrower
+from sentinai.conditions.lint.subsumption import NUMERIC_PATHS, are_texts, is_narrower
 
 SEVERITY_PATHS = frozenset({"exception.severity", "exception.severity_rank"})
 STATES: tuple[dict[str, Any], ...] = (

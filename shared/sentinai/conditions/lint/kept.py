@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from sentinai.conditions.peers import Peer, Peers, V
+from sentinai.conditions.lint.other_playbooks import Peer, Peers, V
 
 _TENANTS = 4
 """For how many tenants they are kept: authors are few, and those who write at one time fewer."""

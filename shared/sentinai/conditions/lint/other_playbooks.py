@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from sentinai.conditions.implication import (
+from sentinai.conditions.language import clause_shapes
+from sentinai.conditions.language.clause_shapes import shape_of
+from sentinai.conditions.language.document import Conditions
+from sentinai.conditions.lint.implication import (
     ALL_STATES,
     STATES,
     Known,
@@ -22,9 +25,6 @@ from sentinai.conditions.implication import (
     signature,
     states_of,
 )
-from sentinai.conditions.language import clause_shapes
-from sentinai.conditions.language.clause_shapes import shape_of
-from sentinai.conditions.language.document import Conditions
 
 MOST_TRIED = 500
 """How many of a bucket are tried, best ranked first: what lint says of peers has a bounded cost."""

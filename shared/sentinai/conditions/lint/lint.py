@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sentinai.conditions import listings, reads
-from sentinai.conditions.implication import Known, constant
 from sentinai.conditions.language.clause_shapes import MEMBER, TRUE, Shape, shape_of
 from sentinai.conditions.language.document import Clause, Conditions
 from sentinai.conditions.language.vocabulary import PATHS
-from sentinai.conditions.peers import Peer, Peers
+from sentinai.conditions.lint import pack_references, paths
+from sentinai.conditions.lint.implication import Known, constant
+from sentinai.conditions.lint.other_playbooks import Peer, Peers
 from sentinai.problems import Finding
 
 Pack = Mapping[str, Any]
@@ -43,10 +43,10 @@ def lint(
     yet to be, and so after all others.
     """
     found = [*conditions.warnings]
-    listed = listings.Listed.of(domain_pack, policy_pack, domains)
+    listed = pack_references.Listed.of(domain_pack, policy_pack, domains)
     for clause in conditions.clauses:
         found += _about_clause(clause, listed)
-    found += listings.unknown_tools(steps, domain_pack)
+    found += pack_references.unknown_tools(steps, domain_pack)
     contradictions = _contradictions(conditions)
     found += contradictions
     if not contradictions and not any(each.code == "always_false" for each in found):
@@ -55,9 +55,9 @@ def lint(
     return found
 
 
-def _about_clause(clause: Clause, listed: listings.Listed) -> Iterator[Finding]:
-    yield from reads.impossible_paths(clause)
-    yield from reads.paths_as_texts(clause)
+def _about_clause(clause: Clause, listed: pack_references.Listed) -> Iterator[Finding]:
+    yield from paths.impossible_paths(clause)
+    yield from paths.paths_as_texts(clause)
     always = constant(clause.logic)
     if always is not None:
         yield from _about_constant(clause, always)

@@ -1,0 +1,1 @@
+"""Warnings about conditions that are valid, but may not mean what their author intended."""
