@@ -22,7 +22,7 @@ from honcho.printer import Printer
 
 from executor.store.tenants import tenant_ids
 from sentinai import settings as sentinai_settings
-from sentinai.database import Database
+from sentinai.database.engine import Database
 from sentinai.identity import TokenVerifier
 from sentinai.settings import Settings, SettingsError, variable
 

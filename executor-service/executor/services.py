@@ -9,7 +9,7 @@ from executor.matcher_client import HttpMatcher
 from executor.store.store import SqlStore
 from sentinai.clock import Clock, utc_now
 from sentinai.conditions.lint.kept import KeptPeers
-from sentinai.database import Database
+from sentinai.database.engine import Database
 from sentinai.settings import Settings
 
 

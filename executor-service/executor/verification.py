@@ -18,7 +18,7 @@ from executor.execution import state
 from executor.store import exceptions, proof
 from executor.store.tenants import tenant_ids
 from sentinai.clock import format_time
-from sentinai.database import Database
+from sentinai.database.engine import Database
 
 _BATCH = 200
 _MOST_SHOWN = 60

@@ -17,7 +17,7 @@ from matcher.matching import Catalogue, compile_catalogue
 from matcher.reading import Stored, StoredPack, Unreadable, read
 from matcher.revisions import Revisions
 from sentinai.conditions.evaluation.context import TagRule, tag_rules_of
-from sentinai.database import Database
+from sentinai.database.engine import Database
 from sentinai.problems import DatabaseUnavailable
 from sentinai.telemetry import CATALOGUE_LOADS, logger
 

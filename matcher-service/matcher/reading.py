@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from matcher.matching import Playbook
 from sentinai.conditions import parse
+from sentinai.database.tables import DomainPackRow, PlaybookRow, PolicyPackRow, TenantRow
 from sentinai.problems import InvalidDocument
-from sentinai.tables import DomainPackRow, PlaybookRow, PolicyPackRow, TenantRow
 
 _READ_AT_ONCE = 500
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from sentinai.database import Database, translated_faults, unavailable
+from sentinai.database.engine import Database, translated_faults, unavailable
 
 _STATEMENT = {
     "sqlite": "SELECT catalogue_revision FROM tenant WHERE tenant_id = ?",

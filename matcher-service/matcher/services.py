@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from matcher.catalogue import Catalogues
 from sentinai.clock import Clock, utc_now
 from sentinai.conditions.lint.kept import KeptPeers
-from sentinai.database import Database
+from sentinai.database.engine import Database
 from sentinai.settings import Settings
 
 

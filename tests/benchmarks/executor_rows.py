@@ -22,7 +22,7 @@ from executor.execution.model import Actor
 from executor.execution.situation import look
 from executor.store.store import SqlStore
 from sentinai.clock import format_time, utc_now
-from sentinai.database import Database
+from sentinai.database.engine import Database
 from sentinai.settings import Settings
 
 _TENANT = "bench"

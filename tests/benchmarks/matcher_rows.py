@@ -28,9 +28,9 @@ from executor.store import catalogue as stored_catalogue
 from matcher.matching import Catalogue, Playbook, compile_catalogue, match
 from matcher.services import assemble
 from sentinai.conditions.evaluation import context
-from sentinai.database import Database
+from sentinai.database.engine import Database
+from sentinai.database.tables import PlaybookRow
 from sentinai.settings import Settings
-from sentinai.tables import PlaybookRow
 
 SIZES = (100, 1_000, 10_000, 100_000)
 _SEEN = 2_000

@@ -18,7 +18,7 @@ from tests.support.processes import Served
 
 from executor.store import events
 from sentinai.clock import utc_now
-from sentinai.database import Database
+from sentinai.database.engine import Database
 
 _CALLERS = 8
 _BEFORE = 120

@@ -14,10 +14,10 @@ from tests.support.databases import as_role
 
 from executor.authoring import playbooks
 from executor.store import catalogue
-from sentinai.database import Database
-from sentinai.fence import FenceError
+from sentinai.database.engine import Database
+from sentinai.database.tables import PlaybookRow, PlaybookStepRow, TenantRow
+from sentinai.database.tenant_session import FenceError
 from sentinai.settings import Settings
-from sentinai.tables import PlaybookRow, PlaybookStepRow, TenantRow
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 MINE, THEIRS = "fern", "moss"

@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 from tests.support.databases import as_role
 
 from executor.authoring import playbooks
-from sentinai.database import Database
-from sentinai.fence import FenceError
-from sentinai.fenced import Fenced
+from sentinai.database.engine import Database
+from sentinai.database.tables import DomainPackRow, PlaybookRow, PlaybookStepRow, PolicyPackRow
+from sentinai.database.tenant_session import FenceError
+from sentinai.database.tenant_statement import Fenced
 from sentinai.settings import Settings
-from sentinai.tables import DomainPackRow, PlaybookRow, PlaybookStepRow, PolicyPackRow
 
 NOW = datetime(2026, 5, 4, 7, tzinfo=UTC)
 MINE, THEIRS = "oak", "ash"

@@ -19,9 +19,9 @@ from tests.support.threaded import threaded_pair
 
 from executor.store import migrate
 from executor.store.rights import RIGHTS
-from sentinai.database import Database
+from sentinai.database.engine import Database
+from sentinai.database.tables import Base, TenantOwned
 from sentinai.settings import Settings
-from sentinai.tables import Base, TenantOwned
 
 pytestmark = pytest.mark.postgres
 

@@ -28,7 +28,7 @@ from executor.execution.model import Event
 from executor.execution.situation import FINISHING
 from executor.store import events, exceptions
 from executor.store.tables import ExceptionEventRow
-from sentinai.database import Database
+from sentinai.database.engine import Database
 
 STEPS = [note("Look", "Naïve — ☃ 𝄞"), tell(), own(queue="crew"), to_status("analyzing")]
 

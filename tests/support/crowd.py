@@ -26,7 +26,7 @@ from tests.support.pair import Client
 from tests.support.processes import environment_of
 
 from executor.store.tables import OutboxRow
-from sentinai.database import Database
+from sentinai.database.engine import Database
 from sentinai.settings import Settings
 
 STEPS = (note("Look"), tell("Tell"), own("Hand over", queue="crew"), note("Look again"), tell("Close it", "email"))

@@ -17,7 +17,7 @@ from uuid import uuid4
 from sqlalchemy import create_engine, make_url, text
 
 from executor.store import migrate
-from sentinai.database import Database
+from sentinai.database.engine import Database
 from sentinai.settings import Settings
 
 KINDS = ("sqlite", "postgres")

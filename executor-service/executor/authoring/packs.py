@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 
 from executor.store import catalogue
 from sentinai import packs
-from sentinai.database import Database
+from sentinai.database.engine import Database
+from sentinai.database.tables import DomainPackRow, PolicyPackRow
 from sentinai.documents import require, summary
 from sentinai.problems import Finding, InvalidDocument, TenantMismatch
 from sentinai.strict_json import same
-from sentinai.tables import DomainPackRow, PolicyPackRow
 
 Check = Callable[[Mapping[str, Any]], tuple[Sequence[Finding], Sequence[Finding]]]
 

@@ -16,7 +16,7 @@ from executor.store import catalogue
 from sentinai.conditions import Conditions, parse
 from sentinai.conditions.lint.kept import KeptPeers
 from sentinai.conditions.lint.lint import Peers, lint
-from sentinai.database import Database
+from sentinai.database.engine import Database
 from sentinai.documents import check, summary
 from sentinai.problems import Finding, InvalidDocument
 from sentinai.strict_json import same

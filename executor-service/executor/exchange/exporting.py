@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from executor.exchange.bundle import Bundle, playbook_as_written
 from executor.execution.model import Playbook
 from executor.store import catalogue
-from sentinai.database import Database
+from sentinai.database.engine import Database
 
 
 def export(database: Database, tenant_id: str) -> Bundle:

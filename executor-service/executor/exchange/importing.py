@@ -17,7 +17,7 @@ from executor.exchange.exporting import newest, stored_domain_packs
 from executor.exchange.folder import Read, UnreadableFolder
 from executor.execution.model import Packs, Playbook
 from executor.store import catalogue
-from sentinai.database import Database
+from sentinai.database.engine import Database
 from sentinai.problems import Finding, InvalidDocument, Problem
 from sentinai.strict_json import same
 

@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 from executor.execution.model import Packs, Playbook, Step
 from executor.store.cursor import decode_row, encode
 from sentinai.clock import format_time
-from sentinai.database import leave_tenant
-from sentinai.fence import ACROSS_TENANTS
+from sentinai.database.engine import leave_tenant
+from sentinai.database.tables import DomainPackRow, PlaybookRow, PlaybookStepRow, PolicyPackRow, TenantRow
+from sentinai.database.tenant_session import ACROSS_TENANTS
 from sentinai.problems import NotFound
-from sentinai.tables import DomainPackRow, PlaybookRow, PlaybookStepRow, PolicyPackRow, TenantRow
 
 _IDS_AT_ONCE = 1000
 _IN_PLACE = {"synchronize_session": False}

@@ -16,7 +16,7 @@ from executor.execution.model import ExceptionRecord
 from executor.store.cursor import decode, encode
 from executor.store.tables import FINISHING_EVENTS, ExceptionEventRow, ExceptionRow
 from sentinai.clock import format_time, parse_time
-from sentinai.fenced import Fenced
+from sentinai.database.tenant_statement import Fenced
 from sentinai.problems import NotFound
 
 AT_RISK = timedelta(hours=1)

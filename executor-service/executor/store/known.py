@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 
 from executor.execution.model import Packs, Playbook
 from executor.store import catalogue
-from sentinai.fenced import Fenced
-from sentinai.tables import TenantRow
+from sentinai.database.tables import TenantRow
+from sentinai.database.tenant_statement import Fenced
 
 _MOST_TENANTS = 256
 _MOST_KEPT = 1000

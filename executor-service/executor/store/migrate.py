@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from executor.store import rights
-from sentinai.database import Database
+from sentinai.database.engine import Database
 from sentinai.problems import DatabaseUnavailable
 
 

@@ -14,7 +14,7 @@ from executor.execution.draft import Draft
 from executor.execution.model import Event, ExceptionRecord, Packs, Playbook, Saved
 from executor.store import catalogue, events, exceptions, outbox
 from executor.store.known import Known, KnownCatalogues
-from sentinai.database import Database
+from sentinai.database.engine import Database
 
 T = TypeVar("T")
 

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from sentinai.tables import Base, RowId, TenantOwned
+from sentinai.database.tables import Base, RowId, TenantOwned
 
 FINISHING_EVENTS = ("PlaybookStepCompleted", "PlaybookStepSkipped")
 _FINISHING = f"event_type IN {FINISHING_EVENTS}"

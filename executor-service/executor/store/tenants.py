@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from sentinai.database import Database
-from sentinai.tables import TenantRow
+from sentinai.database.engine import Database
+from sentinai.database.tables import TenantRow
 
 _TENANT = TenantRow.__table__.c
 

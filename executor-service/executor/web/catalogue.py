@@ -14,8 +14,8 @@ from executor.web.queries import PlaybooksQuery, PublishQuery, paging
 from sentinai.clock import format_time
 from sentinai.conditions import parse
 from sentinai.conditions.explanation.explain import describe
+from sentinai.database.tables import DomainPackRow, PolicyPackRow
 from sentinai.problems import Finding, InvalidDocument, NotFound
-from sentinai.tables import DomainPackRow, PolicyPackRow
 from sentinai.web import Answer, Api, Call
 
 api: Api[Services] = Api("Catalogue")

@@ -25,7 +25,7 @@ from executor.exchange import exporting, folder
 from executor.exchange.importing import NEW, NEW_VERSION, RETIRED, UNCHANGED, Options, take_in
 from executor.store import catalogue
 from sentinai.clock import utc_now
-from sentinai.database import Database
+from sentinai.database.engine import Database
 from sentinai.settings import Settings
 
 TENANT = "harbour"

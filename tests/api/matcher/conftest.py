@@ -15,7 +15,7 @@ from executor.authoring import packs, playbooks
 from executor.store import catalogue, migrate
 from matcher.app import create_app
 from sentinai import strict_json
-from sentinai.database import Database
+from sentinai.database.engine import Database
 from sentinai.documents import check
 from sentinai.identity import mint_token
 from sentinai.settings import Settings

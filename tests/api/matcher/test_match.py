@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sentinai.clock import format_time
-from sentinai.database import Database
-from sentinai.tables import PlaybookRow
+from sentinai.database.engine import Database
+from sentinai.database.tables import PlaybookRow
 
 pytestmark = pytest.mark.usefixtures("database")
 AS_OF = "2026-05-04T06:30:00Z"

@@ -10,7 +10,7 @@ from rich.progress import Progress
 from tests.api.scenarios.conftest import ME, Plant, path
 
 from executor import verification
-from sentinai.database import Database
+from sentinai.database.engine import Database
 from sentinai.documents import check
 
 

@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import Engine, event, insert, update
 
 from matcher.catalogue import Catalogues
-from sentinai.database import Database
+from sentinai.database.engine import Database
+from sentinai.database.tables import Base, PlaybookRow, TenantRow
 from sentinai.settings import Settings
-from sentinai.tables import Base, PlaybookRow, TenantRow
 
 AT = datetime(2026, 8, 1, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ import pytest
 
 from executor.store import catalogue
 from matcher.revisions import Revisions
-from sentinai.database import Database
+from sentinai.database.engine import Database
 from sentinai.problems import DatabaseUnavailable
 from sentinai.settings import Settings
 

@@ -4,7 +4,7 @@ from alembic import context
 from sqlalchemy import text
 
 import executor.store.tables  # noqa: F401 - its tables belong to the metadata
-from sentinai.tables import Base
+from sentinai.database.tables import Base
 
 # Any number, so long as no other program on this database takes the same advisory lock.
 _MIGRATION_LOCK = 7_341_906_211

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from sentinai.tables import UtcDateTime
+from sentinai.database.tables import UtcDateTime
 
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}

@@ -9,8 +9,8 @@ from matcher.web.workbench import access
 from matcher.web.workbench.access import services
 from matcher.web.workbench.material import material
 from sentinai import strict_json
+from sentinai.database.tables import PlaybookRow
 from sentinai.problems import NotFound
-from sentinai.tables import PlaybookRow
 
 pages = Blueprint(
     "workbench",

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from sentinai.tables import UtcDateTime
+from sentinai.database.tables import UtcDateTime
 
 JSON_TEXT = sa.JSON(none_as_null=True)
 # In a JSON column SQLite would make a double of bare digits.

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 
-from sentinai.tables import TenantOwned
+from sentinai.database.tables import TenantOwned
 
 ACROSS_TENANTS = "sentinai_across_tenants"
 """The execution option of a statement that is about all tenants, or none."""

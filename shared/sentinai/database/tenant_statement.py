@@ -1,6 +1,6 @@
 """Statements made once, fenced once: for what is done with every call.
 
-A session fences each ORM statement when it is executed (``sentinai.fence``), and SQLAlchemy looks each
+A session fences each ORM statement when it is executed (``sentinai.database.tenant_session``), and SQLAlchemy looks each
 one over anew; that is most of the time of a short transaction. A ``Fenced`` statement has the tenant's
 filter put into it when it is made. The tenant that it is executed for is the session's: it cannot be given.
 """
@@ -14,9 +14,9 @@ from sqlalchemy import Connection, Delete, Insert, Select, SelectBase, Table, Up
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.visitors import iterate
 
-from sentinai.database import connection_of
-from sentinai.direct import Direct
-from sentinai.fence import FenceError
+from sentinai.database.compiled_statement import Direct
+from sentinai.database.engine import connection_of
+from sentinai.database.tenant_session import FenceError
 
 _NOTHING: Mapping[str, Any] = {}
 _TENANT = "tenant_id"

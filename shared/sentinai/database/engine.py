@@ -1,6 +1,6 @@
 """The database behind sessions that belong to one tenant.
 
-A tenant session is fenced (``sentinai.fence``): a query that forgets the tenant still sees only its own rows. On
+A tenant session is fenced (``sentinai.database.tenant_session``): a query that forgets the tenant still sees only its own rows. On
 PostgreSQL row-level security stands behind it, with the tenant set per transaction.
 
 Transactions are short. A write takes its lock at once (``BEGIN IMMEDIATE`` on SQLite, row locks on
@@ -24,8 +24,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from sentinai import strict_json
-from sentinai.direct import Direct, driven
-from sentinai.fence import ACROSS_TENANTS
+from sentinai.database.compiled_statement import Direct, driven
+from sentinai.database.tenant_session import ACROSS_TENANTS
 from sentinai.problems import DatabaseUnavailable
 from sentinai.settings import Settings, SettingsError
 from sentinai.telemetry import logger
