@@ -18,9 +18,9 @@ from executor.execution import amend, steps
 from executor.execution.model import Actor
 from executor.services import Services
 from executor.store import catalogue
-from sentinai import strict_json
 from sentinai.clock import relative_time
-from sentinai.documents import require, summary
+from sentinai.documents import strict_json
+from sentinai.documents.schemas import require, summary
 from sentinai.problems import InvalidDocument, MatcherUnavailable, Problem
 
 LOADER = Actor("system", "loader", None)

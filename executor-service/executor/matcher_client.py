@@ -11,7 +11,7 @@ import structlog
 
 from sentinai import client
 from sentinai.client import ApiProblem, Patience, ServiceUnavailable
-from sentinai.documents import check
+from sentinai.documents.schemas import check
 from sentinai.identity import mint_token
 from sentinai.problems import MatcherUnavailable
 from sentinai.settings import Settings, SettingsError

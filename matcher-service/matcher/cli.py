@@ -23,7 +23,7 @@ from matcher.matching import Playbook
 from sentinai.clock import parse_time, utc_now
 from sentinai.conditions import Conditions, parse
 from sentinai.conditions.evaluation import context
-from sentinai.documents import check
+from sentinai.documents.schemas import check
 from sentinai.problems import InvalidDocument
 
 _FAILED, _UNUSABLE = 1, 2

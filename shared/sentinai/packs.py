@@ -7,7 +7,7 @@ from typing import Any
 
 from sentinai import templates
 from sentinai.conditions.evaluation.pack_rules import logic_of
-from sentinai.documents import check_schema
+from sentinai.documents.schemas import check_schema
 from sentinai.problems import Finding, InvalidDocument
 
 Pack = Mapping[str, Any]

@@ -17,7 +17,7 @@ from tests.support.pair import Client, running_pair
 from tests.support.processes import free_port, until
 
 from sentinai.clock import utc_now
-from sentinai.documents import check
+from sentinai.documents.schemas import check
 
 pytestmark = pytest.mark.skipif(nginx.executable() is None, reason="there is no nginx here")
 

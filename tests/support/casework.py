@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from tests.support.pair import Client
 
-from sentinai.documents import check
+from sentinai.documents.schemas import check
 
 PERSON = {"actor_type": "human", "actor_id": "noor"}
 AGENT = {"actor_type": "agent", "actor_id": "sweeper"}

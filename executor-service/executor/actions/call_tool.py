@@ -11,7 +11,7 @@ from executor.actions.registry import Plan, StepContext, step_members
 from executor.execution.model import NewEvent, Packs
 from sentinai import packs as of_packs
 from sentinai import templates
-from sentinai.documents import check_schema, summary
+from sentinai.documents.schemas import check_schema, summary
 from sentinai.problems import Finding, InvalidDocument, ToolNotAllowed
 
 

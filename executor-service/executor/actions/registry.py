@@ -19,7 +19,7 @@ from executor.execution.model import (
     Playbook,
     Step,
 )
-from sentinai.documents import check_schema
+from sentinai.documents.schemas import check_schema
 from sentinai.problems import Finding, ToolNotAllowed
 
 

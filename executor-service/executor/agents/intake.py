@@ -9,7 +9,7 @@ from typing import Any
 from executor.execution.chain import GENESIS
 from executor.execution.model import Actor, ExceptionRecord, NewEvent
 from sentinai.clock import format_optional_time, format_time, parse_time
-from sentinai.strict_json import same
+from sentinai.documents.strict_json import same
 
 _TIMES = ("sla_deadline", "created_at")
 _CREATED = (

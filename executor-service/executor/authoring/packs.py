@@ -12,9 +12,9 @@ from executor.store import catalogue
 from sentinai import packs
 from sentinai.database.engine import Database
 from sentinai.database.tables import DomainPackRow, PolicyPackRow
-from sentinai.documents import require, summary
+from sentinai.documents.schemas import require, summary
+from sentinai.documents.strict_json import same
 from sentinai.problems import Finding, InvalidDocument, TenantMismatch
-from sentinai.strict_json import same
 
 Check = Callable[[Mapping[str, Any]], tuple[Sequence[Finding], Sequence[Finding]]]
 

@@ -17,9 +17,9 @@ from sentinai.conditions import Conditions, parse
 from sentinai.conditions.lint.kept import KeptPeers
 from sentinai.conditions.lint.lint import Peers, lint
 from sentinai.database.engine import Database
-from sentinai.documents import check, summary
+from sentinai.documents.schemas import check, summary
+from sentinai.documents.strict_json import same
 from sentinai.problems import Finding, InvalidDocument
-from sentinai.strict_json import same
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from executor.exchange.bundle import Bundle, text_of
-from sentinai import strict_json
+from sentinai.documents import strict_json
 from sentinai.problems import Finding, MalformedJson
 
 POLICY_PACK, DOMAIN_PACK = "policy-pack.json", "domain-pack.json"

@@ -18,8 +18,8 @@ from executor.exchange.folder import Read, UnreadableFolder
 from executor.execution.model import Packs, Playbook
 from executor.store import catalogue
 from sentinai.database.engine import Database
+from sentinai.documents.strict_json import same
 from sentinai.problems import Finding, InvalidDocument, Problem
-from sentinai.strict_json import same
 
 NEW, NEW_VERSION, UNCHANGED, RETIRED = "new", "new version", "unchanged", "retired"
 Tick = Callable[[], None]

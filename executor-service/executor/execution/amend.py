@@ -14,8 +14,8 @@ from executor.execution.model import Actor, Event, ExceptionRecord, NewEvent
 from executor.execution.ports import Matcher, Store, Transaction
 from executor.execution.situation import Situation, around, look
 from sentinai.clock import format_time, parse_time
+from sentinai.documents.strict_json import same
 from sentinai.problems import MatcherUnavailable, VersionConflict
-from sentinai.strict_json import same
 
 TRIGGER = "updated"
 _ATTEMPTS = 8

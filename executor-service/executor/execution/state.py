@@ -13,7 +13,7 @@ from typing import Any
 
 from executor.execution.model import Event, ExceptionRecord, NewEvent, Playbook, Step
 from sentinai.clock import parse_time
-from sentinai.strict_json import same
+from sentinai.documents.strict_json import same
 
 LOGGED_FIELDS = (
     "domain",

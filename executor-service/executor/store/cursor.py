@@ -7,8 +7,8 @@ import binascii
 from collections.abc import Sequence
 from datetime import datetime
 
-from sentinai import strict_json
 from sentinai.clock import parse_time
+from sentinai.documents import strict_json
 from sentinai.problems import InvalidCursor, MalformedJson
 
 _LAST_ROW = 2**63 - 1

@@ -17,7 +17,7 @@ from executor.execution.model import Event, ExceptionRecord
 from executor.execution.situation import PROGRESS
 from executor.store.tables import ExceptionEventRow
 from sentinai.database.tenant_statement import Fenced
-from sentinai.documents import check
+from sentinai.documents.schemas import check
 
 _COLUMNS = tuple(getattr(ExceptionEventRow, field.name) for field in fields(Event))
 """Columns rather than rows of the ORM: events are read by the hundred, and never changed."""

@@ -17,7 +17,7 @@ from sentinai.conditions import EvaluationError
 from sentinai.conditions.evaluation import context, evaluate
 from sentinai.conditions.explanation import explain
 from sentinai.conditions.language.guard import escape
-from sentinai.documents import check, schemas
+from sentinai.documents.schemas import check, schemas
 from sentinai.problems import Finding
 
 Pack = Mapping[str, Any]

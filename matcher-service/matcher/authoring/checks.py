@@ -13,7 +13,7 @@ from matcher.authoring.review import peers_of, review
 from matcher.matching import Playbook
 from sentinai.conditions import parse
 from sentinai.conditions.lint.other_playbooks import Peers
-from sentinai.documents import check
+from sentinai.documents.schemas import check
 from sentinai.problems import Finding, InvalidDocument
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)

@@ -12,8 +12,8 @@ import yaml
 
 from matcher.authoring.places import Place, Places, first_key_twice, place_at
 from matcher.authoring.syntax import slip_in
-from sentinai import strict_json
-from sentinai.documents import check
+from sentinai.documents import strict_json
+from sentinai.documents.schemas import check
 from sentinai.packs import check_rules
 from sentinai.problems import Finding, MalformedJson
 

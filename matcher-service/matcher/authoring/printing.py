@@ -13,8 +13,8 @@ from rich.text import Text
 from matcher.authoring.cases import Report, Verdict
 from matcher.authoring.files import FileFinding
 from matcher.authoring.speed import Speed
-from sentinai import strict_json
 from sentinai.clock import format_time
+from sentinai.documents import strict_json
 
 FORMATS = ("text", "json", "github")
 _COLOURS = {"error": "bold red", "warning": "yellow"}

@@ -13,7 +13,7 @@ from matcher.services import Services
 from matcher.web.packs import PackSource, pack_source
 from sentinai.clock import parse_time
 from sentinai.conditions import parse
-from sentinai.documents import summary
+from sentinai.documents.schemas import summary
 from sentinai.identity import Identity
 from sentinai.problems import Finding, InvalidDocument
 

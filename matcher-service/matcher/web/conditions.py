@@ -10,12 +10,12 @@ from matcher.authoring.verdict import verdict
 from matcher.services import Services
 from matcher.web.basis import instant
 from matcher.web.packs import check_tenant, pack_source
-from sentinai import strict_json
 from sentinai.conditions import Conditions, EvaluationError, check_logic, parse
 from sentinai.conditions.evaluation import evaluate
 from sentinai.conditions.evaluation.operator_limits import is_longer
 from sentinai.conditions.language import vocabulary
-from sentinai.documents import summary
+from sentinai.documents import strict_json
+from sentinai.documents.schemas import summary
 from sentinai.problems import InvalidDocument, MalformedJson
 from sentinai.web import Answer, Api, Call
 

@@ -10,7 +10,7 @@ from matcher.services import Services
 from matcher.web.basis import Basis, basis_of
 from matcher.web.packs import check_tenant
 from sentinai.clock import format_time
-from sentinai.documents import require
+from sentinai.documents.schemas import require
 from sentinai.problems import InvalidDocument, Problem
 from sentinai.telemetry import CANDIDATES, EVALUATION_ERRORS, MATCHES
 from sentinai.web import Answer, Api, Call

@@ -12,7 +12,7 @@ from matcher.services import Services
 from sentinai import packs
 from sentinai.conditions.evaluation import context
 from sentinai.conditions.evaluation.context import TagRule
-from sentinai.documents import summary
+from sentinai.documents.schemas import summary
 from sentinai.identity import Identity
 from sentinai.problems import Finding, InvalidDocument, TenantMismatch
 

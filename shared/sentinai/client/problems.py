@@ -9,8 +9,8 @@ from requests import Response
 from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
-from sentinai import strict_json
-from sentinai.documents import check
+from sentinai.documents import strict_json
+from sentinai.documents.schemas import check
 from sentinai.problems import Finding, MalformedJson
 
 

@@ -9,12 +9,12 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
-from sentinai import strict_json
 from sentinai.client import problems
 from sentinai.client.answers import Health
 from sentinai.client.patience import Patience
 from sentinai.client.transport import Exchange, Transport
-from sentinai.documents import check
+from sentinai.documents import strict_json
+from sentinai.documents.schemas import check
 from sentinai.problems import MalformedJson
 
 T = TypeVar("T")

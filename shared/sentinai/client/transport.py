@@ -14,10 +14,10 @@ from uuid import uuid4
 
 import requests
 
-from sentinai import strict_json
 from sentinai.client import problems
 from sentinai.client.patience import WORTH_ANOTHER_TRY, Patience
 from sentinai.client.sessions import new_session
+from sentinai.documents import strict_json
 from sentinai.problems import MalformedJson
 
 _BASE_URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?\Z")

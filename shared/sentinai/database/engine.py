@@ -23,9 +23,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, Operationa
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from sentinai import strict_json
 from sentinai.database.compiled_statement import Direct, driven
 from sentinai.database.tenant_session import ACROSS_TENANTS
+from sentinai.documents import strict_json
 from sentinai.problems import DatabaseUnavailable
 from sentinai.settings import Settings, SettingsError
 from sentinai.telemetry import logger

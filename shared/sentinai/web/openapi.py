@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from sentinai.documents import URN, schemas
+from sentinai.documents.schemas import URN, schemas
 from sentinai.web import paths
 from sentinai.web.operations import Operation
 

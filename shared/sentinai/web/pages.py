@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, render_template
 
-from sentinai import strict_json
+from sentinai.documents import strict_json
 from sentinai.telemetry import metrics_page
 from sentinai.web import openapi
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sentinai.documents import check
+from sentinai.documents.schemas import check
 from sentinai.problems import NotFound
 
 _PARAMETER = re.compile(r"\{(\w+)\}")

@@ -16,8 +16,8 @@ from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.exceptions import MethodNotAllowed as WerkzeugMethodNotAllowed
 
-from sentinai import strict_json
-from sentinai.documents import require
+from sentinai.documents import strict_json
+from sentinai.documents.schemas import require
 from sentinai.identity import Identity, TokenVerifier
 from sentinai.problems import (
     Finding,

@@ -23,7 +23,7 @@ from sentinai.client import (
     MatcherClient,
     NotFound,
 )
-from sentinai.documents import check
+from sentinai.documents.schemas import check
 
 NOOR = Actor(**PERSON)  # type: ignore[arg-type]
 

@@ -11,7 +11,7 @@ from tests.support.casework import PERSON, Casework, call, note, own, step_path,
 from tests.support.pair import Client
 from tests.support.threaded import Threaded
 
-from sentinai.documents import check
+from sentinai.documents.schemas import check
 
 
 def test_what_is_published_is_answered_and_read_again(work: Casework):

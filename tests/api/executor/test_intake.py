@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.support.casework import Casework, note
 
-from sentinai.documents import check
+from sentinai.documents.schemas import check
 
 
 def test_a_new_exception_is_answered_whole_with_its_place_and_version(work: Casework):

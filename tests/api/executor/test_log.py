@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.support.casework import AGENT, Casework, note, tell
 
-from sentinai.documents import check
+from sentinai.documents.schemas import check
 
 
 def test_the_log_is_read_after_a_place_and_by_type(work: Casework):

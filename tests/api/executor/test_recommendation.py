@@ -8,7 +8,7 @@ from tests.support.casework import AGENT, PERSON, Casework, call, note, to_statu
 from tests.support.threaded import Threaded
 
 from executor.execution.recommendation import RANKED
-from sentinai.documents import check
+from sentinai.documents.schemas import check
 
 
 def recalculate(work: Casework, exception_id: str, body: Any = None) -> Any:

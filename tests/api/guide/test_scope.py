@@ -12,7 +12,7 @@ from executor.execution.recommendation import Standing
 from executor.execution.transitions import ALLOWED
 from executor.store import tables
 from executor.store.outbox import Delivery
-from sentinai.documents import schemas
+from sentinai.documents.schemas import schemas
 from sentinai.settings import Settings
 
 DOCS = Path(__file__).parents[3] / "docs"

@@ -14,9 +14,9 @@ from flask import Flask
 from executor.authoring import packs, playbooks
 from executor.store import catalogue, migrate
 from matcher.app import create_app
-from sentinai import strict_json
 from sentinai.database.engine import Database
-from sentinai.documents import check
+from sentinai.documents import strict_json
+from sentinai.documents.schemas import check
 from sentinai.identity import mint_token
 from sentinai.settings import Settings
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sentinai.documents import check
+from sentinai.documents.schemas import check
 
 pytestmark = pytest.mark.usefixtures("database")
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sentinai.conditions.language.vocabulary import OPERATORS
-from sentinai.documents import check
+from sentinai.documents.schemas import check
 
 pytestmark = pytest.mark.usefixtures("database")
 ATTACK = {"method": [{"var": "exception.entity"}, "__class__"]}

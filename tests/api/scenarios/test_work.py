@@ -11,7 +11,7 @@ from tests.api.scenarios.conftest import ME, Plant, path
 
 from executor import verification
 from sentinai.database.engine import Database
-from sentinai.documents import check
+from sentinai.documents.schemas import check
 
 
 def verified(plant: Plant) -> None:

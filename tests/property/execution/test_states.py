@@ -16,7 +16,7 @@ from executor.execution import chain, state
 from executor.execution.draft import Draft
 from executor.execution.model import Actor, Event, ExceptionRecord, NewEvent
 from sentinai.clock import format_time
-from sentinai.documents import check
+from sentinai.documents.schemas import check
 from sentinai.problems import Problem
 
 TIMES = st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC)).map(format_time)

@@ -11,7 +11,7 @@ from tests.support.values import NO_PACKS, NOON, PERSON, context, playbook, reco
 from executor.actions.registry import ACTIONS, Plan, StepContext, plan_step
 from executor.execution.model import Actor, Packs
 from sentinai import templates
-from sentinai.documents import check
+from sentinai.documents.schemas import check
 from sentinai.problems import (
     IllegalTransition,
     InvalidDocument,

@@ -14,7 +14,7 @@ from executor.execution.documents import named
 from executor.execution.draft import Draft
 from executor.execution.model import Actor, Event, NewEvent, Packs
 from executor.execution.situation import Situation
-from sentinai.documents import check
+from sentinai.documents.schemas import check
 
 BOOK = playbook(
     step("add_comment", 1, text="Looked at {exception.entity}"),

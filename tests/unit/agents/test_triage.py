@@ -9,7 +9,7 @@ from tests.support.values import NO_PACKS, NOON, record
 
 from executor.agents import triage
 from executor.execution.model import Packs
-from sentinai.documents import check
+from sentinai.documents.schemas import check
 
 DOMAIN = {
     "exception_types": {"Misplaced Container": {}, "Fire": {}},

@@ -9,7 +9,7 @@ from typing import Any, Literal, NotRequired, Union, get_args, get_origin, get_t
 import pytest
 
 from sentinai.client import answers
-from sentinai.documents import URN, schemas
+from sentinai.documents.schemas import URN, schemas
 
 Schema = Any
 SCHEMA_OF = {

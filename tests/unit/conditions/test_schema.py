@@ -10,7 +10,7 @@ import pytest
 
 from sentinai.conditions import parse
 from sentinai.conditions.language import vocabulary
-from sentinai.documents import check, schemas
+from sentinai.documents.schemas import check, schemas
 from sentinai.problems import InvalidDocument
 
 DEMO = sorted((Path(__file__).parents[3] / "deploy" / "demo").glob("*/playbooks/*.json"))

@@ -14,7 +14,7 @@ from matcher.authoring.cases import at
 from matcher.authoring.checks import playbook_files
 from matcher.authoring.files import read_document
 from matcher.matching import Playbook
-from sentinai import strict_json
+from sentinai.documents import strict_json
 
 FOLDER = Path(__file__).parents[3] / "deploy" / "demo"
 TENANTS = ("finance", "healthcare")

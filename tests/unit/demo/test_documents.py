@@ -16,7 +16,7 @@ from matcher.authoring.checks import check_files
 from sentinai import packs
 from sentinai.conditions.language import vocabulary
 from sentinai.conditions.language.vocabulary import CONTEXT_PREFIX, FIELDS, SEVERITIES, SUFFIXES, TEXT
-from sentinai.documents import check
+from sentinai.documents.schemas import check
 
 INTENDED = {
     # Raw JSON-Logic that no index can answer; the benchmark of a believable catalogue wants some.

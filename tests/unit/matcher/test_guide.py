@@ -26,7 +26,7 @@ from sentinai.conditions import parse
 from sentinai.conditions.evaluation import context, evaluate, operator_limits
 from sentinai.conditions.language import document, guard, predicates, vocabulary
 from sentinai.conditions.lint import lint, pack_references, paths
-from sentinai.documents import check
+from sentinai.documents.schemas import check
 
 GUIDE = (Path(__file__).parents[3] / "docs/playbooks-configuration.md").read_text("utf-8")
 AS_OF = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)

@@ -8,7 +8,7 @@ from typing import Any
 from matcher.matching import Playbook
 from matcher.web.workbench.material import material
 from sentinai.conditions import parse
-from sentinai.documents import check
+from sentinai.documents.schemas import check
 
 NOW = datetime(2026, 8, 14, 6, 59, 31, tzinfo=UTC)
 MARITIME = {

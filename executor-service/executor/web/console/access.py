@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from executor.services import Services
 from executor.web.console import sign_in
-from sentinai import strict_json
+from sentinai.documents import strict_json
 from sentinai.identity import Identity, TokenVerifier
 from sentinai.web import session
 

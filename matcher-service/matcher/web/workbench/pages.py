@@ -8,8 +8,8 @@ from sqlalchemy import select
 from matcher.web.workbench import access
 from matcher.web.workbench.access import services
 from matcher.web.workbench.material import material
-from sentinai import strict_json
 from sentinai.database.tables import PlaybookRow
+from sentinai.documents import strict_json
 from sentinai.problems import NotFound
 
 pages = Blueprint(

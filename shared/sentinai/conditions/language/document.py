@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from sentinai import strict_json
 from sentinai.conditions.language import vocabulary
 from sentinai.conditions.language.guard import check_logic, escape
 from sentinai.conditions.language.predicates import is_predicate, to_clauses
-from sentinai.documents import summary
+from sentinai.documents import strict_json
+from sentinai.documents.schemas import summary
 from sentinai.problems import MOST_FINDINGS, Finding, InvalidDocument
 
 MAX_DOCUMENT_BYTES = 65_536

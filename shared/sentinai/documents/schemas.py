@@ -40,8 +40,8 @@ def _is_uuid(value: object) -> bool:
 
 def schema_folder() -> Path:
     """Where the schema files are: in the installed package, or at the top of a checkout."""
-    packaged = Path(__file__).with_name("schemas")
-    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "schemas"
+    packaged = Path(__file__).parents[1] / "schemas"
+    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "schemas"
 
 
 @cache

@@ -1,0 +1,1 @@
+"""JSON documents: strict parsing, and validation by the shared schemas."""
