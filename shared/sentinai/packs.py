@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sentinai import templates
 from sentinai.conditions.evaluation.pack_rules import logic_of
 from sentinai.documents.schemas import check_schema
 from sentinai.problems import Finding, InvalidDocument
+from sentinai.templates import render
 
 Pack = Mapping[str, Any]
 Checked = tuple[Sequence[Finding], Sequence[Finding]]
@@ -142,7 +142,7 @@ def _check_template(template: Pack, pointer: str) -> list[Finding]:
     return [
         finding.under(f"{pointer}/{part}")
         for part in ("subject", "message")
-        for finding in templates.check(template.get(part, ""))
+        for finding in render.check(template.get(part, ""))
         if finding.code == "template_syntax"
     ]
 

@@ -8,8 +8,8 @@ from typing import Any
 from executor.actions import rendering
 from executor.actions.registry import Plan, StepContext, step_members
 from executor.execution.model import NewEvent, Packs
-from sentinai import templates
 from sentinai.problems import Finding
+from sentinai.templates import render
 
 
 class AddComment:
@@ -43,7 +43,7 @@ class AddComment:
     def preview(self, context: StepContext) -> dict[str, Any]:
         """The comment as it would be written."""
         params = context.step.params
-        return {"text": templates.render_text(params[_member(params)], rendering.values(context))}
+        return {"text": render.render_text(params[_member(params)], rendering.values(context))}
 
 
 def _member(params: Mapping[str, Any]) -> str:

@@ -10,9 +10,9 @@ from executor.actions.outgoing import idempotency_key, message
 from executor.actions.registry import Plan, StepContext, step_members
 from executor.execution.model import NewEvent, Packs
 from sentinai import packs as of_packs
-from sentinai import templates
 from sentinai.documents.schemas import check_schema, summary
 from sentinai.problems import Finding, InvalidDocument, ToolNotAllowed
+from sentinai.templates import render
 
 
 class CallTool:
@@ -61,7 +61,7 @@ class CallTool:
         """The call as it would be made."""
         params = context.step.params
         values = rendering.with_placeholders(context)
-        payload = templates.preview_payload(params.get(_member(params), {}), values)
+        payload = render.preview_payload(params.get(_member(params), {}), values)
         return {"tool_id": params["tool_id"], "payload": payload, "mode": context.tool_mode}
 
 
@@ -144,9 +144,9 @@ def _misfits(params: Mapping[str, Any], packs: Packs) -> Iterator[Finding]:
             yield Finding(f"/{member}{finding.pointer}", "payload_misfit", finding.message, finding.hint)
     for name, value in given.items():
         wanted = schema.get("properties", {}).get(name)
-        if wanted is None or any(templates.placeholders_in(value)):
+        if wanted is None or any(render.placeholders_in(value)):
             continue
-        for finding in check_schema(wanted, templates.preview_payload(value, {})):
+        for finding in check_schema(wanted, render.preview_payload(value, {})):
             if finding.code != "invalid_schema":
                 yield Finding(f"/{member}", "payload_misfit", f"{name}: {finding.message}", finding.hint)
 

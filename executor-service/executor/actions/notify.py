@@ -10,8 +10,8 @@ from executor.actions.outgoing import message
 from executor.actions.registry import Plan, StepContext, step_members
 from executor.execution.model import NewEvent, Packs
 from sentinai import packs as of_packs
-from sentinai import templates
 from sentinai.problems import Finding, TemplateUnresolved
+from sentinai.templates import render
 
 _TEXT = {"type": "string", "minLength": 1, "maxLength": 4096}
 
@@ -76,8 +76,8 @@ class Notify:
             "channel": params["channel"],
             "group": params.get("group"),
             "template_id": params.get("template_id"),
-            "subject": templates.render_text(text["subject"], values) if text.get("subject") else None,
-            "message": templates.render_text(text.get("message", ""), values),
+            "subject": render.render_text(text["subject"], values) if text.get("subject") else None,
+            "message": render.render_text(text.get("message", ""), values),
         }
 
 
@@ -98,7 +98,7 @@ def _doubts(params: Mapping[str, Any], packs: Packs, names: tuple[str, ...]) -> 
         return
     for member in ("subject", "message"):
         text = known[template_id].get(member, "")
-        for finding in (*templates.check(text, names=names), *paths.doubts(text, packs)):
+        for finding in (*render.check(text, names=names), *paths.doubts(text, packs)):
             message = f"Template {template_id!r}: {finding.message}"
             yield Finding("/template_id", finding.code, message, finding.hint)
 

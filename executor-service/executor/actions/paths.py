@@ -8,8 +8,8 @@ from typing import Any
 
 from executor.execution.model import Packs
 from sentinai import packs as of_packs
-from sentinai import templates
 from sentinai.problems import Finding
+from sentinai.templates import render
 
 _EXCEPTION = frozenset(
     {
@@ -50,7 +50,7 @@ def doubts(document: Any, packs: Packs) -> Iterator[Finding]:
     What cannot be shown is left unsaid: nothing is known of a pack that is not there, and of the context
     only where every exception type of the Domain Pack describes its own.
     """
-    for path in dict.fromkeys(each.path for each in templates.placeholders_in(document)):
+    for path in dict.fromkeys(each.path for each in render.placeholders_in(document)):
         root, *rest = path.split(".")
         known = _known(root, rest, packs)
         if known is not None:

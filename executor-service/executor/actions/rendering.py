@@ -9,8 +9,8 @@ from executor.actions import paths
 from executor.actions.registry import StepContext
 from executor.execution.documents import exception_document
 from executor.execution.model import Packs
-from sentinai import templates
 from sentinai.problems import Finding
+from sentinai.templates import render
 
 
 def values(context: StepContext) -> dict[str, Any]:
@@ -45,9 +45,9 @@ def payload(context: StepContext, document: Any) -> Any:
         InvalidDocument: what comes of it is too long.
     """
     roots = values(context)
-    used = {each.root for each in templates.placeholders_in(document)}
+    used = {each.root for each in render.placeholders_in(document)}
     extra = {name: value for name, value in _extra(context).items() if name in used}
-    return templates.render_payload(document, {**templates.render_payload(extra, roots), **roots})
+    return render.render_payload(document, {**render.render_payload(extra, roots), **roots})
 
 
 def check_document(document: Any, pointer: str, names: tuple[str, ...] = ()) -> list[Finding]:
@@ -55,7 +55,7 @@ def check_document(document: Any, pointer: str, names: tuple[str, ...] = ()) -> 
     return [
         finding.under(place)
         for place, text in _texts(document, pointer)
-        for finding in templates.check(text, names=names)
+        for finding in render.check(text, names=names)
     ]
 
 
@@ -77,18 +77,18 @@ def about_placeholders(params: Mapping[str, Any], packs: Packs) -> tuple[list[Fi
             "Choose another name.",
         )
         for name in given
-        if name in templates.ROOTS
+        if name in render.ROOTS
     ]
     return check_document(given, "/placeholders"), [*taken, *doubts(given, "/placeholders", packs)]
 
 
 def _extra(context: StepContext) -> Mapping[str, Any]:
     given: Mapping[str, Any] = context.step.params.get("placeholders", {})
-    return {name: value for name, value in given.items() if name not in templates.ROOTS}
+    return {name: value for name, value in given.items() if name not in render.ROOTS}
 
 
 def _previewed(extra: Mapping[str, Any], roots: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: templates.preview_payload(value, roots) for name, value in extra.items()}
+    return {name: render.preview_payload(value, roots) for name, value in extra.items()}
 
 
 def _texts(document: Any, pointer: str) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,6 @@ from tests.support.values import NO_PACKS, NOON, PERSON, context, playbook, reco
 
 from executor.actions.registry import ACTIONS, Plan, StepContext, plan_step
 from executor.execution.model import Actor, Packs
-from sentinai import templates
 from sentinai.documents.schemas import check
 from sentinai.problems import (
     IllegalTransition,
@@ -20,6 +19,7 @@ from sentinai.problems import (
     TemplateUnresolved,
     ToolNotAllowed,
 )
+from sentinai.templates import render
 
 LIFT = Packs(
     domain={
@@ -270,9 +270,9 @@ def test_a_payload_that_grows_out_of_bounds_is_refused_and_its_preview_says_so()
     crowded = record(normalized_context={"row": 1, "log": "x" * 50_000})
     payload = {"row": 1, "note": [["{exception.normalized_context.log}"] * 9]}
     given = context(step("call_tool", tool_id="lift", payload_template=payload), packs=LIFT, record=crowded)
-    with pytest.raises(InvalidDocument, match=str(templates.MAX_PAYLOAD)):
+    with pytest.raises(InvalidDocument, match=str(render.MAX_PAYLOAD)):
         plan_step(given)
-    assert str(templates.MAX_PAYLOAD) in ACTIONS["call_tool"].preview(given)["payload"]
+    assert str(render.MAX_PAYLOAD) in ACTIONS["call_tool"].preview(given)["payload"]
 
 
 @pytest.mark.parametrize("action_type", ["notify", "add_comment", "set_status", "assign_owner", "call_tool"])

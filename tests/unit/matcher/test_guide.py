@@ -21,12 +21,12 @@ from executor.execution.model import Packs, Step
 from matcher.authoring.review import peers_of, review
 from matcher.authoring.verdict import verdict
 from matcher.matching import Playbook
-from sentinai import formats
 from sentinai.conditions import parse
 from sentinai.conditions.evaluation import context, evaluate, operator_limits
 from sentinai.conditions.language import document, guard, predicates, vocabulary
 from sentinai.conditions.lint import lint, pack_references, paths
 from sentinai.documents.schemas import check
+from sentinai.templates import formats
 
 GUIDE = (Path(__file__).parents[3] / "docs/playbooks-configuration.md").read_text("utf-8")
 AS_OF = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentinai import formats
+from sentinai.templates import formats
 
 
 def shown(value: Any, spec: str) -> str:

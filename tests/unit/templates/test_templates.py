@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentinai import templates
 from sentinai.problems import InvalidDocument, TemplateUnresolved
+from sentinai.templates import render
 
 VALUES = {
     "exception": {
@@ -46,7 +46,7 @@ VALUES = {
     ],
 )
 def test_a_text_is_rendered(template: str, text: str) -> None:
-    assert templates.render_text(template, VALUES) == text
+    assert render.render_text(template, VALUES) == text
 
 
 @pytest.mark.parametrize(
@@ -68,18 +68,18 @@ def test_a_text_is_rendered(template: str, text: str) -> None:
     ],
 )
 def test_what_is_no_placeholder_is_an_error(template: str) -> None:
-    assert [found.code for found in templates.check(template, names=("a",))] == ["template_syntax"]
+    assert [found.code for found in render.check(template, names=("a",))] == ["template_syntax"]
 
 
 def test_an_unknown_root_is_an_error_that_names_the_known() -> None:
-    (found,) = templates.check("{exeption.entity} {place}", names=("place",))
+    (found,) = render.check("{exeption.entity} {place}", names=("place",))
     assert found.code == "unknown_placeholder"
     assert "exception" in str(found.hint)
 
 
 def test_attributes_of_python_objects_are_out_of_reach() -> None:
     for path in ("exception.__class__", "place.__len__", "exception.keys", "sla.minutes_remaining.real"):
-        assert templates.render_text(f"{{{path}}}", VALUES) == f"[missing: {path}]"
+        assert render.render_text(f"{{{path}}}", VALUES) == f"[missing: {path}]"
 
 
 def test_a_payload_keeps_types_where_a_string_is_one_placeholder() -> None:
@@ -91,7 +91,7 @@ def test_a_payload_keeps_types_where_a_string_is_one_placeholder() -> None:
         "null": "{exception.note}",
         "n": None,
     }
-    assert templates.render_payload(document, VALUES) == {
+    assert render.render_payload(document, VALUES) == {
         "amount": 1234567.891,
         "lines": [[{"sku": "A-1"}, {"sku": "B-2"}]],
         "{place}": 5,
@@ -103,33 +103,33 @@ def test_a_payload_keeps_types_where_a_string_is_one_placeholder() -> None:
 
 def test_a_payload_without_a_value_is_refused_and_every_lack_is_named() -> None:
     with pytest.raises(TemplateUnresolved) as refused:
-        templates.render_payload({"a": "{exception.x}", "b": ["{exception.y.z} "]}, VALUES)
+        render.render_payload({"a": "{exception.x}", "b": ["{exception.y.z} "]}, VALUES)
     assert "exception.x" in refused.value.detail
     assert "exception.y.z" in refused.value.detail
 
 
 def test_a_text_that_grows_out_of_bounds_is_cut_and_says_so() -> None:
     values = {"exception": {"note": "x" * 1_000_000}}
-    text = templates.render_text("{exception.note}" * 100, values)
+    text = render.render_text("{exception.note}" * 100, values)
     assert text.startswith("xxx")
     assert text.endswith("[cut]")
-    assert len(text) < templates.MAX_TEXT + 20
-    just = templates.render_text("{exception.note}", {"exception": {"note": "y" * templates.MAX_TEXT}})
-    assert just == "y" * templates.MAX_TEXT
+    assert len(text) < render.MAX_TEXT + 20
+    just = render.render_text("{exception.note}", {"exception": {"note": "y" * render.MAX_TEXT}})
+    assert just == "y" * render.MAX_TEXT
 
 
 @pytest.mark.parametrize("template", ["{a}", "x{a}", "{a:>9}"])
 def test_a_payload_that_grows_out_of_bounds_is_refused(template: str) -> None:
     values = {"a": ["x" * 1000] * 50}
-    assert templates.render_payload([template], values)
+    assert render.render_payload([template], values)
     with pytest.raises(InvalidDocument):
-        templates.render_payload([[template] * 40], values)
-    assert str(templates.MAX_PAYLOAD) in templates.preview_payload({"k": [template] * 40}, values)
+        render.render_payload([[template] * 40], values)
+    assert str(render.MAX_PAYLOAD) in render.preview_payload({"k": [template] * 40}, values)
 
 
 def test_the_placeholders_of_a_document_are_those_of_its_strings_and_not_of_its_keys() -> None:
     document = {"{key}": ["{a.b} {{c}}", {"x": "{d:>4}"}], "n": 5, "broken": "{", "none": None}
-    assert [each.path for each in templates.placeholders_in(document)] == ["a.b", "d"]
+    assert [each.path for each in render.placeholders_in(document)] == ["a.b", "d"]
 
 
 JSON = st.recursive(
@@ -146,14 +146,14 @@ TEMPLATES = st.lists(
 
 @given(TEMPLATES, JSON)
 def test_rendering_a_valid_template_never_raises(template: str, value: Any) -> None:
-    if templates.check(template):
+    if render.check(template):
         return
-    text = templates.render_text(template, {"exception": {"a": value}})
+    text = render.render_text(template, {"exception": {"a": value}})
     assert isinstance(text, str)
 
 
 @given(st.text(max_size=30), st.text(alphabet="{}:exception.a", max_size=30))
 def test_any_text_is_a_template_or_has_a_finding(free: str, dense: str) -> None:
     for text in (free, dense):
-        if not templates.check(text, names=("a", "e")):
-            templates.render_text(text, VALUES)
+        if not render.check(text, names=("a", "e")):
+            render.render_text(text, VALUES)

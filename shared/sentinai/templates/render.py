@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sentinai import formats
 from sentinai.problems import Finding, InvalidDocument, TemplateUnresolved
+from sentinai.templates import formats
 
 ROOTS = ("exception", "domain_pack", "policy_pack", "sla", "step", "actor")
 MAX_TEXT = 65_536

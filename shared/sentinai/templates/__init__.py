@@ -1,0 +1,1 @@
+"""Placeholder templates and their format specs."""
