@@ -7,7 +7,7 @@ import tempfile
 
 from gunicorn.glogging import Logger
 
-from sentinai import log_lines
+from sentinai import gunicorn_logging
 from sentinai import settings as sentinai_settings
 from sentinai.identity import TokenVerifier
 
@@ -37,7 +37,7 @@ limit_request_line = 8190
 accesslog = None
 logger_class = _Logger
 errorlog = "-"
-logconfig_dict = log_lines.library_logging()
+logconfig_dict = gunicorn_logging.library_logging()
 
 
 def on_starting(server):

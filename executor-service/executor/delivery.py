@@ -16,7 +16,7 @@ from executor.execution.draft import Draft
 from executor.execution.model import Actor, NewEvent
 from executor.store import outbox
 from executor.store.store import SqlStore, SqlTransaction
-from sentinai.client.sessions import new_session
+from sentinai.client.deadline_session import new_session
 from sentinai.documents import strict_json
 from sentinai.identity import mint_token
 from sentinai.problems import MalformedJson

@@ -21,7 +21,7 @@ from executor.execution.model import Actor
 from executor.services import Services
 from executor.store import exceptions, outbox
 from executor.store.tenants import tenant_ids
-from sentinai.log_lines import library_logging
+from sentinai.gunicorn_logging import library_logging
 from sentinai.problems import DatabaseUnavailable, MatcherUnavailable, VersionConflict
 from sentinai.telemetry import DUE_RECALCULATIONS, OUTBOX_DEPTH, OUTBOX_FAILED, logger, serve_metrics
 

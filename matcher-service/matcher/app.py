@@ -13,8 +13,8 @@ from sentinai import settings as sentinai_settings
 from sentinai.clock import Clock, utc_now
 from sentinai.identity import TokenVerifier
 from sentinai.settings import Settings
-from sentinai.web import service as web
-from sentinai.web.service import Service
+from sentinai.web import app as web
+from sentinai.web.app import Service
 from sentinai.web.session import session_identity
 
 _DESCRIPTION = (

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from sentinai.client import problems
 from sentinai.client.answers import Health
-from sentinai.client.patience import Patience
+from sentinai.client.retry_policy import Patience
 from sentinai.client.transport import Exchange, Transport
 from sentinai.documents import strict_json
 from sentinai.documents.schemas import check

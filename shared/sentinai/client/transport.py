@@ -15,8 +15,8 @@ from uuid import uuid4
 import requests
 
 from sentinai.client import problems
-from sentinai.client.patience import WORTH_ANOTHER_TRY, Patience
-from sentinai.client.sessions import new_session
+from sentinai.client.deadline_session import new_session
+from sentinai.client.retry_policy import WORTH_ANOTHER_TRY, Patience
 from sentinai.documents import strict_json
 from sentinai.problems import MalformedJson
 

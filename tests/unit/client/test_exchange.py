@@ -24,7 +24,7 @@ from sentinai.client import (
     Patience,
     ServiceUnavailable,
     UnusableAnswer,
-    sessions,
+    deadline_session,
 )
 
 PATIENCE = Patience(attempts=3, first_pause_seconds=0.001, longest_pause_seconds=0.01, read_seconds=20)

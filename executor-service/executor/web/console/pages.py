@@ -27,7 +27,7 @@ from sentinai.conditions import parse
 from sentinai.conditions.explanation.explain import describe
 from sentinai.identity import Identity
 from sentinai.problems import InvalidDocument, NotFound, Problem
-from sentinai.web.service import answer_problem
+from sentinai.web.app import answer_problem
 
 _EVENTS_SHOWN = 200
 _PLAYBOOKS_SHOWN = 50
