@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from matcher.catalogue import Catalogues
+from matcher.catalogue.cache import Catalogues
 from sentinai.clock import Clock, utc_now
 from sentinai.conditions.lint.kept import KeptPeers
 from sentinai.database.engine import Database

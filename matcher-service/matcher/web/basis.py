@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from matcher.catalogue.reader import Unreadable
 from matcher.matching import Catalogue, Playbook, compile_catalogue
-from matcher.reading import Unreadable
 from matcher.services import Services
 from matcher.web.packs import PackSource, pack_source
 from sentinai.clock import parse_time

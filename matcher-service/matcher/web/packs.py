@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from matcher.catalogue import TenantCatalogue
+from matcher.catalogue.cache import TenantCatalogue
 from matcher.services import Services
 from sentinai import packs
 from sentinai.conditions.evaluation import context

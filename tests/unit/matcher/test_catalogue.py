@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, insert, update
 
-from matcher.catalogue import Catalogues
+from matcher.catalogue.cache import Catalogues
 from sentinai.database.engine import Database
 from sentinai.database.tables import Base, PlaybookRow, TenantRow
 from sentinai.settings import Settings

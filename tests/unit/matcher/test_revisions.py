@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from executor.store import catalogue
-from matcher.revisions import Revisions
+from matcher.catalogue.revision import Revisions
 from sentinai.database.engine import Database
 from sentinai.problems import DatabaseUnavailable
 from sentinai.settings import Settings

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from matcher.catalogue.reader import Stored, StoredPack, Unreadable, read
+from matcher.catalogue.revision import Revisions
 from matcher.matching import Catalogue, compile_catalogue
-from matcher.reading import Stored, StoredPack, Unreadable, read
-from matcher.revisions import Revisions
 from sentinai.conditions.evaluation.context import TagRule, tag_rules_of
 from sentinai.database.engine import Database
 from sentinai.problems import DatabaseUnavailable
