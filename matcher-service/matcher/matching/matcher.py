@@ -7,10 +7,10 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from matcher.matching.catalogue import Catalogue
-from matcher.matching.misses import find_misses
+from matcher.matching.compiled_catalogue import Catalogue
+from matcher.matching.index_query import Probe
 from matcher.matching.model import ClauseError, MatchResult, Playbook, Ranked
-from matcher.matching.probe import Probe
+from matcher.matching.near_misses import find_misses
 from matcher.matching.reasoning import compose
 from matcher.matching.validity import valid_until
 from sentinai.conditions import EvaluationError

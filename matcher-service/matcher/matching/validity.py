@@ -8,10 +8,10 @@ from typing import Any
 
 from pyroaring import BitMap
 
-from matcher.matching import expiry
-from matcher.matching.catalogue import Catalogue
-from matcher.matching.probe import Probe
-from matcher.matching.thresholds import ThresholdGroup
+from matcher.matching import sla_thresholds
+from matcher.matching.compiled_catalogue import Catalogue
+from matcher.matching.index.threshold_index import ThresholdGroup
+from matcher.matching.index_query import Probe
 from sentinai.clock import parse_time
 
 
@@ -21,10 +21,12 @@ def valid_until(probe: Probe, as_of: datetime, timed_rules: Sequence[Any]) -> da
     if not isinstance(text, str):
         return None
     deadline = parse_time(text)
-    of_rules = [mark for rule in timed_rules for mark in expiry.marks_of(rule)]
+    of_rules = [mark for rule in timed_rules for mark in sla_thresholds.marks_of(rule)]
     # Only playbooks that satisfy all that time does not move can come or go by time; unless the tags move too.
     touched = probe.catalogue.everyone if of_rules else probe.lasting
-    return expiry.next_change([*of_rules, *_marks(probe.catalogue, touched, deadline, as_of)], deadline, as_of)
+    return sla_thresholds.next_change(
+        [*of_rules, *_marks(probe.catalogue, touched, deadline, as_of)], deadline, as_of
+    )
 
 
 def _marks(catalogue: Catalogue, touched: BitMap, deadline: datetime, as_of: datetime) -> Iterator[float]:
@@ -39,10 +41,10 @@ def _marks(catalogue: Catalogue, touched: BitMap, deadline: datetime, as_of: dat
 
 def _next_marks(group: ThresholdGroup, minutes: float, touched: BitMap) -> Iterator[float]:
     """The next bound to be passed; where that may be behind already, by rounding, the one after it too."""
-    for value in (minutes + expiry.SLACK, minutes - expiry.SLACK):
+    for value in (minutes + sla_thresholds.SLACK, minutes - sla_thresholds.SLACK):
         mark = group.next_mark(value, touched)
         if mark is None:
             return
         yield mark
-        if mark <= minutes - expiry.SLACK:
+        if mark <= minutes - sla_thresholds.SLACK:
             return

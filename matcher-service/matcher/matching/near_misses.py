@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from matcher.matching.index_query import Probe
 from matcher.matching.model import NearMiss
-from matcher.matching.probe import Probe
 from sentinai.conditions import Clause, EvaluationError
 from sentinai.conditions.evaluation import evaluate
 from sentinai.conditions.explanation.explain import Reason, explain

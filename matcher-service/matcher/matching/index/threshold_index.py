@@ -10,7 +10,7 @@ from typing import Any
 
 from pyroaring import BitMap
 
-from matcher.matching.group import NOBODY, Group, bits
+from matcher.matching.index.clause_index import NOBODY, Group, bits
 from sentinai.conditions.language.clause_shapes import Shape
 
 _NO_NUMBER = -1

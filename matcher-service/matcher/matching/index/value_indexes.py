@@ -8,7 +8,7 @@ from typing import Any
 
 from pyroaring import BitMap
 
-from matcher.matching.group import HEAD, NOBODY, Group
+from matcher.matching.index.clause_index import HEAD, NOBODY, Group
 from sentinai.conditions.evaluation.evaluate import glob
 from sentinai.conditions.evaluation.operator_limits import MAX_ITEMS
 from sentinai.conditions.language.clause_shapes import Shape

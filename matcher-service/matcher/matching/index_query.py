@@ -8,8 +8,8 @@ from typing import Any
 
 from pyroaring import BitMap
 
-from matcher.matching.catalogue import Catalogue
-from matcher.matching.group import HEAD, Group, Satisfied, bits
+from matcher.matching.compiled_catalogue import Catalogue
+from matcher.matching.index.clause_index import HEAD, Group, Satisfied, bits
 from sentinai.conditions.evaluation.errors import EvaluationError
 from sentinai.conditions.evaluation.evaluate import Evaluator
 

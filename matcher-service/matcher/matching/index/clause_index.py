@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from pyroaring import BitMap
 
-from matcher.matching.expiry import TIMED_PATHS
+from matcher.matching.sla_thresholds import TIMED_PATHS
 from sentinai.conditions.evaluation.compiled import reader
 from sentinai.conditions.language.clause_shapes import Shape
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from matcher.matching.group import Group
-from matcher.matching.tables import (
+from matcher.matching.index.clause_index import Group
+from matcher.matching.index.threshold_index import ThresholdGroup
+from matcher.matching.index.value_indexes import (
     GlobGroup,
     ListedGroup,
     LooseGroup,
@@ -12,7 +13,6 @@ from matcher.matching.tables import (
     TextGroup,
     TruthGroup,
 )
-from matcher.matching.thresholds import ThresholdGroup
 from sentinai.conditions.language import clause_shapes
 from sentinai.conditions.language.clause_shapes import Shape
 

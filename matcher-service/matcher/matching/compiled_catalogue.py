@@ -13,8 +13,9 @@ from typing import Any
 
 from pyroaring import BitMap
 
-from matcher.matching import expiry, groups
-from matcher.matching.group import Group, bits
+from matcher.matching import sla_thresholds
+from matcher.matching.index import factory
+from matcher.matching.index.clause_index import Group, bits
 from matcher.matching.model import Playbook
 from sentinai.conditions import Conditions
 from sentinai.conditions.evaluation.evaluate import Evaluator
@@ -42,7 +43,7 @@ class Catalogue:
     residuals: Mapping[int, tuple[Evaluator, ...]]
     with_residuals: BitMap
     head_with_residuals: int
-    marks: Mapping[int, expiry.Marks]
+    marks: Mapping[int, sla_thresholds.Marks]
     with_marks: BitMap
     teller: Teller
 
@@ -55,8 +56,8 @@ class _Building:
     shapes: dict[int, Shape | None] = field(default_factory=dict)
     evaluators: dict[str, Evaluator] = field(default_factory=dict)
     residuals: dict[int, tuple[Evaluator, ...]] = field(default_factory=dict)
-    marks: dict[int, expiry.Marks] = field(default_factory=dict)
-    shared_marks: dict[expiry.Marks, expiry.Marks] = field(default_factory=dict)
+    marks: dict[int, sla_thresholds.Marks] = field(default_factory=dict)
+    shared_marks: dict[sla_thresholds.Marks, sla_thresholds.Marks] = field(default_factory=dict)
 
 
 def compile_catalogue(playbooks: Iterable[Playbook]) -> Catalogue:
@@ -96,7 +97,7 @@ def _newest(playbooks: Iterable[Playbook]) -> Iterable[Playbook]:
 def _enter(building: _Building, position: int, conditions: Conditions) -> None:
     answering: list[Group | None] = []
     residuals: list[Evaluator] = []
-    marks: list[expiry.Marks] = []
+    marks: list[sla_thresholds.Marks] = []
     for clause in conditions.clauses:
         shape = _shape(building, clause.logic)
         group = _group(building, shape, answering) if shape else None
@@ -105,14 +106,14 @@ def _enter(building: _Building, position: int, conditions: Conditions) -> None:
             group.add(position, shape)
         elif clause.logic is not True:
             residuals.append(_evaluator(building, clause.logic))
-        if shape is None or groups.moves_unseen(shape):
-            marks.append(expiry.marks_of(clause.logic))
+        if shape is None or factory.moves_unseen(shape):
+            marks.append(sla_thresholds.marks_of(clause.logic))
     # Many playbooks have the same kinds of clauses, and share the same few marks.
     kinds = tuple(answering)
     building.answering.append(building.shared_answering.setdefault(kinds, kinds))
     if residuals:
         building.residuals[position] = tuple(residuals)
-    joined = expiry.joined(marks)
+    joined = sla_thresholds.joined(marks)
     if joined:
         building.marks[position] = building.shared_marks.setdefault(joined, joined)
 
@@ -128,12 +129,12 @@ def _shape(building: _Building, logic: Any) -> Shape | None:
 
 def _group(building: _Building, shape: Shape, taken: list[Group | None]) -> Group:
     """The group for a clause, of which none of the playbook's other clauses is in."""
-    kind = (groups.family(shape), shape.path, shape.negated)
+    kind = (factory.family(shape), shape.path, shape.negated)
     slot = 0
     while True:
         group = building.groups.get((*kind, slot))
         if group is None:
-            group = building.groups[(*kind, slot)] = groups.new_group(*kind)
+            group = building.groups[(*kind, slot)] = factory.new_group(*kind)
         if group not in taken:
             return group
         slot += 1

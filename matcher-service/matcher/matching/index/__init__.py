@@ -1,0 +1,1 @@
+"""The index over clauses: which playbooks may match, without evaluating each."""
