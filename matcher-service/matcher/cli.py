@@ -14,11 +14,11 @@ from rich.console import Console
 from rich.progress import Progress
 
 import matcher
-from matcher.authoring import cases, printing
-from matcher.authoring.checks import check_files, is_playbook, playbook_files
+from matcher.authoring import expectations, output
+from matcher.authoring.benchmark import measure
+from matcher.authoring.evaluation import verdict
 from matcher.authoring.files import UnusableFile, json_files, read_document, read_pack
-from matcher.authoring.speed import measure
-from matcher.authoring.verdict import verdict
+from matcher.authoring.validate import check_files, is_playbook, playbook_files
 from matcher.matching import Playbook
 from sentinai.clock import parse_time, utc_now
 from sentinai.conditions import Conditions, parse
@@ -56,7 +56,7 @@ def main() -> None:
 @click.argument("files", nargs=-1, required=True, type=_File)
 @_domain_pack
 @_policy_pack
-@click.option("--format", "output", type=click.Choice(printing.FORMATS), default="text", show_default=True)
+@click.option("--format", "output", type=click.Choice(output.FORMATS), default="text", show_default=True)
 def validate(files: tuple[Path, ...], domain_pack: Path | None, policy_pack: Path | None, output: str) -> None:
     """Check files of conditions or whole playbooks, at line and column.
 
@@ -79,7 +79,7 @@ def validate(files: tuple[Path, ...], domain_pack: Path | None, policy_pack: Pat
         findings = check_files(
             paths, domain_pack=packs[0], policy_pack=packs[1], progress=lambda: progress.advance(task)
         )
-    printing.print_findings(findings, len(paths), output)
+    output.print_findings(findings, len(paths), output)
     if any(found.severity == "error" for found in findings):
         sys.exit(_FAILED)
 
@@ -118,7 +118,7 @@ def evaluate(
             as_of=as_of,
         )
     found = {**verdict(conditions, seen), "context": seen}
-    printing.print_verdict(found, output)
+    output.print_verdict(found, output)
     if not found["matches"]:
         sys.exit(_FAILED)
 
@@ -164,17 +164,17 @@ def test_command(
     Ends with 0 if all went as expected, 1 if not, 2 if a file cannot be used.
     """  # noqa: D301 - click's mark for text as it stands
     with _refusals(), _progress() as progress:
-        exceptions = cases.read_exceptions(exceptions_file) if exceptions_file else {}
-        expected = cases.read_cases(case_file, exceptions, as_of or utc_now())
+        exceptions = expectations.read_exceptions(exceptions_file) if exceptions_file else {}
+        expected = expectations.read_cases(case_file, exceptions, as_of or utc_now())
         task = progress.add_task("Matching", total=len(expected))
-        report = cases.run(
+        report = expectations.run(
             expected,
             _playbooks(folder),
             domain_pack=read_pack(domain_pack, "domain-pack") or {},
             policy_pack=read_pack(policy_pack, "policy-pack") or {},
             progress=lambda: progress.advance(task),
         )
-    printing.print_report(report, output)
+    output.print_report(report, output)
     if report.failed or (every_playbook and report.never_chosen):
         sys.exit(_FAILED)
 
@@ -204,7 +204,9 @@ def bench(
     """  # noqa: D301 - click's mark for text as it stands
     with _refusals(), _progress() as progress:
         as_of = as_of or utc_now()
-        exceptions = [cases.at(each, as_of) for each in cases.read_exceptions(exceptions_file).values()]
+        exceptions = [
+            expectations.at(each, as_of) for each in expectations.read_exceptions(exceptions_file).values()
+        ]
         task = progress.add_task("Matching", total=rounds)
         speed = measure(
             _playbooks(folder),
@@ -215,7 +217,7 @@ def bench(
             rounds=rounds,
             progress=lambda: progress.advance(task),
         )
-    printing.print_speed(speed)
+    output.print_speed(speed)
 
 
 def _conditions(path: Path) -> Conditions:
@@ -232,9 +234,9 @@ def _conditions(path: Path) -> Conditions:
 def _exception(path: Path, as_of: datetime) -> Mapping[str, Any]:
     document = read_document(path)
     given = document.value
-    exception = cases.at(given, as_of) if isinstance(given, Mapping) else given
-    found = (cases.unknown_fields(given) if isinstance(given, Mapping) else []) or check(
-        cases.EXCEPTION, exception
+    exception = expectations.at(given, as_of) if isinstance(given, Mapping) else given
+    found = (expectations.unknown_fields(given) if isinstance(given, Mapping) else []) or check(
+        expectations.EXCEPTION, exception
     )
     if found:
         raise UnusableFile([document.located(finding, "error") for finding in found])
@@ -261,5 +263,5 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except UnusableFile as unusable:
-        printing.print_findings(list(unusable.findings), 0, "text", console=_terminal)
+        output.print_findings(list(unusable.findings), 0, "text", console=_terminal)
         sys.exit(_UNUSABLE)

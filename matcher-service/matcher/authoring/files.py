@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from matcher.authoring.places import Place, Places, first_key_twice, place_at
-from matcher.authoring.syntax import slip_in
+from matcher.authoring.json_errors import slip_in
+from matcher.authoring.json_positions import Place, Places, first_key_twice, place_at
 from sentinai.documents import strict_json
 from sentinai.documents.schemas import check
 from sentinai.packs import check_rules

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from matcher.authoring.evaluation import verdict
 from matcher.authoring.review import domain_named, peers_since, review
-from matcher.authoring.verdict import verdict
 from matcher.services import Services
 from matcher.web.basis import instant
 from matcher.web.packs import check_tenant, pack_source

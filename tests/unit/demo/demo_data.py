@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from executor.execution.model import Packs
-from matcher.authoring.cases import at
-from matcher.authoring.checks import playbook_files
+from matcher.authoring.expectations import at
 from matcher.authoring.files import read_document
+from matcher.authoring.validate import playbook_files
 from matcher.matching import Playbook
 from sentinai.documents import strict_json
 

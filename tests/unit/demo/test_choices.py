@@ -10,7 +10,7 @@ from tests.unit.demo.demo_data import AS_OF, TENANTS, Demo, demo
 
 from executor.agents import intake, triage
 from executor.execution.documents import exception_document
-from matcher.authoring import cases
+from matcher.authoring import expectations
 from matcher.matching import MatchResult, compile_catalogue, match
 from sentinai.conditions.evaluation import context
 
@@ -21,9 +21,9 @@ def tenant(request: pytest.FixtureRequest) -> Demo:
 
 
 def test_the_expectations_hold_and_name_every_playbook(tenant: Demo) -> None:
-    exceptions = cases.read_exceptions(tenant.folder / "exceptions.json")
-    expected = cases.read_cases(tenant.folder / "expectations.yaml", exceptions, AS_OF)
-    report = cases.run(
+    exceptions = expectations.read_exceptions(tenant.folder / "exceptions.json")
+    expected = expectations.read_cases(tenant.folder / "expectations.yaml", exceptions, AS_OF)
+    report = expectations.run(
         expected,
         tenant.catalogue(),
         domain_pack=tenant.packs.domain,

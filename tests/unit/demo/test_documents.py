@@ -12,7 +12,7 @@ from tests.unit.demo.demo_data import TENANTS, Demo, demo, operators
 
 from executor.actions.registry import ACTIONS
 from executor.authoring.playbooks import check_playbook
-from matcher.authoring.checks import check_files
+from matcher.authoring.validate import check_files
 from sentinai import packs
 from sentinai.conditions.language import vocabulary
 from sentinai.conditions.language.vocabulary import CONTEXT_PREFIX, FIELDS, SEVERITIES, SUFFIXES, TEXT

@@ -18,8 +18,8 @@ from executor.actions import registry
 from executor.authoring.playbooks import check_playbook
 from executor.execution import risk
 from executor.execution.model import Packs, Step
+from matcher.authoring.evaluation import verdict
 from matcher.authoring.review import peers_of, review
-from matcher.authoring.verdict import verdict
 from matcher.matching import Playbook
 from sentinai.conditions import parse
 from sentinai.conditions.evaluation import context, evaluate, operator_limits

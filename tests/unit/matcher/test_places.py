@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matcher.authoring.places import Place, Places
+from matcher.authoring.json_positions import Place, Places
 from sentinai.conditions.language.guard import escape
 
 TEXT = """{

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from matcher.authoring.cases import Report, Verdict
+from matcher.authoring.benchmark import Speed
+from matcher.authoring.expectations import Report, Verdict
 from matcher.authoring.files import FileFinding
-from matcher.authoring.speed import Speed
 from sentinai.clock import format_time
 from sentinai.documents import strict_json
 

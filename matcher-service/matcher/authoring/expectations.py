@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from matcher.authoring.files import Document, FileFinding, UnusableFile, read_document, read_yaml
-from matcher.authoring.places import Place
+from matcher.authoring.json_positions import Place
 from matcher.matching import Catalogue, MatchResult, Playbook, compile_catalogue, match
 from sentinai.clock import parse_time, relative_time
 from sentinai.conditions import EvaluationError
