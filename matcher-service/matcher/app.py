@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from flask import Flask
 
 import matcher
-from matcher.services import Services, assemble
+from matcher.bootstrap import Services, assemble
 from matcher.web import conditions, match, workbench
 from sentinai import settings as sentinai_settings
 from sentinai.clock import Clock, utc_now

@@ -25,8 +25,8 @@ from tests.support.pair import running_pair
 from tests.support.processes import Served, free_port
 
 from executor.store import catalogue as stored_catalogue
+from matcher.bootstrap import assemble
 from matcher.matching import Catalogue, Playbook, compile_catalogue, match
-from matcher.services import assemble
 from sentinai.conditions.evaluation import context
 from sentinai.database.engine import Database
 from sentinai.database.tables import PlaybookRow

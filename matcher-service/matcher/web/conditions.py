@@ -7,8 +7,8 @@ from typing import Any
 
 from matcher.authoring.evaluation import verdict
 from matcher.authoring.review import domain_named, peers_since, review
-from matcher.services import Services
-from matcher.web.basis import instant
+from matcher.bootstrap import Services
+from matcher.web.match_inputs import instant
 from matcher.web.packs import check_tenant, pack_source
 from sentinai.conditions import Conditions, EvaluationError, check_logic, parse
 from sentinai.conditions.evaluation import evaluate

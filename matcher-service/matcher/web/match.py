@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from matcher.bootstrap import Services
 from matcher.matching import match
-from matcher.services import Services
-from matcher.web.basis import Basis, basis_of
+from matcher.web.match_inputs import Basis, basis_of
 from matcher.web.packs import check_tenant
 from sentinai.clock import format_time
 from sentinai.documents.schemas import require

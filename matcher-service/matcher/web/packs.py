@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from matcher.bootstrap import Services
 from matcher.catalogue.cache import TenantCatalogue
-from matcher.services import Services
 from sentinai import packs
 from sentinai.conditions.evaluation import context
 from sentinai.conditions.evaluation.context import TagRule

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from matcher.services import Services
+from matcher.bootstrap import Services
 from matcher.web.workbench.access import EXTENSION, Workbench
 from matcher.web.workbench.pages import pages
 from sentinai.identity import TokenVerifier

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, g, render_template, request
 
-from matcher.services import Services
+from matcher.bootstrap import Services
 from sentinai.identity import Identity, TokenVerifier
 from sentinai.problems import ExpiredToken, Forbidden, MissingToken
 from sentinai.web import session

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from matcher.bootstrap import Services
 from matcher.catalogue.reader import Unreadable
 from matcher.matching import Catalogue, Playbook, compile_catalogue
-from matcher.services import Services
 from matcher.web.packs import PackSource, pack_source
 from sentinai.clock import parse_time
 from sentinai.conditions import parse
