@@ -12,8 +12,8 @@ from typing import Any
 
 import requests
 
-from executor.execution.draft import Draft
-from executor.execution.model import Actor, NewEvent
+from executor.domain.changeset import Draft
+from executor.domain.model import Actor, NewEvent
 from executor.store import outbox
 from executor.store.store import SqlStore, SqlTransaction
 from sentinai.client.deadline_session import new_session

@@ -12,10 +12,10 @@ from typing import Any
 from rich.progress import Progress
 
 from executor.agents import pipeline
+from executor.domain import amend, steps
+from executor.domain.model import Actor
 from executor.exchange.folder import UnreadableFolder, read
 from executor.exchange.importing import Options, take_in
-from executor.execution import amend, steps
-from executor.execution.model import Actor
 from executor.services import Services
 from executor.store import catalogue
 from sentinai.clock import relative_time

@@ -14,7 +14,7 @@ from rich.progress import Progress
 from rich.table import Table
 from sqlalchemy.orm import Session
 
-from executor.execution import state
+from executor.domain import fold
 from executor.store import exceptions, proof
 from executor.store.tenants import tenant_ids
 from sentinai.clock import format_time
@@ -148,7 +148,7 @@ def _check(session: Session, tenant_id: str, exception_id: str, report: Report) 
         report.faults.append(Fault(tenant_id, exception_id, row="cannot be read"))
         return
     found, log = proof.prove(session, record)
-    differing = state.difference(record, log) if found.valid else {}
+    differing = fold.difference(record, log) if found.valid else {}
     report.events += found.events
     if not found.valid or differing:
         report.faults.append(Fault(tenant_id, exception_id, found.first_broken_seq, differing))

@@ -16,8 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 from executor import delivery
-from executor.execution import recommendation
-from executor.execution.model import Actor
+from executor.domain import recommendation
+from executor.domain.model import Actor
 from executor.services import Services
 from executor.store import exceptions, outbox
 from executor.store.tenants import tenant_ids

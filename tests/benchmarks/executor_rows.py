@@ -17,9 +17,9 @@ from tests.support.databases import new_database
 
 from executor.agents import pipeline
 from executor.authoring import packs, playbooks
-from executor.execution import amend, steps, view
-from executor.execution.model import Actor
-from executor.execution.situation import look
+from executor.domain import amend, steps, view
+from executor.domain.model import Actor
+from executor.domain.snapshot import look
 from executor.store.store import SqlStore
 from sentinai.clock import format_time, utc_now
 from sentinai.database.engine import Database

@@ -23,9 +23,9 @@ from tests.support.databases import as_role
 from tests.support.processes import environment_of
 from tests.support.threaded import Threaded, threaded_pair
 
-from executor.execution import chain, state
-from executor.execution.model import Event
-from executor.execution.situation import FINISHING
+from executor.domain import fold, hash_chain
+from executor.domain.model import Event
+from executor.domain.snapshot import FINISHING
 from executor.store import events, exceptions
 from executor.store.tables import ExceptionEventRow
 from sentinai.database.engine import Database
@@ -55,7 +55,7 @@ class Scene:
     def fields(self) -> dict[str, Any]:
         """The exception's fields as they lie there."""
         with self.database.read(self.work.tenant_id) as session:
-            return state.fields_of(exceptions.get(session, self.exception_id))
+            return fold.fields_of(exceptions.get(session, self.exception_id))
 
     @contextmanager
     def raw(self, *, disarmed: bool = True) -> Iterator[Connection]:
@@ -120,7 +120,7 @@ def _shift(connection: Connection, scene: Scene, seq: int, to: int | None = None
 
 
 def _sealed(scene: Scene, made_up: Event) -> Event:
-    return chain.seal(made_up, scene.work.tenant_id, scene.exception_id)
+    return hash_chain.seal(made_up, scene.work.tenant_id, scene.exception_id)
 
 
 def _insert(connection: Connection, scene: Scene, made_up: Event) -> None:

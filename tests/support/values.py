@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from executor.actions.registry import StepContext
-from executor.execution.chain import GENESIS
-from executor.execution.model import Actor, Event, ExceptionRecord, NewEvent, Packs, Playbook, Step
+from executor.domain.hash_chain import GENESIS
+from executor.domain.model import Actor, Event, ExceptionRecord, NewEvent, Packs, Playbook, Step
 
 NOON = datetime(2027, 3, 4, 12, 0, tzinfo=UTC)
 PERSON = Actor("human", "odile")

@@ -7,7 +7,7 @@ from typing import Any
 
 from executor.actions import rendering
 from executor.actions.registry import Plan, StepContext, step_members
-from executor.execution.model import NewEvent, Packs
+from executor.domain.model import NewEvent, Packs
 from sentinai.problems import Finding
 from sentinai.templates import render
 

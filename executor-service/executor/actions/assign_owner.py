@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from executor.actions.registry import Plan, StepContext, step_members
-from executor.execution.model import NewEvent, Packs
+from executor.domain.model import NewEvent, Packs
 from sentinai import packs as of_packs
 from sentinai.problems import Finding, OwnerNotAllowed
 

@@ -8,7 +8,7 @@ from typing import Any
 from executor.actions import paths, rendering
 from executor.actions.outgoing import message
 from executor.actions.registry import Plan, StepContext, step_members
-from executor.execution.model import NewEvent, Packs
+from executor.domain.model import NewEvent, Packs
 from sentinai import packs as of_packs
 from sentinai.problems import Finding, TemplateUnresolved
 from sentinai.templates import render

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from executor.actions.registry import StepContext
-from executor.execution.model import OutboxMessage
+from executor.domain.model import OutboxMessage
 
 _NAMESPACE = UUID("8f0a7d0e-2f4b-5c55-9a3e-6b1d4f7c2e90")
 

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from executor.execution.model import Packs
+from executor.domain.model import Packs
 from sentinai import packs as of_packs
 from sentinai.problems import Finding
 from sentinai.templates import render

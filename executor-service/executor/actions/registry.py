@@ -10,15 +10,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Protocol
 
-from executor.execution.model import (
-    Actor,
-    ExceptionRecord,
-    NewEvent,
-    OutboxMessage,
-    Packs,
-    Playbook,
-    Step,
-)
+from executor.domain.model import Actor, ExceptionRecord, NewEvent, OutboxMessage, Packs, Playbook, Step
 from sentinai.documents.schemas import check_schema
 from sentinai.problems import Finding, ToolNotAllowed
 

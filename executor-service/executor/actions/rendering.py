@@ -7,8 +7,8 @@ from typing import Any
 
 from executor.actions import paths
 from executor.actions.registry import StepContext
-from executor.execution.documents import exception_document
-from executor.execution.model import Packs
+from executor.domain.documents import exception_document
+from executor.domain.model import Packs
 from sentinai.problems import Finding
 from sentinai.templates import render
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from executor.actions.registry import Plan, StepContext, step_members
-from executor.execution import transitions
-from executor.execution.model import NewEvent, Packs
+from executor.domain import transitions
+from executor.domain.model import NewEvent, Packs
 from sentinai.problems import Finding
 
 

@@ -7,9 +7,9 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from executor.execution.draft import Draft
-from executor.execution.model import Actor, Event, NewEvent
-from executor.execution.situation import FINISHING, Situation
+from executor.domain.changeset import Draft
+from executor.domain.model import Actor, Event, NewEvent
+from executor.domain.snapshot import FINISHING, Situation
 from sentinai.clock import format_optional_time, format_time
 
 AGENT = Actor("agent", "feedback-agent", None)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from executor.execution.chain import GENESIS
-from executor.execution.model import Actor, ExceptionRecord, NewEvent
+from executor.domain.hash_chain import GENESIS
+from executor.domain.model import Actor, ExceptionRecord, NewEvent
 from sentinai.clock import format_optional_time, format_time, parse_time
 from sentinai.documents.strict_json import same
 

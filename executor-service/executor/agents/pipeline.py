@@ -9,11 +9,11 @@ from functools import partial
 from typing import Any
 
 from executor.agents import intake, triage
-from executor.execution import recommendation
-from executor.execution.draft import Draft
-from executor.execution.model import Actor, Event, ExceptionRecord
+from executor.domain import recommendation
+from executor.domain.changeset import Draft
+from executor.domain.model import Actor, Event, ExceptionRecord
+from executor.domain.snapshot import Situation, around, look
 from executor.execution.ports import Matcher, Store, Transaction
-from executor.execution.situation import Situation, around, look
 from sentinai.problems import MatcherUnavailable, VersionConflict
 
 TRIGGER = "created"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from executor.execution.model import Actor, NewEvent, Playbook
+from executor.domain.model import Actor, NewEvent, Playbook
 from executor.execution.policy import PolicyVerdict, evaluate
 
 AGENT = Actor("agent", "policy-agent", None)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from executor.actions.registry import ACTIONS
-from executor.execution import risk
-from executor.execution.documents import named
-from executor.execution.model import Actor, NewEvent
-from executor.execution.situation import Situation, step_context
+from executor.domain import risk
+from executor.domain.documents import named
+from executor.domain.model import Actor, NewEvent
+from executor.domain.snapshot import Situation, step_context
 
 AGENT = Actor("agent", "resolution-agent", None)
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from executor.execution.documents import exception_document
-from executor.execution.model import Actor, ExceptionRecord, NewEvent, Packs
+from executor.domain.documents import exception_document
+from executor.domain.model import Actor, ExceptionRecord, NewEvent, Packs
 from sentinai import packs
 from sentinai.conditions import holds_for
 from sentinai.conditions.evaluation.context import build

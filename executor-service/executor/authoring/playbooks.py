@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from executor.actions.registry import check_params
 from executor.authoring.peers import peers_of
-from executor.execution.model import Packs, Playbook
+from executor.domain.model import Packs, Playbook
 from executor.store import catalogue
 from sentinai.conditions import Conditions, parse
 from sentinai.conditions.lint.kept import KeptPeers

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from executor.execution.model import Playbook
+from executor.domain.model import Playbook
 
 Document = Mapping[str, Any]
 

@@ -7,12 +7,12 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from executor.execution import recommendation
-from executor.execution.documents import exception_document
-from executor.execution.draft import Draft
-from executor.execution.model import Actor, Event, ExceptionRecord, NewEvent
+from executor.domain import recommendation
+from executor.domain.changeset import Draft
+from executor.domain.documents import exception_document
+from executor.domain.model import Actor, Event, ExceptionRecord, NewEvent
+from executor.domain.snapshot import Situation, around, look
 from executor.execution.ports import Matcher, Store, Transaction
-from executor.execution.situation import Situation, around, look
 from sentinai.clock import format_time, parse_time
 from sentinai.documents.strict_json import same
 from sentinai.problems import MatcherUnavailable, VersionConflict

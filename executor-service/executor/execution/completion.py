@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from executor.agents import feedback
-from executor.execution import transitions
-from executor.execution.documents import named
-from executor.execution.draft import Draft
-from executor.execution.model import NewEvent
-from executor.execution.situation import FINISHING, Situation
+from executor.domain import transitions
+from executor.domain.changeset import Draft
+from executor.domain.documents import named
+from executor.domain.model import NewEvent
+from executor.domain.snapshot import FINISHING, Situation
 from sentinai.problems import IllegalTransition
 
 

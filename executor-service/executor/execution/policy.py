@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from executor.actions.registry import ACTIONS
-from executor.execution import risk
-from executor.execution.model import Packs, Playbook, Step
+from executor.domain import risk
+from executor.domain.model import Packs, Playbook, Step
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from executor.execution.draft import Draft
-from executor.execution.model import Event, ExceptionRecord, Packs, Playbook, Saved
+from executor.domain.changeset import Draft
+from executor.domain.model import Event, ExceptionRecord, Packs, Playbook, Saved
 
 T = TypeVar("T")
 

@@ -13,12 +13,12 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from executor.agents import policy, resolution
-from executor.execution.documents import exception_document, named
-from executor.execution.draft import Draft
-from executor.execution.model import Actor, ExceptionRecord, NewEvent, Playbook
+from executor.domain.changeset import Draft
+from executor.domain.documents import exception_document, named
+from executor.domain.model import Actor, ExceptionRecord, NewEvent, Playbook
+from executor.domain.snapshot import Situation, around
 from executor.execution.policy import PolicyVerdict
 from executor.execution.ports import Matcher, Store, Transaction
-from executor.execution.situation import Situation, around
 from sentinai.clock import format_time, parse_time
 from sentinai.problems import MatcherUnavailable, NotFound, VersionConflict
 

@@ -12,12 +12,12 @@ from datetime import datetime
 from typing import Any
 
 from executor.actions.registry import ACTIONS, plan_step
-from executor.execution import completion, risk
-from executor.execution.documents import named
-from executor.execution.draft import Draft
-from executor.execution.model import Actor, NewEvent, Playbook, Step
+from executor.domain import completion, risk
+from executor.domain.changeset import Draft
+from executor.domain.documents import named
+from executor.domain.model import Actor, NewEvent, Playbook, Step
+from executor.domain.snapshot import Situation, after, look, step_context
 from executor.execution.ports import Store, Transaction
-from executor.execution.situation import Situation, after, look, step_context
 from sentinai.problems import (
     HumanRequired,
     NoPlaybook,

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from executor.actions.registry import ACTIONS, plan_step
-from executor.execution import risk
-from executor.execution.model import Actor, Playbook, Step
-from executor.execution.situation import Situation, step_context
-from executor.execution.state import StepState, step_states
+from executor.domain import risk
+from executor.domain.fold import StepState, step_states
+from executor.domain.model import Actor, Playbook, Step
+from executor.domain.snapshot import Situation, step_context
 from sentinai.clock import format_optional_time
 from sentinai.problems import Problem
 

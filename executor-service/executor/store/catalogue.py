@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import and_, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from executor.execution.model import Packs, Playbook, Step
+from executor.domain.model import Packs, Playbook, Step
 from executor.store.cursor import decode_row, encode
 from sentinai.clock import format_time
 from sentinai.database.engine import leave_tenant

@@ -11,10 +11,10 @@ from sqlalchemy import Select, bindparam, insert, literal, select
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
-from executor.execution import chain
-from executor.execution.draft import Emitted
-from executor.execution.model import Event, ExceptionRecord
-from executor.execution.situation import PROGRESS
+from executor.domain import hash_chain
+from executor.domain.changeset import Emitted
+from executor.domain.model import Event, ExceptionRecord
+from executor.domain.snapshot import PROGRESS
 from executor.store.tables import ExceptionEventRow
 from sentinai.database.tenant_statement import Fenced
 from sentinai.documents.schemas import check
@@ -63,7 +63,7 @@ def _chained(record: ExceptionRecord, emitted: Sequence[Emitted], now: datetime)
             prev_hash=last,
             hash="",
         )
-        events.append(chain.seal(unsealed, record.tenant_id, record.exception_id))
+        events.append(hash_chain.seal(unsealed, record.tenant_id, record.exception_id))
         last = events[-1].hash
     return events
 

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
-from executor.execution.model import ExceptionRecord
+from executor.domain.model import ExceptionRecord
 from executor.store.cursor import decode, encode
 from executor.store.tables import FINISHING_EVENTS, ExceptionEventRow, ExceptionRow
 from sentinai.clock import format_time, parse_time

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from executor.execution.model import Packs, Playbook
+from executor.domain.model import Packs, Playbook
 from executor.store import catalogue
 from sentinai.database.tables import TenantRow
 from sentinai.database.tenant_statement import Fenced

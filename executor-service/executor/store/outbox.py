@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
-from executor.execution.model import ExceptionRecord, OutboxMessage
+from executor.domain.model import ExceptionRecord, OutboxMessage
 from executor.store.tables import OutboxRow
 
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from executor.execution import chain
-from executor.execution.chain import ChainCheck
-from executor.execution.model import Event, ExceptionRecord
-from executor.execution.situation import FINISHING, PROGRESS
+from executor.domain import hash_chain
+from executor.domain.hash_chain import ChainCheck
+from executor.domain.model import Event, ExceptionRecord
+from executor.domain.snapshot import FINISHING, PROGRESS
 from executor.store import events
 from executor.store.tables import ExceptionEventRow, ExceptionRow
 
@@ -21,7 +21,7 @@ UNREADABLE = (ValueError, TypeError)
 def prove(session: Session, record: ExceptionRecord) -> tuple[ChainCheck, list[Event]]:
     """Check an exception's log up to the end that its row remembers; and the events that can be read."""
     log = _as_far_as_readable(session, record.exception_id)
-    found = chain.verify(
+    found = hash_chain.verify(
         log,
         record.tenant_id,
         record.exception_id,

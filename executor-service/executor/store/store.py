@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
-from executor.execution.draft import Draft
-from executor.execution.model import Event, ExceptionRecord, Packs, Playbook, Saved
+from executor.domain.changeset import Draft
+from executor.domain.model import Event, ExceptionRecord, Packs, Playbook, Saved
 from executor.store import catalogue, events, exceptions, outbox
 from executor.store.known import Known, KnownCatalogues
 from sentinai.database.engine import Database
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class SqlTransaction:
-    """One transaction of one tenant; see ``executor.execution.ports.Transaction``."""
+    """One transaction of one tenant; see ``executor.domain.ports.Transaction``."""
 
     def __init__(self, session: Session, tenant_id: str, known: KnownCatalogues) -> None:
         self.session = session
@@ -78,7 +78,7 @@ class SqlTransaction:
 
 
 class SqlStore:
-    """Where exceptions live; see ``executor.execution.ports.Store``."""
+    """Where exceptions live; see ``executor.domain.ports.Store``."""
 
     def __init__(self, database: Database) -> None:
         self.database = database

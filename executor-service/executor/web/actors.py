@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from executor.execution.model import Actor
+from executor.domain.model import Actor
 from sentinai.identity import Identity
 
 

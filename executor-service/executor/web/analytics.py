@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from executor.execution.model import Playbook
+from executor.domain.model import Playbook
 from executor.services import Services
 from executor.store import catalogue
 from executor.store.analytics import Figures, by_playbook

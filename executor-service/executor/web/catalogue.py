@@ -7,7 +7,7 @@ from typing import Any
 
 from executor.authoring import packs as pack_authoring
 from executor.authoring import playbooks as playbook_authoring
-from executor.execution.documents import playbook_document
+from executor.domain.documents import playbook_document
 from executor.services import Services
 from executor.store import catalogue
 from executor.web.queries import PlaybooksQuery, PublishQuery, paging

@@ -6,8 +6,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from executor.execution.documents import event_document
-from executor.execution.model import Event
+from executor.domain.documents import event_document
+from executor.domain.model import Event
 from executor.services import Services
 from executor.store import events, exceptions, proof
 from executor.store.cursor import decode_seq, encode_seq

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
 from executor.agents import pipeline
-from executor.execution import amend
-from executor.execution.documents import event_document, exception_document
-from executor.execution.model import ExceptionRecord, Playbook
+from executor.domain import amend
+from executor.domain.documents import event_document, exception_document
+from executor.domain.model import ExceptionRecord, Playbook
 from executor.services import Services
 from executor.store import catalogue, exceptions
 from executor.web.actors import caller

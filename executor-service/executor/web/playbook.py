@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from executor.execution import recommendation, steps, view
-from executor.execution.situation import Situation, look
+from executor.domain import recommendation, steps, view
+from executor.domain.snapshot import Situation, look
 from executor.services import Services
 from executor.web.actors import caller, named_in
 from sentinai.problems import HumanRequired

@@ -12,9 +12,9 @@ from tests.support.values import NOON, PERSON, context, playbook, record, step
 
 from executor.actions.registry import ACTIONS, plan_step
 from executor.agents import intake
-from executor.execution import chain, state
-from executor.execution.draft import Draft
-from executor.execution.model import Actor, Event, ExceptionRecord, NewEvent
+from executor.domain import fold, hash_chain
+from executor.domain.changeset import Draft
+from executor.domain.model import Actor, Event, ExceptionRecord, NewEvent
 from sentinai.clock import format_time
 from sentinai.documents.schemas import check
 from sentinai.problems import Problem
@@ -46,7 +46,7 @@ def taken_in(document: dict[str, Any]) -> ExceptionRecord:
 def sealed(draft: Draft) -> list[Event]:
     """The events of a draft as a store that keeps JSON would give them back."""
     events: list[Event] = []
-    last = chain.GENESIS
+    last = hash_chain.GENESIS
     for seq, emitted in enumerate(draft.emitted, 1):
         bare = Event(
             event_id=f"e{seq}",
@@ -59,7 +59,7 @@ def sealed(draft: Draft) -> list[Event]:
             prev_hash=last,
             hash="",
         )
-        events.append(chain.seal(bare, "harbour", "BOX-1"))
+        events.append(hash_chain.seal(bare, "harbour", "BOX-1"))
         last = events[-1].hash
     return events
 
@@ -70,7 +70,7 @@ def test_the_first_event_gives_back_what_was_taken_in(document: dict[str, Any]) 
     draft = Draft(of, PERSON, NOON)
     draft.emit(intake.created(of, PERSON))
     assert check("events/ExceptionCreated", draft.emitted[0].event.payload) == []
-    assert state.difference(of, sealed(draft)) == {}
+    assert fold.difference(of, sealed(draft)) == {}
     assert draft.record == of
 
 
@@ -122,8 +122,10 @@ def test_whatever_happens_the_fields_are_what_the_events_say(
         for event in [each] if isinstance(each, NewEvent) else _events_of(each, draft):
             draft.emit(event)
     events = sealed(draft)
-    assert state.difference(draft.record, events) == {}
-    assert chain.verify(events, "harbour", "BOX-1", expected_seq=len(events), expected_hash=events[-1].hash).valid
+    assert fold.difference(draft.record, events) == {}
+    assert hash_chain.verify(
+        events, "harbour", "BOX-1", expected_seq=len(events), expected_hash=events[-1].hash
+    ).valid
 
 
 def _events_of(of: Any, draft: Draft) -> tuple[NewEvent, ...]:
@@ -143,7 +145,7 @@ def test_the_steps_before_the_current_one_are_done_and_those_after_it_wait(
     of = playbook(*(step("add_comment", order, text="x") for order in range(1, total + 1)))
     events = [_finishing(order, kind) for order, kind in enumerate(kinds, 1)]
     current = done + 1 if done < total else None
-    states = state.step_states(of, record(current_step=current), events, blocked_reason=reason)
+    states = fold.step_states(of, record(current_step=current), events, blocked_reason=reason)
     assert [each.status for each in states[:done]] == [kind.lower() for kind in kinds]
     assert all(each.status == "pending" for each in states[done + 1 :])
     if current is not None:

@@ -9,7 +9,7 @@ import pytest
 from tests.support.values import NO_PACKS, NOON, PERSON, context, playbook, record, step
 
 from executor.actions.registry import ACTIONS, Plan, StepContext, plan_step
-from executor.execution.model import Actor, Packs
+from executor.domain.model import Actor, Packs
 from sentinai.documents.schemas import check
 from sentinai.problems import (
     IllegalTransition,

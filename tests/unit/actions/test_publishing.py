@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from executor.actions.registry import ACTIONS, check_params
-from executor.execution.model import Packs
+from executor.domain.model import Packs
 
 PACKS = Packs(
     domain={

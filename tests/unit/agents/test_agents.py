@@ -10,10 +10,10 @@ import pytest
 from tests.support.values import NO_PACKS, NOON, PERSON, playbook, record, step, written
 
 from executor.agents import feedback, policy, resolution
-from executor.execution.documents import named
-from executor.execution.draft import Draft
-from executor.execution.model import Actor, Event, NewEvent, Packs
-from executor.execution.situation import Situation
+from executor.domain.changeset import Draft
+from executor.domain.documents import named
+from executor.domain.model import Actor, Event, NewEvent, Packs
+from executor.domain.snapshot import Situation
 from sentinai.documents.schemas import check
 
 BOOK = playbook(

@@ -8,7 +8,7 @@ import pytest
 from tests.support.values import NO_PACKS, NOON, record
 
 from executor.agents import triage
-from executor.execution.model import Packs
+from executor.domain.model import Packs
 from sentinai.documents.schemas import check
 
 DOMAIN = {

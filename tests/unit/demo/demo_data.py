@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from executor.execution.model import Packs
+from executor.domain.model import Packs
 from matcher.authoring.expectations import at
 from matcher.authoring.files import read_document
 from matcher.authoring.validate import playbook_files

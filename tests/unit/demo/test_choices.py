@@ -9,7 +9,7 @@ import pytest
 from tests.unit.demo.demo_data import AS_OF, TENANTS, Demo, demo
 
 from executor.agents import intake, triage
-from executor.execution.documents import exception_document
+from executor.domain.documents import exception_document
 from matcher.authoring import expectations
 from matcher.matching import MatchResult, compile_catalogue, match
 from sentinai.conditions.evaluation import context

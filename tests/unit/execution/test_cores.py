@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.execution import chain, policy, risk, transitions
-from executor.execution.model import Event, Packs, Playbook, Step
+from executor.domain import hash_chain, policy, risk, transitions
+from executor.domain.model import Event, Packs, Playbook, Step
 from sentinai.problems import IllegalTransition
 
 STATUSES = ("open", "analyzing", "pending_review", "escalated", "resolved")
@@ -143,7 +143,7 @@ PAYLOADS = st.dictionaries(
 
 def log(payloads: list[dict[str, Any]]) -> list[Event]:
     events: list[Event] = []
-    last = chain.GENESIS
+    last = hash_chain.GENESIS
     for seq, payload in enumerate(payloads, 1):
         bare = Event(
             event_id=f"e{seq}",
@@ -156,13 +156,13 @@ def log(payloads: list[dict[str, Any]]) -> list[Event]:
             prev_hash=last,
             hash="",
         )
-        events.append(chain.seal(bare, "T", "X"))
+        events.append(hash_chain.seal(bare, "T", "X"))
         last = events[-1].hash
     return events
 
 
-def checked(events: list[Event], whole: list[Event]) -> chain.ChainCheck:
-    return chain.verify(events, "T", "X", expected_seq=len(whole), expected_hash=whole[-1].hash)
+def checked(events: list[Event], whole: list[Event]) -> hash_chain.ChainCheck:
+    return hash_chain.verify(events, "T", "X", expected_seq=len(whole), expected_hash=whole[-1].hash)
 
 
 @given(st.lists(PAYLOADS, min_size=1, max_size=6), st.data())
@@ -172,7 +172,7 @@ def test_any_change_is_found_at_its_place(payloads: list[dict[str, Any]], data: 
     at = data.draw(st.integers(0, len(whole) - 1))
     changed = replace(whole[at], payload={**whole[at].payload, "added": 1})
     assert checked([*whole[:at], changed, *whole[at + 1 :]], whole).first_broken_seq == at + 1
-    resealed = chain.seal(changed, "T", "X")
+    resealed = hash_chain.seal(changed, "T", "X")
     broken = checked([*whole[:at], resealed, *whole[at + 1 :]], whole).first_broken_seq
     assert broken == min(at + 2, len(whole))
     assert checked([*whole[:at], *whole[at + 1 :]], whole).first_broken_seq == at + 1
@@ -183,7 +183,7 @@ def test_any_change_is_found_at_its_place(payloads: list[dict[str, Any]], data: 
 def test_a_log_of_another_exception_or_tenant_is_no_log_of_this_one() -> None:
     whole = log([{"a": 1}])
     for tenant, exception in (("T", "Y"), ("U", "X")):
-        found = chain.verify(whole, tenant, exception, expected_seq=1, expected_hash=whole[0].hash)
+        found = hash_chain.verify(whole, tenant, exception, expected_seq=1, expected_hash=whole[0].hash)
         assert found.first_broken_seq == 1
 
 
@@ -199,10 +199,12 @@ def test_the_first_hash_can_be_made_by_hand() -> None:
 @pytest.mark.parametrize("edge", [2**53 - 1, 2**53, 2**53 + 1, -(2**53), -(2**53) - 1])
 def test_integers_at_the_edge_of_a_double_have_forms_of_their_own(edge: int) -> None:
     others = [edge - 1, edge + 1, str(edge), float(edge)]
-    assert chain.canonical([edge]) not in {chain.canonical([other]) for other in others if other != edge}
+    assert hash_chain.canonical([edge]) not in {hash_chain.canonical([other]) for other in others if other != edge}
 
 
 def test_a_large_integer_and_its_text_are_told_apart() -> None:
     large = 2**60 + 1
-    forms = {chain.canonical({"n": value, "m": large}) for value in (large, str(large), f"i{large}", f"s{large}")}
+    forms = {
+        hash_chain.canonical({"n": value, "m": large}) for value in (large, str(large), f"i{large}", f"s{large}")
+    }
     assert len(forms) == 4

@@ -9,8 +9,8 @@ import pytest
 from tests.support.values import NOON, playbook, record, step, written
 
 from executor.agents import intake
-from executor.execution import state
-from executor.execution.model import Actor, Event, NewEvent
+from executor.domain import fold
+from executor.domain.model import Actor, Event, NewEvent
 from sentinai.clock import format_time
 
 OTHER = {
@@ -46,25 +46,25 @@ def birth(of: Any) -> NewEvent:
 
 def after(*events: NewEvent) -> dict[str, Any]:
     """The fields after an exception's creation and these events, at noon."""
-    return state.fold(written([birth(fresh()), *events]))
+    return fold.fold(written([birth(fresh()), *events]))
 
 
 def test_the_first_event_says_all_there_is() -> None:
     of = fresh(owner_kind="user", owner_id="pim")
-    assert state.difference(of, written([birth(of)])) == {}
+    assert fold.difference(of, written([birth(of)])) == {}
 
 
 def test_every_logged_field_that_differs_is_named_and_no_other() -> None:
     of = fresh()
     events = written([birth(of)])
     for name, value in OTHER.items():
-        assert state.difference(replace(of, **{name: value}), events) == {name: (value, getattr(of, name))}
-    assert set(OTHER) == set(state.LOGGED_FIELDS)
-    assert not set(CACHED) & set(state.LOGGED_FIELDS)
+        assert fold.difference(replace(of, **{name: value}), events) == {name: (value, getattr(of, name))}
+    assert set(OTHER) == set(fold.LOGGED_FIELDS)
+    assert not set(CACHED) & set(fold.LOGGED_FIELDS)
 
 
 def test_an_exception_without_events_agrees_in_nothing_it_has() -> None:
-    assert "domain" in state.difference(fresh(), [])
+    assert "domain" in fold.difference(fresh(), [])
 
 
 def test_an_update_changes_what_it_names() -> None:
@@ -152,7 +152,7 @@ def finished(order: int, *, skipped: bool = False, **members: Any) -> NewEvent:
 
 def statuses(current: int | None, events: list[Event], blocked: str | None = None) -> list[str]:
     of = record(current_step=current)
-    return [each.status for each in state.step_states(BOOK, of, events, blocked_reason=blocked)]
+    return [each.status for each in fold.step_states(BOOK, of, events, blocked_reason=blocked)]
 
 
 STARTED = NewEvent("PlaybookStarted", {})
@@ -165,7 +165,7 @@ def test_a_recommended_playbook_waits_and_a_started_one_runs() -> None:
 
 def test_a_step_that_would_be_refused_is_blocked_whether_started_or_not() -> None:
     for events in ([], written([STARTED])):
-        first, *others = state.step_states(BOOK, record(current_step=1), events, blocked_reason="no crane")
+        first, *others = fold.step_states(BOOK, record(current_step=1), events, blocked_reason="no crane")
         assert (first.status, first.blocked_reason) == ("blocked", "no crane")
         assert {(each.status, each.blocked_reason) for each in others} == {("pending", None)}
 
@@ -179,8 +179,8 @@ def test_what_is_done_stays_done_and_the_next_one_runs() -> None:
 
 def test_a_finished_step_tells_who_did_it_when_and_how() -> None:
     events = written([finished(1), finished(2, skipped=True, actor_id="pim")])
-    done, skipped, _ = state.step_states(BOOK, record(current_step=3), events, blocked_reason=None)
-    assert done == state.StepState(
+    done, skipped, _ = fold.step_states(BOOK, record(current_step=3), events, blocked_reason=None)
+    assert done == fold.StepState(
         status="completed",
         completed_at=NOON,
         actor_type="human",

@@ -16,8 +16,8 @@ import pytest
 
 from executor.actions import registry
 from executor.authoring.playbooks import check_playbook
-from executor.execution import risk
-from executor.execution.model import Packs, Step
+from executor.domain import risk
+from executor.domain.model import Packs, Step
 from matcher.authoring.evaluation import verdict
 from matcher.authoring.review import peers_of, review
 from matcher.matching import Playbook

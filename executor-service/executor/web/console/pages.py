@@ -11,9 +11,9 @@ from marshmallow import EXCLUDE, ValidationError
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from executor.execution import view
-from executor.execution.documents import event_document, exception_document, playbook_document
-from executor.execution.situation import look
+from executor.domain import view
+from executor.domain.documents import event_document, exception_document, playbook_document
+from executor.domain.snapshot import look
 from executor.store import analytics, catalogue, events, exceptions
 from executor.store.analytics import Figures
 from executor.store.cursor import slice_after

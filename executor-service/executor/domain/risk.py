@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from executor.execution.model import Step
+from executor.domain.model import Step
 
 
 @dataclass(frozen=True, slots=True)

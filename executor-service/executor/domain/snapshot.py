@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from executor.actions.registry import StepContext
-from executor.execution.model import Actor, Event, ExceptionRecord, Packs, Playbook, Saved, Step
+from executor.domain.model import Actor, Event, ExceptionRecord, Packs, Playbook, Saved, Step
 from executor.execution.ports import Transaction
 
 FINISHING = ("PlaybookStepCompleted", "PlaybookStepSkipped")

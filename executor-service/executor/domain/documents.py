@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from executor.execution.model import Event, ExceptionRecord, Playbook
+from executor.domain.model import Event, ExceptionRecord, Playbook
 from sentinai.clock import format_optional_time, format_time
 
 

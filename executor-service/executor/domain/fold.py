@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from executor.execution.model import Event, ExceptionRecord, NewEvent, Playbook, Step
+from executor.domain.model import Event, ExceptionRecord, NewEvent, Playbook, Step
 from sentinai.clock import parse_time
 from sentinai.documents.strict_json import same
 

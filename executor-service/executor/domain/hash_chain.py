@@ -11,8 +11,8 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from executor.execution.canonical import canonical
-from executor.execution.model import Event
+from executor.domain.canonical import canonical
+from executor.domain.model import Event
 from sentinai.clock import format_time
 
 GENESIS = "0" * 64

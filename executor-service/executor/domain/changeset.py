@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from executor.execution import state
-from executor.execution.model import Actor, ExceptionRecord, NewEvent, OutboxMessage
+from executor.domain import fold
+from executor.domain.model import Actor, ExceptionRecord, NewEvent, OutboxMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Draft:
     def emit(self, event: NewEvent, actor: Actor | None = None) -> None:
         """Add an event, caused by the call's actor or the one given, and let the fields follow."""
         self.emitted.append(Emitted(event, actor or self.actor))
-        self.record = state.apply(self.record, event, self.now)
+        self.record = fold.apply(self.record, event, self.now)
 
     def send(self, *messages: OutboxMessage) -> None:
         """Add messages to be delivered once the call is committed."""
