@@ -11,11 +11,11 @@ from typing import Any
 
 from rich.progress import Progress
 
-from executor.agents import pipeline
 from executor.domain import amend, steps
 from executor.domain.model import Actor
 from executor.exchange.folder import UnreadableFolder, read
 from executor.exchange.importing import Options, take_in
+from executor.service_layer import create
 from executor.services import Services
 from executor.store import catalogue
 from sentinai.clock import relative_time
@@ -88,7 +88,7 @@ def _load_exception(services: Services, tenant_id: str, entry: Mapping[str, Any]
     with services.store.read(tenant_id) as tx:
         if tx.created_event(document["exception_id"]):
             return
-    taken = pipeline.take_in(
+    taken = create.take_in(
         services.store,
         services.matcher,
         document,

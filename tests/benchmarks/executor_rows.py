@@ -15,11 +15,11 @@ from sqlalchemy import Dialect, event
 from tests.benchmarks.harness import Row, compare, short, step
 from tests.support.databases import new_database
 
-from executor.agents import pipeline
 from executor.authoring import packs, playbooks
 from executor.domain import amend, steps, view
 from executor.domain.model import Actor
 from executor.domain.snapshot import look
+from executor.service_layer import create
 from executor.store.store import SqlStore
 from sentinai.clock import format_time, utc_now
 from sentinai.database.engine import Database
@@ -80,7 +80,7 @@ class Bench:
     def exception(self) -> str:
         """The id of a new exception, its playbook recommended."""
         exception_id = f"E{next(self._numbers)}"
-        pipeline.take_in(
+        create.take_in(
             self.store,
             self._matcher,
             {"domain": "D", "exception_type": "T"},

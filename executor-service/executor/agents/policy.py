@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from executor.domain.model import Actor, NewEvent, Playbook
-from executor.execution.policy import PolicyVerdict, evaluate
+from executor.policy import PolicyVerdict, evaluate
 
 AGENT = Actor("agent", "policy-agent", None)
 

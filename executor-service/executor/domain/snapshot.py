@@ -8,7 +8,7 @@ from datetime import datetime
 
 from executor.actions.registry import StepContext
 from executor.domain.model import Actor, Event, ExceptionRecord, Packs, Playbook, Saved, Step
-from executor.execution.ports import Transaction
+from executor.service_layer.ports import Transaction
 
 FINISHING = ("PlaybookStepCompleted", "PlaybookStepSkipped")
 PROGRESS = ("PlaybookStarted", *FINISHING, "PlaybookCompleted")

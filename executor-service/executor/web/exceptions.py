@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
-from executor.agents import pipeline
 from executor.domain import amend
 from executor.domain.documents import event_document, exception_document
 from executor.domain.model import ExceptionRecord, Playbook
+from executor.service_layer import create
 from executor.services import Services
 from executor.store import catalogue, exceptions
 from executor.web.actors import caller
@@ -39,7 +39,7 @@ def create_exception(call: _Call) -> Answer:
     services, body = call.services, call.body
     if body.get("tenant_id", call.identity.tenant_id) != call.identity.tenant_id:
         raise TenantMismatch("Leave tenant_id out, or send the token's own.")
-    taken = pipeline.take_in(
+    taken = create.take_in(
         services.store,
         services.matcher,
         body,

@@ -7,7 +7,7 @@ from typing import Any
 from tests.support.casework import AGENT, PERSON, Casework, call, note, to_status
 from tests.support.threaded import Threaded
 
-from executor.execution.recommendation import RANKED
+from executor.service_layer.recommend import RANKED
 from sentinai.documents.schemas import check
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from executor.actions.registry import ACTIONS
 from executor.delivery import deliver
 from executor.domain.transitions import ALLOWED
-from executor.execution.recommendation import Standing
+from executor.service_layer.recommend import Standing
 from executor.store import tables
 from executor.store.outbox import Delivery
 from sentinai.documents.schemas import schemas

@@ -12,7 +12,7 @@ from executor.domain.changeset import Draft
 from executor.domain.documents import exception_document
 from executor.domain.model import Actor, Event, ExceptionRecord, NewEvent
 from executor.domain.snapshot import Situation, around, look
-from executor.execution.ports import Matcher, Store, Transaction
+from executor.service_layer.ports import Matcher, Store, Transaction
 from sentinai.clock import format_time, parse_time
 from sentinai.documents.strict_json import same
 from sentinai.problems import MatcherUnavailable, VersionConflict

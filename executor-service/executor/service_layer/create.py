@@ -13,7 +13,7 @@ from executor.domain import recommendation
 from executor.domain.changeset import Draft
 from executor.domain.model import Actor, Event, ExceptionRecord
 from executor.domain.snapshot import Situation, around, look
-from executor.execution.ports import Matcher, Store, Transaction
+from executor.service_layer.ports import Matcher, Store, Transaction
 from sentinai.problems import MatcherUnavailable, VersionConflict
 
 TRIGGER = "created"

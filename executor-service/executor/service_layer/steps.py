@@ -17,7 +17,7 @@ from executor.domain.changeset import Draft
 from executor.domain.documents import named
 from executor.domain.model import Actor, NewEvent, Playbook, Step
 from executor.domain.snapshot import Situation, after, look, step_context
-from executor.execution.ports import Store, Transaction
+from executor.service_layer.ports import Store, Transaction
 from sentinai.problems import (
     HumanRequired,
     NoPlaybook,
