@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from executor.actions import rendering
+from executor.actions import templating
 from executor.actions.registry import Plan, StepContext, step_members
 from executor.domain.model import NewEvent, Packs
 from sentinai.problems import Finding
@@ -32,7 +32,7 @@ class AddComment:
         """Errors and warnings about the params."""
         name = _member(params)
         at = f"/{name}"
-        return rendering.check_document(params[name], at), rendering.doubts(params[name], at, packs)
+        return templating.check_document(params[name], at), templating.doubts(params[name], at, packs)
 
     def plan(self, context: StepContext) -> Plan:
         """What doing the step now comes to."""
@@ -43,7 +43,7 @@ class AddComment:
     def preview(self, context: StepContext) -> dict[str, Any]:
         """The comment as it would be written."""
         params = context.step.params
-        return {"text": render.render_text(params[_member(params)], rendering.values(context))}
+        return {"text": render.render_text(params[_member(params)], templating.values(context))}
 
 
 def _member(params: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from executor.actions import rendering
+from executor.actions import templating
 from executor.actions.outgoing import idempotency_key, message
 from executor.actions.registry import Plan, StepContext, step_members
 from executor.domain.model import NewEvent, Packs
@@ -38,9 +38,9 @@ class CallTool:
         """Errors and warnings about the params."""
         names = tuple(params.get("placeholders", {}))
         member = _member(params)
-        errors = rendering.check_document(params.get(member), f"/{member}", names)
-        of_placeholders, doubtful = rendering.about_placeholders(params, packs)
-        doubtful += rendering.doubts(params.get(member), f"/{member}", packs)
+        errors = templating.check_document(params.get(member), f"/{member}", names)
+        of_placeholders, doubtful = templating.about_placeholders(params, packs)
+        doubtful += templating.doubts(params.get(member), f"/{member}", packs)
         found = [*_doubts(params["tool_id"], packs), *_misfits(params, packs), *doubtful]
         return errors + of_placeholders, found
 
@@ -49,7 +49,7 @@ class CallTool:
         params = context.step.params
         tool_id = params["tool_id"]
         tool = _require_tool(tool_id, context.packs)
-        payload = rendering.payload(context, params.get(_member(params), {}))
+        payload = templating.payload(context, params.get(_member(params), {}))
         found = check_schema(of_packs.tool_parameters(tool), payload)
         if found:
             raise InvalidDocument(
@@ -60,7 +60,7 @@ class CallTool:
     def preview(self, context: StepContext) -> dict[str, Any]:
         """The call as it would be made."""
         params = context.step.params
-        values = rendering.with_placeholders(context)
+        values = templating.with_placeholders(context)
         payload = render.preview_payload(params.get(_member(params), {}), values)
         return {"tool_id": params["tool_id"], "payload": payload, "mode": context.tool_mode}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from executor.actions import paths, rendering
+from executor.actions import placeholder_check, templating
 from executor.actions.outgoing import message
 from executor.actions.registry import Plan, StepContext, step_members
 from executor.domain.model import NewEvent, Packs
@@ -43,9 +43,9 @@ class Notify:
         errors = [
             finding
             for member in ("subject", "message")
-            for finding in rendering.check_document(params.get(member), f"/{member}", names)
+            for finding in templating.check_document(params.get(member), f"/{member}", names)
         ]
-        of_placeholders, doubtful = rendering.about_placeholders(params, packs)
+        of_placeholders, doubtful = templating.about_placeholders(params, packs)
         return errors + of_placeholders, [*_doubts(params, packs, names), *doubtful]
 
     def plan(self, context: StepContext) -> Plan:
@@ -69,7 +69,7 @@ class Notify:
     def preview(self, context: StepContext) -> dict[str, Any]:
         """The notification as it would be sent."""
         params = context.step.params
-        values = rendering.with_placeholders(context)
+        values = templating.with_placeholders(context)
         known = of_packs.notification_templates(context.packs.domain)
         text = known.get(params["template_id"], {}) if "template_id" in params else params
         return {
@@ -83,7 +83,7 @@ class Notify:
 
 def _doubts(params: Mapping[str, Any], packs: Packs, names: tuple[str, ...]) -> Iterator[Finding]:
     for member in ("subject", "message"):
-        yield from rendering.doubts(params.get(member), f"/{member}", packs)
+        yield from templating.doubts(params.get(member), f"/{member}", packs)
     template_id = params.get("template_id")
     if template_id is None or not packs.domain:
         return
@@ -98,7 +98,7 @@ def _doubts(params: Mapping[str, Any], packs: Packs, names: tuple[str, ...]) -> 
         return
     for member in ("subject", "message"):
         text = known[template_id].get(member, "")
-        for finding in (*render.check(text, names=names), *paths.doubts(text, packs)):
+        for finding in (*render.check(text, names=names), *placeholder_check.doubts(text, packs)):
             message = f"Template {template_id!r}: {finding.message}"
             yield Finding("/template_id", finding.code, message, finding.hint)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from executor.actions import paths
+from executor.actions import placeholder_check
 from executor.actions.registry import StepContext
 from executor.domain.documents import exception_document
 from executor.domain.model import Packs
@@ -62,7 +62,9 @@ def check_document(document: Any, pointer: str, names: tuple[str, ...] = ()) -> 
 def doubts(document: Any, pointer: str, packs: Packs) -> list[Finding]:
     """What is doubtful about the templates in a document, each at its pointer: paths where nothing stands."""
     return [
-        finding.under(place) for place, text in _texts(document, pointer) for finding in paths.doubts(text, packs)
+        finding.under(place)
+        for place, text in _texts(document, pointer)
+        for finding in placeholder_check.doubts(text, packs)
     ]
 
 
