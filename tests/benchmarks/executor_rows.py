@@ -15,10 +15,10 @@ from sqlalchemy import Dialect, event
 from tests.benchmarks.harness import Row, compare, short, step
 from tests.support.databases import new_database
 
-from executor.authoring import packs, playbooks
 from executor.domain import amend, steps, view
 from executor.domain.model import Actor
 from executor.domain.snapshot import look
+from executor.publishing import packs, playbooks
 from executor.service_layer import create
 from executor.store.store import SqlStore
 from sentinai.clock import format_time, utc_now

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 from tests.support.databases import as_role
 
-from executor.authoring import playbooks
+from executor.publishing import playbooks
 from executor.store import catalogue
 from sentinai.database.engine import Database
 from sentinai.database.tables import PlaybookRow, PlaybookStepRow, TenantRow

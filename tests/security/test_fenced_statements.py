@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from tests.support.databases import as_role
 
-from executor.authoring import playbooks
+from executor.publishing import playbooks
 from sentinai.database.engine import Database
 from sentinai.database.tables import DomainPackRow, PlaybookRow, PlaybookStepRow, PolicyPackRow
 from sentinai.database.tenant_session import FenceError

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from executor.authoring import packs as pack_authoring
-from executor.authoring import playbooks as playbook_authoring
 from executor.domain.documents import playbook_document
+from executor.publishing import packs as pack_authoring
+from executor.publishing import playbooks as playbook_authoring
 from executor.services import Services
 from executor.store import catalogue
 from executor.web.queries import PlaybooksQuery, PublishQuery, paging

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from tests.support.databases import new_database
 from tests.support.processes import ROOT
 
-from executor.authoring import packs, playbooks
 from executor.exchange import exporting, folder
 from executor.exchange.importing import NEW, NEW_VERSION, RETIRED, UNCHANGED, Options, take_in
+from executor.publishing import packs, playbooks
 from executor.store import catalogue
 from sentinai.clock import utc_now
 from sentinai.database.engine import Database

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from executor.authoring import packs, playbooks
+from executor.publishing import packs, playbooks
 from executor.store import catalogue, migrate
 from matcher.app import create_app
 from sentinai.database.engine import Database

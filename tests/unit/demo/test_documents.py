@@ -11,7 +11,7 @@ import pytest
 from tests.unit.demo.demo_data import TENANTS, Demo, demo, operators
 
 from executor.actions.registry import ACTIONS
-from executor.authoring.playbooks import check_playbook
+from executor.publishing.playbooks import check_playbook
 from matcher.authoring.validate import check_files
 from sentinai import packs
 from sentinai.conditions.language import vocabulary

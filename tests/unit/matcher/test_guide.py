@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from executor.actions import registry
-from executor.authoring.playbooks import check_playbook
 from executor.domain import risk
 from executor.domain.model import Packs, Step
+from executor.publishing.playbooks import check_playbook
 from matcher.authoring.evaluation import verdict
 from matcher.authoring.review import peers_of, review
 from matcher.matching import Playbook

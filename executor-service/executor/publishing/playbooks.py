@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from executor.actions.registry import check_params
-from executor.authoring.peers import peers_of
 from executor.domain.model import Packs, Playbook
+from executor.publishing.other_playbooks import peers_of
 from executor.store import catalogue
 from sentinai.conditions import Conditions, parse
 from sentinai.conditions.lint.kept import KeptPeers
