@@ -16,11 +16,11 @@ from rich.text import Text
 
 from executor import loading, verification, worker
 from executor.console_links import sign_in_link
-from executor.exchange import exporting
-from executor.exchange import folder as exchange_folder
-from executor.exchange.folder import UnreadableFolder
-from executor.exchange.importing import UNCHANGED, Options, take_in
-from executor.exchange.printing import print_changes, print_refusal
+from executor.import_export import export
+from executor.import_export import folder as exchange_folder
+from executor.import_export.folder import UnreadableFolder
+from executor.import_export.import_ import UNCHANGED, Options, take_in
+from executor.import_export.output import print_changes, print_refusal
 from executor.services import Services, assemble
 from executor.store import migrate
 from executor.store.migrate import MigrationFailed
@@ -111,7 +111,7 @@ def export_command(folder: Path, tenant: str, prune: bool) -> None:
     with _refusals():
         services = _services()
         _require_tenant(services, tenant)
-        files = exchange_folder.files_of(exporting.export(services.database, tenant))
+        files = exchange_folder.files_of(export.export(services.database, tenant))
         try:
             exchange_folder.write(folder, files)
         except OSError as error:

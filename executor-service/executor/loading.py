@@ -13,8 +13,8 @@ from rich.progress import Progress
 
 from executor.domain import amend, steps
 from executor.domain.model import Actor
-from executor.exchange.folder import UnreadableFolder, read
-from executor.exchange.importing import Options, take_in
+from executor.import_export.folder import UnreadableFolder, read
+from executor.import_export.import_ import Options, take_in
 from executor.service_layer import create
 from executor.services import Services
 from executor.store import catalogue

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from tests.support.databases import new_database
 from tests.support.processes import ROOT
 
-from executor.exchange import exporting, folder
-from executor.exchange.importing import NEW, NEW_VERSION, RETIRED, UNCHANGED, Options, take_in
+from executor.import_export import export, folder
+from executor.import_export.import_ import NEW, NEW_VERSION, RETIRED, UNCHANGED, Options, take_in
 from executor.publishing import packs, playbooks
 from executor.store import catalogue
 from sentinai.clock import utc_now
@@ -69,7 +69,7 @@ def filled(database: Database, *documents: dict[str, Any]) -> Database:
 
 
 def exported(database: Database, into: Path) -> dict[str, bytes]:
-    folder.write(into, folder.files_of(exporting.export(database, TENANT)))
+    folder.write(into, folder.files_of(export.export(database, TENANT)))
     return {path.relative_to(into).as_posix(): path.read_bytes() for path in into.rglob("*") if path.is_file()}
 
 
@@ -218,7 +218,7 @@ def test_a_domain_pack_that_others_share_is_not_changed_by_the_way(database: Dat
 
 def _stored(database: Database) -> list[Any]:
     with database.read(TENANT) as session:
-        return sorted(exporting.newest(catalogue.active_playbooks(session)).values(), key=lambda each: each.name)
+        return sorted(export.newest(catalogue.active_playbooks(session)).values(), key=lambda each: each.name)
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12).filter(str.strip)

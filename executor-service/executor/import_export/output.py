@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.markup import escape
 
-from executor.exchange.folder import UnreadableFolder
-from executor.exchange.importing import NEW, NEW_VERSION, RETIRED, UNCHANGED, Change
+from executor.import_export.folder import UnreadableFolder
+from executor.import_export.import_ import NEW, NEW_VERSION, RETIRED, UNCHANGED, Change
 
 _STYLES = {NEW: "green", NEW_VERSION: "yellow", RETIRED: "red"}
 _MARKS = {NEW: "+", NEW_VERSION: "~", RETIRED: "-"}

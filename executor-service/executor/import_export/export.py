@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from executor.domain.model import Playbook
-from executor.exchange.bundle import Bundle, playbook_as_written
+from executor.import_export.bundle import Bundle, playbook_as_written
 from executor.store import catalogue
 from sentinai.database.engine import Database
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from executor.exchange.bundle import Bundle, text_of
+from executor.import_export.bundle import Bundle, text_of
 from sentinai.documents import strict_json
 from sentinai.problems import Finding, MalformedJson
 

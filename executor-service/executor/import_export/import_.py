@@ -12,9 +12,9 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from executor.domain.model import Packs, Playbook
-from executor.exchange.bundle import Bundle, Document, playbook_as_written, text_of
-from executor.exchange.exporting import newest, stored_domain_packs
-from executor.exchange.folder import Read, UnreadableFolder
+from executor.import_export.bundle import Bundle, Document, playbook_as_written, text_of
+from executor.import_export.export import newest, stored_domain_packs
+from executor.import_export.folder import Read, UnreadableFolder
 from executor.publishing import packs, playbooks
 from executor.store import catalogue
 from sentinai.database.engine import Database
