@@ -8,7 +8,7 @@ from flask import Flask
 
 import executor
 from executor.services import Services, assemble
-from executor.store import migrate
+from executor.store.migrations import runner
 from executor.web import analytics, catalogue, console, events, exceptions, playbook, tools
 from sentinai import settings as sentinai_settings
 from sentinai.clock import Clock, utc_now
@@ -51,6 +51,6 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Flas
 def _readiness(services: Services) -> Mapping[str, str]:
     return {
         "database": services.database.check(),
-        "migrations": migrate.state(services.database),
+        "migrations": runner.state(services.database),
         "matcher": services.matcher.is_ready(),
     }

@@ -22,8 +22,8 @@ from executor.import_export.folder import UnreadableFolder
 from executor.import_export.import_ import UNCHANGED, Options, take_in
 from executor.import_export.output import print_changes, print_refusal
 from executor.services import Services, assemble
-from executor.store import migrate
-from executor.store.migrate import MigrationFailed
+from executor.store.migrations import runner
+from executor.store.migrations.runner import MigrationFailed
 from executor.store.tenants import tenant_ids
 from sentinai import settings as sentinai_settings
 from sentinai.identity import ACTOR_TYPES, ROLES, is_tenant_id, mint_token, require_signing_key
@@ -61,13 +61,13 @@ def migrate_command(revision: str, down: bool, check: bool) -> None:
     with _refusals():
         services = _services()
         if check:
-            found = migrate.state(services.database)
+            found = runner.state(services.database)
             _terminal.print(f"database: {found}", soft_wrap=True, markup=False)
             sys.exit(found != "ok")
         if down:
-            migrate.downgrade(services.database, revision)
+            runner.downgrade(services.database, revision)
         else:
-            migrate.upgrade(services.database, revision)
+            runner.upgrade(services.database, revision)
         _terminal.print(f"database: {migrate.state(services.database)}")
 
 

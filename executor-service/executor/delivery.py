@@ -15,7 +15,7 @@ import requests
 from executor.domain.changeset import Draft
 from executor.domain.model import Actor, NewEvent
 from executor.store import outbox
-from executor.store.store import SqlStore, SqlTransaction
+from executor.store.unit_of_work import SqlStore, SqlTransaction
 from sentinai.client.deadline_session import new_session
 from sentinai.documents import strict_json
 from sentinai.identity import mint_token

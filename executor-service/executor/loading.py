@@ -17,7 +17,7 @@ from executor.import_export.folder import UnreadableFolder, read
 from executor.import_export.import_ import Options, take_in
 from executor.service_layer import create
 from executor.services import Services
-from executor.store import catalogue
+from executor.store import playbooks
 from sentinai.clock import relative_time
 from sentinai.documents import strict_json
 from sentinai.documents.schemas import require, summary
@@ -70,7 +70,7 @@ def load(services: Services, folder: Path, progress: Progress) -> Counts:
 
 def _load_catalogue(services: Services, folder: Path, tenant: Mapping[str, Any]) -> int:
     tenant_id, now = tenant["tenant_id"], services.clock()
-    services.database.write(tenant_id, lambda session: catalogue.add_tenant(session, tenant_id, tenant["name"]))
+    services.database.write(tenant_id, lambda session: playbooks.add_tenant(session, tenant_id, tenant["name"]))
     try:
         given = read(folder)
         take_in(services.database, tenant_id, given, now, Options(domain_packs=True))

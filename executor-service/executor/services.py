@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from threading import BoundedSemaphore
 
 from executor.matcher_client import HttpMatcher
-from executor.store.store import SqlStore
+from executor.store.unit_of_work import SqlStore
 from sentinai.clock import Clock, utc_now
 from sentinai.conditions.lint.kept import KeptPeers
 from sentinai.database.engine import Database

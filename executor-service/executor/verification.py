@@ -15,7 +15,7 @@ from rich.table import Table
 from sqlalchemy.orm import Session
 
 from executor.domain import fold
-from executor.store import exceptions, proof
+from executor.store import exceptions, integrity
 from executor.store.tenants import tenant_ids
 from sentinai.clock import format_time
 from sentinai.database.engine import Database
@@ -125,7 +125,7 @@ def verify(database: Database, tenants: Sequence[str] | None, progress: Progress
                     _check(session, tenant_id, exception_id, report)
             progress.advance(task, len(batch))
         with database.read(tenant_id) as session:
-            report.faults += [Fault(tenant_id, each, row="is gone") for each in proof.orphans(session)]
+            report.faults += [Fault(tenant_id, each, row="is gone") for each in integrity.orphans(session)]
     return report
 
 
@@ -144,10 +144,10 @@ def _check(session: Session, tenant_id: str, exception_id: str, report: Report) 
     report.exceptions += 1
     try:
         record = exceptions.get(session, exception_id)
-    except proof.UNREADABLE:
+    except integrity.UNREADABLE:
         report.faults.append(Fault(tenant_id, exception_id, row="cannot be read"))
         return
-    found, log = proof.prove(session, record)
+    found, log = integrity.prove(session, record)
     differing = fold.difference(record, log) if found.valid else {}
     report.events += found.events
     if not found.valid or differing:

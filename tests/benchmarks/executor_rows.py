@@ -20,7 +20,7 @@ from executor.domain.model import Actor
 from executor.domain.snapshot import look
 from executor.publishing import packs, playbooks
 from executor.service_layer import create
-from executor.store.store import SqlStore
+from executor.store.unit_of_work import SqlStore
 from sentinai.clock import format_time, utc_now
 from sentinai.database.engine import Database
 from sentinai.settings import Settings

@@ -24,7 +24,7 @@ from tests.support.databases import new_database
 from tests.support.pair import running_pair
 from tests.support.processes import Served, free_port
 
-from executor.store import catalogue as stored_catalogue
+from executor.store import playbooks as stored_catalogue
 from matcher.bootstrap import assemble
 from matcher.matching import Catalogue, Playbook, compile_catalogue, match
 from sentinai.conditions.evaluation import context

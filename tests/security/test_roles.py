@@ -17,8 +17,8 @@ from tests.support.casework import Casework, new_casework, note, tell
 from tests.support.databases import as_role
 from tests.support.threaded import threaded_pair
 
-from executor.store import migrate
-from executor.store.rights import RIGHTS
+from executor.store.grants import RIGHTS
+from executor.store.migrations import runner
 from sentinai.database.engine import Database
 from sentinai.database.tables import Base, TenantOwned
 from sentinai.settings import Settings
@@ -186,7 +186,7 @@ def test_migrating_again_gives_the_same_rights_and_takes_back_what_was_given_by_
         connection.execute(text("GRANT DELETE ON exception_event TO sentinai_executor"))
         connection.commit()
     database = Database(Settings(database_url=as_role(url, OWNER)))
-    migrate.upgrade(database)
+    runner.upgrade(database)
     database.engine.dispose()
     assert refusal(url, MATCHER, "SELECT 1 FROM exception") == DENIED
     assert refusal(url, EXECUTOR, "DELETE FROM exception_event") == DENIED

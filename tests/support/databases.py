@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from sqlalchemy import create_engine, make_url, text
 
-from executor.store import migrate
+from executor.store.migrations import runner
 from sentinai.database.engine import Database
 from sentinai.settings import Settings
 
@@ -140,5 +140,5 @@ def _postgres() -> Postgres:
 
 def _migrate(url: str) -> None:
     database = Database(Settings(database_url=url))
-    migrate.upgrade(database)
+    runner.upgrade(database)
     database.engine.dispose()

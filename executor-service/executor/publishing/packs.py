@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from executor.store import catalogue
+from executor.store import playbooks
 from sentinai import packs
 from sentinai.database.engine import Database
 from sentinai.database.tables import DomainPackRow, PolicyPackRow
@@ -30,10 +30,10 @@ def put_domain_pack(
     warnings = check_domain_pack(domain, pack)
 
     def work(session: Session) -> DomainPackRow:
-        standing = catalogue.newest_domain_pack(session, domain)
+        standing = playbooks.newest_domain_pack(session, domain)
         if standing and same(standing.pack, pack):
             return standing
-        return catalogue.add_domain_pack(session, domain, pack, now)
+        return playbooks.add_domain_pack(session, domain, pack, now)
 
     return database.write(tenant_id, work), warnings
 
@@ -49,11 +49,11 @@ def put_policy_pack(
     warnings = check_policy_pack(tenant_id, pack)
 
     def work(session: Session) -> PolicyPackRow:
-        catalogue.require_tenant(session, tenant_id)
-        standing = catalogue.newest_policy_pack(session)
+        playbooks.require_tenant(session, tenant_id)
+        standing = playbooks.newest_policy_pack(session)
         if standing and same(standing.pack, pack):
             return standing
-        return catalogue.add_policy_pack(session, pack, now)
+        return playbooks.add_policy_pack(session, pack, now)
 
     return database.write(tenant_id, work), warnings
 

@@ -9,7 +9,7 @@ from typing import Any
 from executor.domain.documents import event_document
 from executor.domain.model import Event
 from executor.services import Services
-from executor.store import events, exceptions, proof
+from executor.store import events, exceptions, integrity
 from executor.store.cursor import decode_seq, encode_seq
 from executor.web.queries import EventsQuery
 from sentinai.web import Answer, Api, Call
@@ -52,7 +52,7 @@ def list_events(call: _Call, exception_id: str) -> Answer:
 def verify_events(call: _Call, exception_id: str) -> Answer:
     """Check an exception's hash chain from its first event to its last."""
     with call.services.database.read(call.identity.tenant_id) as session:
-        found, _ = proof.prove(session, exceptions.get(session, exception_id))
+        found, _ = integrity.prove(session, exceptions.get(session, exception_id))
     return Answer({"valid": found.valid, "events": found.events, "first_broken_seq": found.first_broken_seq})
 
 

@@ -15,7 +15,7 @@ from executor.domain.documents import event_document, exception_document
 from executor.domain.model import ExceptionRecord, Playbook
 from executor.service_layer import create
 from executor.services import Services
-from executor.store import catalogue, exceptions
+from executor.store import exceptions, playbooks
 from executor.web.actors import caller
 from executor.web.queries import ExceptionsQuery, paging
 from sentinai.problems import TenantMismatch, VersionConflict
@@ -75,7 +75,7 @@ def listed(session: Session, query: Mapping[str, Any], now: datetime) -> tuple[l
         **{name: query[name] for name in exceptions.FILTER_NAMES if query.get(name) is not None}
     )
     records, cursor = exceptions.page(session, filters, now=now, **paging(query))
-    playbooks = catalogue.get_playbooks(
+    playbooks = playbooks.get_playbooks(
         session, (record.current_playbook_id for record in records if record.current_playbook_id)
     )
     done = exceptions.finished_steps(session, records)
@@ -141,7 +141,7 @@ def add_comment(call: _Call, exception_id: str) -> Answer:
 def _one(services: Services, record: ExceptionRecord) -> Answer:
     with services.database.read(record.tenant_id) as session:
         playbook = (
-            catalogue.get_playbook(session, record.current_playbook_id) if record.current_playbook_id else None
+            playbooks.get_playbook(session, record.current_playbook_id) if record.current_playbook_id else None
         )
         done = exceptions.finished_steps(session, [record])
     document = _document(record, playbook, done.get(record.exception_id, 0))

@@ -12,7 +12,8 @@ import pytest
 from flask import Flask
 
 from executor.publishing import packs, playbooks
-from executor.store import catalogue, migrate
+from executor.store import playbooks
+from executor.store.migrations import runner
 from matcher.app import create_app
 from sentinai.database.engine import Database
 from sentinai.documents import strict_json
@@ -83,7 +84,7 @@ class Author:
         self.database = database
         self.tenant_id = tenant_id
         self._now = START
-        database.write(tenant_id, lambda session: catalogue.add_tenant(session, tenant_id, tenant_id))
+        database.write(tenant_id, lambda session: playbooks.add_tenant(session, tenant_id, tenant_id))
 
     def publish(self, name: str, conditions: Mapping[str, Any]) -> int:
         """Publish a playbook a minute after the one before; answers its id."""
@@ -97,7 +98,7 @@ class Author:
 
     def retire(self, playbook_id: int) -> None:
         """Take a version out of matching."""
-        self.database.write(self.tenant_id, lambda session: catalogue.retire(session, playbook_id))
+        self.database.write(self.tenant_id, lambda session: playbooks.retire(session, playbook_id))
 
     def put_policy_pack(self, pack: Mapping[str, Any]) -> None:
         """Store the tenant's next Policy Pack."""
@@ -120,7 +121,7 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A migrated database file: made once, copied for each test."""
     path = tmp_path_factory.mktemp("migrated") / "empty.db"
     database = Database(Settings(database_url=f"sqlite:///{path}"))
-    migrate.upgrade(database)
+    runner.upgrade(database)
     database.engine.dispose()
     return path.read_bytes()
 

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the connection that ``executor.store.migrate`` hands over."""
+"""Alembic's entry: runs the migrations on the connection that ``executor.store.migrations.runner`` hands over."""
 
 from alembic import context
 from sqlalchemy import text

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from executor.domain import view
 from executor.domain.documents import event_document, exception_document, playbook_document
 from executor.domain.snapshot import look
-from executor.store import analytics, catalogue, events, exceptions
+from executor.store import analytics, events, exceptions, playbooks
 from executor.store.analytics import Figures
 from executor.store.cursor import slice_after
 from executor.web.actors import caller
@@ -97,12 +97,12 @@ def playbooks() -> str:
     """The playbooks in use, highest priority first, and how they do."""
     name = request.args.get("name", "").strip()
     with services().database.read(g.person.tenant_id) as db:
-        in_use = [each for each in catalogue.active_versions(db) if name.lower() in each.name.lower()]
-        conditions = catalogue.conditions_of(db, [each.playbook_id for each in in_use])
+        in_use = [each for each in playbooks.active_versions(db) if name.lower() in each.name.lower()]
+        conditions = playbooks.conditions_of(db, [each.playbook_id for each in in_use])
         in_use.sort(key=lambda each: (-_priority_of(conditions[each.playbook_id]), each.name, -each.version))
         ranked = [each.playbook_id for each in in_use]
         shown, cursor = slice_after(ranked, limit=_PLAYBOOKS_SHOWN, cursor=request.args.get("cursor"))
-        found = catalogue.get_playbooks(db, shown)
+        found = playbooks.get_playbooks(db, shown)
         figures = analytics.by_playbook(db, shown)
     rows = [
         {
@@ -127,8 +127,8 @@ def playbooks() -> str:
 def playbook(playbook_id: int) -> str:
     """One playbook version: when it applies, its steps, and how it does."""
     with services().database.read(g.person.tenant_id) as db:
-        found = catalogue.get_playbook(db, playbook_id)
-        versions, _ = catalogue.page(db, status=None, name=found.name, limit=50, cursor=None)
+        found = playbooks.get_playbook(db, playbook_id)
+        versions, _ = playbooks.page(db, status=None, name=found.name, limit=50, cursor=None)
         on_it, _ = exceptions.page(
             db, exceptions.Filters(playbook_id=playbook_id), limit=10, cursor=None, now=services().clock()
         )
@@ -178,9 +178,9 @@ def _exception(exception_id: str) -> dict[str, Any]:
 
 
 def _types(db: Session) -> list[str]:
-    policy = catalogue.newest_policy_pack(db)
+    policy = playbooks.newest_policy_pack(db)
     domain = policy.pack.get("domain_name") if policy else None
-    pack = catalogue.newest_domain_pack(db, domain) if domain else None
+    pack = playbooks.newest_domain_pack(db, domain) if domain else None
     return packs.exception_types(pack.pack) if pack else []
 
 
@@ -209,7 +209,7 @@ def _priority_of(conditions: Mapping[str, Any]) -> int | float:
 
 
 def _playbook_name(db: Session, playbook_id: int | None) -> str:
-    found = catalogue.get_playbooks(db, [playbook_id] if playbook_id else []).get(playbook_id or 0)
+    found = playbooks.get_playbooks(db, [playbook_id] if playbook_id else []).get(playbook_id or 0)
     return f"{found.name} v{found.version}" if found else f"{playbook_id}"
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from executor.domain.model import Packs, Playbook
-from executor.store import catalogue
+from executor.store import playbooks
 from sentinai.database.tables import TenantRow
 from sentinai.database.tenant_statement import Fenced
 
@@ -41,7 +41,7 @@ class Known:
         found = self.playbooks.get(playbook_id)
         if found is None:
             _make_room(self.playbooks)
-            found = self.playbooks[playbook_id] = catalogue.get_playbook(session, playbook_id)
+            found = self.playbooks[playbook_id] = playbooks.get_playbook(session, playbook_id)
         return found
 
     def packs_of(self, session: Session, domain: str) -> Packs:
@@ -49,7 +49,7 @@ class Known:
         found = self.packs.get(domain)
         if found is None:
             _make_room(self.packs)
-            found = self.packs[domain] = catalogue.packs(session, domain)
+            found = self.packs[domain] = playbooks.packs(session, domain)
         return found
 
 

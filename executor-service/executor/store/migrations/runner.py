@@ -14,7 +14,7 @@ from alembic.util.exc import CommandError
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from executor.store import rights
+from executor.store import grants
 from sentinai.database.engine import Database
 from sentinai.problems import DatabaseUnavailable
 
@@ -31,7 +31,7 @@ def upgrade(database: Database, revision: str = "head") -> None:
     """
     with _connection(database) as connection:
         config = _config(connection)
-        config.attributes["afterwards"] = rights.grant if revision == "head" else None
+        config.attributes["afterwards"] = grants.grant if revision == "head" else None
         command.upgrade(config, revision)
 
 
