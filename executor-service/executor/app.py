@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from flask import Flask
 
 import executor
-from executor.services import Services, assemble
+from executor.bootstrap import Services, assemble
 from executor.store.migrations import runner
-from executor.web import analytics, catalogue, console, events, exceptions, playbook, tools
+from executor.web import analytics, console, events, exceptions, playbook, publishing, tools
 from sentinai import settings as sentinai_settings
 from sentinai.clock import Clock, utc_now
 from sentinai.identity import TokenVerifier, require_signing_key
@@ -39,7 +39,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Flas
         description=_DESCRIPTION,
         version=executor.__version__,
         services=services,
-        apis=(exceptions.api, playbook.api, events.api, catalogue.api, analytics.api, tools.api),
+        apis=(exceptions.api, playbook.api, events.api, publishing.api, analytics.api, tools.api),
         readiness=lambda: _readiness(services),
         session_identity=session_identity(TokenVerifier(settings)),
     )

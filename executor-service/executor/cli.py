@@ -14,17 +14,17 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.text import Text
 
-from executor import loading, verification, worker
-from executor.console_links import sign_in_link
+from executor import seed, verification, worker
+from executor.bootstrap import Services, assemble
 from executor.import_export import export
 from executor.import_export import folder as exchange_folder
 from executor.import_export.folder import UnreadableFolder
 from executor.import_export.import_ import UNCHANGED, Options, take_in
 from executor.import_export.output import print_changes, print_refusal
-from executor.services import Services, assemble
 from executor.store.migrations import runner
 from executor.store.migrations.runner import MigrationFailed
 from executor.store.tenants import tenant_ids
+from executor.web.console.links import sign_in_link
 from sentinai import settings as sentinai_settings
 from sentinai.identity import ACTOR_TYPES, ROLES, is_tenant_id, mint_token, require_signing_key
 from sentinai.problems import Finding, NotFound, Problem
@@ -90,7 +90,7 @@ def seed(folder: Path, if_empty: bool) -> None:
             _terminal.print("The database has data already; nothing was loaded.")
             return
         with Progress(console=_terminal, transient=True) as progress:
-            counts = loading.load(services, folder, progress)
+            counts = seed.load(services, folder, progress)
         _terminal.print(f"Loaded {counts}.")
 
 

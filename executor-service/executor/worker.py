@@ -16,9 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 from executor import delivery
+from executor.bootstrap import Services
 from executor.domain import recommendation
 from executor.domain.model import Actor
-from executor.services import Services
 from executor.store import exceptions, outbox
 from executor.store.tenants import tenant_ids
 from sentinai.gunicorn_logging import library_logging

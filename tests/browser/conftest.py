@@ -12,7 +12,7 @@ from tests.conftest import database_of
 from tests.support.browser import FLAGS, executable
 from tests.support.pair import Pair, running_pair
 
-from executor.console_links import sign_in_link
+from executor.web.console.links import sign_in_link
 
 SCHEMES = ("light", "dark")
 

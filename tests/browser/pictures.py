@@ -23,9 +23,9 @@ from tests.support.browser import FLAGS, executable
 from tests.support.databases import new_database
 from tests.support.pair import Client, Pair, running_pair
 
-from executor import loading
-from executor.console_links import sign_in_link
-from executor.services import assemble
+from executor import seed
+from executor.bootstrap import assemble
+from executor.web.console.links import sign_in_link
 
 TENANT = "finance"
 WIDE, NARROW = {"width": 1280, "height": 860}, {"width": 360, "height": 780}
@@ -187,7 +187,7 @@ def workbench(camera: Camera) -> None:
 def _load_demo(pair: Pair) -> None:
     services = assemble(pair.settings)
     with Progress(disable=True) as progress:
-        loading.load(services, Path("deploy/demo"), progress)
+        seed.load(services, Path("deploy/demo"), progress)
     services.database.engine.dispose()
 
 

@@ -12,7 +12,7 @@ from tests.browser.conftest import SCHEMES
 from tests.browser.desk import Desk, nothing_new
 from tests.support.pair import Pair
 
-from executor.console_links import PURPOSE, sign_in_link
+from executor.web.console.links import PURPOSE, sign_in_link
 from sentinai.identity import mint_token
 
 SignIn = Callable[..., Page]

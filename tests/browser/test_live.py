@@ -14,7 +14,7 @@ from tests.browser.desk import Desk
 from tests.conftest import database_of
 from tests.support.pair import Pair, running_pair
 
-from executor.console_links import sign_in_link
+from executor.web.console.links import sign_in_link
 
 SignIn = Callable[..., Page]
 NEWS = "**/events?**"

@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import SCHEMES
 from tests.support.pair import Pair
 
-from executor.console_links import sign_in_link
+from executor.web.console.links import sign_in_link
 
 SignIn = Callable[..., Page]
 DOMAIN = {

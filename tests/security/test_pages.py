@@ -12,7 +12,7 @@ from tests.support.casework import Casework, note, tell
 from tests.support.threaded import Threaded, serving
 
 from executor.app import create_app
-from executor.console_links import sign_in_link
+from executor.web.console.links import sign_in_link
 
 HOSTILE = "</script><script>x()</script><img src=x onerror=x()>\" onload='x()' {{7*7}}"
 COOKIE = "sentinai_session"

@@ -21,7 +21,7 @@ from tests.support.casework import AGENT, PERSON, Casework, note, step_path
 from tests.support.threaded import Threaded, serving
 
 from executor.app import create_app
-from executor.console_links import sign_in_link
+from executor.web.console.links import sign_in_link
 from matcher.app import create_app as create_matcher
 from sentinai.identity import TokenVerifier, mint_token
 from sentinai.problems import InvalidToken

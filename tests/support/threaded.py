@@ -21,7 +21,7 @@ from werkzeug.serving import make_server
 import executor.app
 import matcher.app
 from executor import verification, worker
-from executor.services import Services, assemble
+from executor.bootstrap import Services, assemble
 from sentinai.identity import mint_token
 from sentinai.settings import Settings
 

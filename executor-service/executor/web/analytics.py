@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from executor.bootstrap import Services
 from executor.domain.model import Playbook
-from executor.services import Services
 from executor.store import playbooks
 from executor.store.analytics import Figures, by_playbook
 from executor.store.cursor import slice_after

@@ -6,9 +6,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from executor.bootstrap import Services
 from executor.domain.documents import event_document
 from executor.domain.model import Event
-from executor.services import Services
 from executor.store import events, exceptions, integrity
 from executor.store.cursor import decode_seq, encode_seq
 from executor.web.queries import EventsQuery

@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
+from executor.bootstrap import Services
 from executor.domain import amend
 from executor.domain.documents import event_document, exception_document
 from executor.domain.model import ExceptionRecord, Playbook
 from executor.service_layer import create
-from executor.services import Services
 from executor.store import exceptions, playbooks
 from executor.web.actors import caller
 from executor.web.queries import ExceptionsQuery, paging

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from executor.bootstrap import Services
 from executor.domain import recommendation, steps, view
 from executor.domain.snapshot import Situation, look
-from executor.services import Services
 from executor.web.actors import caller, named_in
 from sentinai.problems import HumanRequired
 from sentinai.telemetry import OUTCOMES

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from executor.services import Services
+from executor.bootstrap import Services
 from sentinai.web import Answer, Api, Call
 
 api: Api[Services] = Api("Dummy tool")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from executor.web.console import presentation
+from executor.web.console import wording
 from sentinai.problems import IllegalTransition, OwnerNotAllowed, Problem, TemplateUnresolved, ToolNotAllowed
 
 SCHEMAS = Path(__file__).parents[3] / "schemas" / "events"
@@ -38,22 +38,22 @@ def event_of(event_type: str, **payload: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("event_type", EVENT_TYPES)
 def test_every_event_has_a_title_in_words(event_type: str) -> None:
-    told = presentation.told(event_of(event_type))
+    told = wording.told(event_of(event_type))
     assert told["title"] not in ("", event_type)
     assert told["kind"] in ("playbook", "actions", "comments", "record")
     assert isinstance(told["text"], str)
 
 
 def test_what_went_well_is_said_of_the_end() -> None:
-    told = presentation.told(
+    told = wording.told(
         event_of("FeedbackCaptured", steps_completed=4, steps_skipped=1, sla_kept=False, summary="")
     )
     assert told["text"] == "4 steps completed, 1 skipped; the SLA was missed"
 
 
 def test_an_owner_is_a_person_or_a_queue() -> None:
-    queue = presentation.told(event_of("OwnerAssigned", owner_kind="queue", owner_id="night-desk"))
-    person = presentation.told(event_of("OwnerAssigned", owner_kind="user", owner_id="ines"))
+    queue = wording.told(event_of("OwnerAssigned", owner_kind="queue", owner_id="night-desk"))
+    person = wording.told(event_of("OwnerAssigned", owner_kind="user", owner_id="ines"))
     assert (queue["text"], person["text"]) == ("to the queue night-desk", "to ines")
 
 
@@ -72,11 +72,11 @@ REASONS = [
 def test_a_value_is_told_apart_unless_the_clause_names_it(
     clause: str, found: str, expected: tuple[str, str]
 ) -> None:
-    assert presentation.told_apart(f"{clause} ({found})") == expected
+    assert wording.told_apart(f"{clause} ({found})") == expected
 
 
 def test_a_reason_without_a_value_stays_whole() -> None:
-    assert presentation.told_apart("applies to every exception") == ("applies to every exception", "")
+    assert wording.told_apart("applies to every exception") == ("applies to every exception", "")
 
 
 DURATIONS = [
@@ -91,22 +91,22 @@ DURATIONS = [
 
 @pytest.mark.parametrize(("seconds", "words"), DURATIONS)
 def test_durations_have_two_units_at_most(seconds: float | None, words: str) -> None:
-    assert presentation.duration(seconds) == words
+    assert wording.duration(seconds) == words
 
 
 def test_amounts_have_their_thousands_apart() -> None:
-    shown = [presentation.amount(each) for each in (None, 7, 1234567, 9876.5)]
+    shown = [wording.amount(each) for each in (None, 7, 1234567, 9876.5)]
     assert shown == ["—", "7", "1,234,567", "9,876.50"]
 
 
 @pytest.mark.parametrize("text", ["short", "a\n" * 7 + "b", "x" * 480])
 def test_a_short_text_stands_whole(text: str) -> None:
-    assert presentation.beginning(text) is None
+    assert wording.beginning(text) is None
 
 
 def test_of_a_long_text_the_beginning_is_shown() -> None:
-    assert presentation.beginning("line\n" * 20) == "\n".join(["line"] * 8)
-    assert presentation.beginning("word " * 200) == ("word " * 96).rstrip()
+    assert wording.beginning("line\n" * 20) == "\n".join(["line"] * 8)
+    assert wording.beginning("word " * 200) == ("word " * 96).rstrip()
 
 
 GISTS = [
@@ -124,7 +124,7 @@ GISTS = [
 
 @pytest.mark.parametrize(("action_type", "params", "expected"), GISTS)
 def test_a_step_is_told_in_a_line(action_type: str, params: dict[str, Any], expected: str) -> None:
-    assert presentation.gist({"action_type": action_type, "params": params}) == expected
+    assert wording.gist({"action_type": action_type, "params": params}) == expected
 
 
 OBSTACLES = [
@@ -141,7 +141,7 @@ OBSTACLES = [
 def test_what_would_unblock_a_step_follows_from_what_blocks_it(
     obstacle: Problem, action_type: str, mend: str
 ) -> None:
-    told = presentation.unblocking(obstacle, {"action_type": action_type, "mandatory": False})
+    told = wording.unblocking(obstacle, {"action_type": action_type, "mandatory": False})
     assert told.startswith(mend)
     assert told.endswith("Or record the step as done elsewhere, or skip it.")
-    assert "skip" not in presentation.unblocking(obstacle, {"action_type": action_type, "mandatory": True})
+    assert "skip" not in wording.unblocking(obstacle, {"action_type": action_type, "mandatory": True})

@@ -15,8 +15,8 @@ from tests.support.pair import Pair, running_pair
 from tests.support.processes import free_port
 from tests.unit.demo.demo_data import FOLDER, TENANTS, demo
 
-from executor import loading, verification
-from executor.services import assemble
+from executor import seed, verification
+from executor.bootstrap import assemble
 from executor.store.tenants import tenant_ids
 from sentinai.problems import MatcherUnavailable
 from sentinai.settings import Settings
@@ -29,7 +29,7 @@ States = dict[str, dict[str, Any]]
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     folder = tmp_path_factory.mktemp("demo")
     with running_pair(new_database("sqlite", folder), folder) as running:
-        loading.load(assemble(running.settings), FOLDER, QUIET)
+        seed.load(assemble(running.settings), FOLDER, QUIET)
         yield running
 
 
@@ -144,7 +144,7 @@ def test_the_missing_value_unblocks_the_step(pair: Pair, states: States) -> None
 def test_loading_again_changes_nothing(pair: Pair) -> None:
     database = assemble(pair.settings).database
     before = verification.verify(database, None, QUIET).events
-    loading.load(assemble(pair.settings), FOLDER, QUIET)
+    seed.load(assemble(pair.settings), FOLDER, QUIET)
     assert verification.verify(database, None, QUIET).events == before
     assert {item["version"] for item in pair.client("finance").ok("GET", "/api/playbooks")["items"]} == {1}
 
@@ -158,12 +158,12 @@ def test_files_name_the_place_of_what_is_wrong(pair: Pair, tmp_path: Path) -> No
     text = (FOLDER / "finance" / "playbooks" / "06-ssi-repair.json").read_text("utf-8")
     (folder / "playbooks" / "06-ssi-repair.json").write_text(text.replace("source_system_in", "source_sytem_in"))
     with pytest.raises(Exception, match=r"06-ssi-repair\.json.*source_sytem_in"):
-        loading.load(assemble(pair.settings), folder.parent, QUIET)
+        seed.load(assemble(pair.settings), folder.parent, QUIET)
 
 
 def test_without_a_matcher_nothing_is_half_loaded(tmp_path: Path) -> None:
     url = new_database("sqlite", tmp_path)
     services = assemble(Settings(database_url=url, matcher_url=f"http://127.0.0.1:{free_port()}"))
     with pytest.raises(MatcherUnavailable):
-        loading.load(services, FOLDER, QUIET)
+        seed.load(services, FOLDER, QUIET)
     assert tenant_ids(services.database) == []

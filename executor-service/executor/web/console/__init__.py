@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from executor.services import Services
+from executor.bootstrap import Services
 from executor.web.console.access import EXTENSION, Console
 from executor.web.console.pages import pages
 from sentinai.identity import TokenVerifier

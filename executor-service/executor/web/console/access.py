@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from executor.services import Services
+from executor.bootstrap import Services
 from executor.web.console import sign_in
 from sentinai.documents import strict_json
 from sentinai.identity import Identity, TokenVerifier

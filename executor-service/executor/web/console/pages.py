@@ -18,7 +18,7 @@ from executor.store import analytics, events, exceptions, playbooks
 from executor.store.analytics import Figures
 from executor.store.cursor import slice_after
 from executor.web.actors import caller
-from executor.web.console import access, presentation
+from executor.web.console import access, wording
 from executor.web.console.access import services
 from executor.web.exceptions import listed
 from executor.web.queries import SEVERITIES, STATUSES, ExceptionsQuery
@@ -41,7 +41,7 @@ pages = Blueprint(
     static_url_path="/assets",
 )
 access.guard(pages)
-presentation.register(pages)
+wording.register(pages)
 
 
 @pages.errorhandler(Problem)
@@ -171,7 +171,7 @@ def _exception(exception_id: str) -> dict[str, Any]:
         "state": view.playbook_state(situation, *seen_by),
         "obstacle": view.obstacle(situation, *seen_by),
         "deferred": (record.recommendation or {}).get("deferred", False),
-        "events": [presentation.told(event_document(event, person.tenant_id, exception_id)) for event in log],
+        "events": [wording.told(event_document(event, person.tenant_id, exception_id)) for event in log],
         "earlier": record.event_seq - len(log),
         "last_seq": record.event_seq,
     }

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from sqlalchemy import delete, insert
 from sqlalchemy.orm import Session
 
-from executor.console_links import PURPOSE
-from executor.services import Services
+from executor.bootstrap import Services
 from executor.store.tables import UsedTokenRow
+from executor.web.console.links import PURPOSE
 from sentinai.identity import Identity, TokenVerifier, mint_token
 from sentinai.problems import ExpiredToken, InvalidToken
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from executor.bootstrap import Services
 from executor.domain.documents import playbook_document
 from executor.publishing import packs as pack_authoring
 from executor.publishing import playbooks as playbook_authoring
-from executor.services import Services
 from executor.store import playbooks
 from executor.web.queries import PlaybooksQuery, PublishQuery, paging
 from sentinai.clock import format_time

@@ -11,12 +11,12 @@ from typing import Any
 
 from rich.progress import Progress
 
+from executor.bootstrap import Services
 from executor.domain import amend, steps
 from executor.domain.model import Actor
 from executor.import_export.folder import UnreadableFolder, read
 from executor.import_export.import_ import Options, take_in
 from executor.service_layer import create
-from executor.services import Services
 from executor.store import playbooks
 from sentinai.clock import relative_time
 from sentinai.documents import strict_json
