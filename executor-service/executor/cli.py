@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.text import Text
 
-from executor import seed, verification, worker
+from executor import seed as demo_seed
+from executor import verification, worker
 from executor.bootstrap import Services, assemble
 from executor.import_export import export
 from executor.import_export import folder as exchange_folder
@@ -68,7 +69,7 @@ def migrate_command(revision: str, down: bool, check: bool) -> None:
             runner.downgrade(services.database, revision)
         else:
             runner.upgrade(services.database, revision)
-        _terminal.print(f"database: {migrate.state(services.database)}")
+        _terminal.print(f"database: {runner.state(services.database)}")
 
 
 @main.command()
@@ -90,7 +91,7 @@ def seed(folder: Path, if_empty: bool) -> None:
             _terminal.print("The database has data already; nothing was loaded.")
             return
         with Progress(console=_terminal, transient=True) as progress:
-            counts = seed.load(services, folder, progress)
+            counts = demo_seed.load(services, folder, progress)
         _terminal.print(f"Loaded {counts}.")
 
 

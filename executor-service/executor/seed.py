@@ -12,12 +12,11 @@ from typing import Any
 from rich.progress import Progress
 
 from executor.bootstrap import Services
-from executor.domain import amend, steps
 from executor.domain.model import Actor
 from executor.import_export.folder import UnreadableFolder, read
 from executor.import_export.import_ import Options, take_in
-from executor.service_layer import create
-from executor.store import playbooks
+from executor.service_layer import create, steps, update
+from executor.store import tenants
 from sentinai.clock import relative_time
 from sentinai.documents import strict_json
 from sentinai.documents.schemas import require, summary
@@ -70,7 +69,7 @@ def load(services: Services, folder: Path, progress: Progress) -> Counts:
 
 def _load_catalogue(services: Services, folder: Path, tenant: Mapping[str, Any]) -> int:
     tenant_id, now = tenant["tenant_id"], services.clock()
-    services.database.write(tenant_id, lambda session: playbooks.add_tenant(session, tenant_id, tenant["name"]))
+    services.database.write(tenant_id, lambda session: tenants.add_tenant(session, tenant_id, tenant["name"]))
     try:
         given = read(folder)
         take_in(services.database, tenant_id, given, now, Options(domain_packs=True))
@@ -106,7 +105,7 @@ def _do(services: Services, tenant_id: str, exception_id: str, work: Mapping[str
     now = services.clock()
     actor = Actor(work.get("actor_type", "human"), work.get("actor_id", "operator"), LOADER.actor_id)
     if work["do"] == "comment":
-        amend.comment(services.store, tenant_id, exception_id, work["text"], actor, now)
+        update.comment(services.store, tenant_id, exception_id, work["text"], actor, now)
         return
     if work["do"] == "start":
         steps.start(services.store, tenant_id, exception_id, actor, now)

@@ -17,8 +17,8 @@ from datetime import timedelta
 
 from executor import delivery
 from executor.bootstrap import Services
-from executor.domain import recommendation
 from executor.domain.model import Actor
+from executor.service_layer import recommend
 from executor.store import exceptions, outbox
 from executor.store.tenants import tenant_ids
 from sentinai.gunicorn_logging import library_logging
@@ -134,7 +134,7 @@ def _recalculate(services: Services, tenant_id: str, exception_id: str) -> None:
     if record.valid_until is None or record.valid_until > now:
         return  # another worker was here
     deferred = (record.recommendation or {}).get("deferred", False)
-    _, changed = recommendation.recalculate(
+    _, changed = recommend.recalculate(
         services.store,
         services.matcher,
         tenant_id,

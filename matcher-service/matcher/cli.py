@@ -56,8 +56,10 @@ def main() -> None:
 @click.argument("files", nargs=-1, required=True, type=_File)
 @_domain_pack
 @_policy_pack
-@click.option("--format", "output", type=click.Choice(output.FORMATS), default="text", show_default=True)
-def validate(files: tuple[Path, ...], domain_pack: Path | None, policy_pack: Path | None, output: str) -> None:
+@click.option("--format", "output_format", type=click.Choice(output.FORMATS), default="text", show_default=True)
+def validate(
+    files: tuple[Path, ...], domain_pack: Path | None, policy_pack: Path | None, output_format: str
+) -> None:
     """Check files of conditions or whole playbooks, at line and column.
 
     FILES are JSON files, or folders of them; - is the standard input. Playbooks given together are held against
@@ -79,7 +81,7 @@ def validate(files: tuple[Path, ...], domain_pack: Path | None, policy_pack: Pat
         findings = check_files(
             paths, domain_pack=packs[0], policy_pack=packs[1], progress=lambda: progress.advance(task)
         )
-    output.print_findings(findings, len(paths), output)
+    output.print_findings(findings, len(paths), output_format)
     if any(found.severity == "error" for found in findings):
         sys.exit(_FAILED)
 
@@ -90,14 +92,14 @@ def validate(files: tuple[Path, ...], domain_pack: Path | None, policy_pack: Pat
 @_as_of
 @_domain_pack
 @_policy_pack
-@click.option("--format", "output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def evaluate(
     conditions_file: Path,
     exception_file: Path,
     as_of: datetime | None,
     domain_pack: Path | None,
     policy_pack: Path | None,
-    output: str,
+    output_format: str,
 ) -> None:
     """Hold conditions against one exception, clause by clause, with the values met.
 
@@ -118,7 +120,7 @@ def evaluate(
             as_of=as_of,
         )
     found = {**verdict(conditions, seen), "context": seen}
-    output.print_verdict(found, output)
+    output.print_verdict(found, output_format)
     if not found["matches"]:
         sys.exit(_FAILED)
 
@@ -131,7 +133,7 @@ def evaluate(
 @click.option("--exceptions", "exceptions_file", type=_File, help="The exceptions that cases name by their id.")
 @_as_of
 @click.option("--every-playbook", is_flag=True, help="Fail, too, if a playbook is never chosen.")
-@click.option("--format", "output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def test_command(
     case_file: Path,
     folder: Path,
@@ -140,7 +142,7 @@ def test_command(
     exceptions_file: Path | None,
     as_of: datetime | None,
     every_playbook: bool,
-    output: str,
+    output_format: str,
 ) -> None:
     """Test which playbook is chosen for each of the exceptions in CASES.
 
@@ -174,7 +176,7 @@ def test_command(
             policy_pack=read_pack(policy_pack, "policy-pack") or {},
             progress=lambda: progress.advance(task),
         )
-    output.print_report(report, output)
+    output.print_report(report, output_format)
     if report.failed or (every_playbook and report.never_chosen):
         sys.exit(_FAILED)
 

@@ -1,7 +1,7 @@
 """What can go wrong, as types of the domain, each with its place in the HTTP contract.
 
 Everything a caller may be told is a :class:`Problem`. It is raised where the fault is found, however
-deep, and turned into an ``application/problem+json`` answer (RFC 9457) in one place: ``sentinai.webapp``.
+deep, and turned into an ``application/problem+json`` answer (RFC 9457) in one place: ``sentinai.web.app``.
 This module knows neither Flask nor the database.
 """
 

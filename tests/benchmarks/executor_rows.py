@@ -15,11 +15,10 @@ from sqlalchemy import Dialect, event
 from tests.benchmarks.harness import Row, compare, short, step
 from tests.support.databases import new_database
 
-from executor.domain import amend, steps, view
 from executor.domain.model import Actor
 from executor.domain.snapshot import look
 from executor.publishing import packs, playbooks
-from executor.service_layer import create
+from executor.service_layer import create, steps, update, views
 from executor.store.unit_of_work import SqlStore
 from sentinai.clock import format_time, utc_now
 from sentinai.database.engine import Database
@@ -94,7 +93,7 @@ class Bench:
     def comment(self, exception_id: str, times: int) -> None:
         """Lengthen an exception's log."""
         for _ in range(times):
-            amend.comment(self.store, _TENANT, exception_id, "A remark.", _ACTOR, utc_now())
+            update.comment(self.store, _TENANT, exception_id, "A remark.", _ACTOR, utc_now())
 
     def complete(self, exception_id: str, number: int) -> None:
         """Complete a step through the service layer."""
@@ -105,7 +104,7 @@ class Bench:
         """What GET …/playbook does."""
         with self.store.read(_TENANT) as tx:
             situation = look(tx, exception_id)
-        view.playbook_state(situation, _ACTOR, utc_now(), "log_only")
+        views.playbook_state(situation, _ACTOR, utc_now(), "log_only")
 
 
 class Completions:

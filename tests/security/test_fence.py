@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 from tests.support.databases import as_role
 
 from executor.publishing import playbooks
-from executor.store import playbooks
+from executor.store import tenants
 from sentinai.database.engine import Database
 from sentinai.database.tables import PlaybookRow, PlaybookStepRow, TenantRow
 from sentinai.database.tenant_session import FenceError
@@ -139,7 +139,7 @@ def test_a_row_cannot_point_across_tenants(database: Database):
 
 def test_sharing_is_said_out_loud_and_ends_with_the_transaction(database: Database):
     before = _revisions(database)
-    database.write(MINE, playbooks.raise_revision)
+    database.write(MINE, tenants.raise_revision)
     after = _revisions(database)
     assert (after[MINE], after[THEIRS]) == (before[MINE] + 1, before[THEIRS])
 

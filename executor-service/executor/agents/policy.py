@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from executor.domain.model import Actor, NewEvent, Playbook
-from executor.policy import PolicyVerdict, evaluate
+from executor.actions.registry import ACTIONS
+from executor.domain import risk
+from executor.domain.model import Actor, NewEvent, Packs, Playbook, Step
 
 AGENT = Actor("agent", "policy-agent", None)
 
+
+@dataclass(frozen=True, slots=True)
+class PolicyVerdict:
+    """``aligned``, ``needs_approval`` or ``blocked``, with reasons for people."""
+
+    verdict: str
+    reasons: tuple[str, ...]
+
+
 Rejected = Sequence[tuple[Playbook, PolicyVerdict]]
+
+
+def evaluate(playbook: Playbook, packs: Packs, severity: str | None) -> PolicyVerdict:
+    """Hold a playbook against the Policy Pack: tools approved, actions not blocked, approvals needed."""
+    blocked = tuple(reason for step in playbook.steps for reason in _why_blocked(step, packs))
+    if blocked:
+        return PolicyVerdict("blocked", blocked)
+    needed = tuple(
+        f"step {step.step_order} ({step.name}): {reason}"
+        for step in playbook.steps
+        for reason in risk.assess(
+            step, ACTIONS[step.action_type].effect, severity=severity, policy_pack=packs.policy
+        ).reasons
+    )
+    return PolicyVerdict("needs_approval" if needed else "aligned", needed)
 
 
 def evaluated(playbook: Playbook | None, verdict: PolicyVerdict | None, rejected: Rejected) -> NewEvent:
@@ -40,4 +67,22 @@ def _summary(playbook: Playbook | None, verdict: PolicyVerdict | None, rejected:
     return f"{playbook.name} v{playbook.version} {words[verdict.verdict]}{more}."
 
 
-__all__ = ["AGENT", "evaluate", "evaluated"]
+def _why_blocked(step: Step, packs: Packs) -> Iterator[str]:
+    where = f"step {step.step_order} ({step.name})"
+    refused = packs.policy.get("blocked_actions", ())
+    if step.action_type in refused:
+        yield f"{where}: the action {step.action_type} is blocked"
+    tool_id = step.params.get("tool_id") if step.action_type == "call_tool" else None
+    if tool_id is None:
+        return
+    if tool_id in refused:
+        yield f"{where}: the tool {tool_id} is blocked"
+    if tool_id not in _approved(packs.policy):
+        yield f"{where}: the tool {tool_id} is not approved"
+    if tool_id not in packs.domain.get("tools", {}):
+        yield f"{where}: the Domain Pack does not define the tool {tool_id}"
+
+
+def _approved(policy_pack: Mapping[str, Any]) -> list[str]:
+    """Tools are approved by name; a Policy Pack that lists none approves none."""
+    return list(policy_pack.get("approved_tools", ()))

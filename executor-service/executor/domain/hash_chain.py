@@ -8,13 +8,21 @@ RFC leaves out, stand as text in all their digits.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from executor.domain.canonical import canonical
+import orjson
+import rfc8785
+
 from executor.domain.model import Event
 from sentinai.clock import format_time
+from sentinai.documents.strict_json import is_codec_safe
 
+_AS_THE_RFC = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
+_BEYOND_FFFF = re.compile(rb"[\xf0-\xf4]")
+_EXACT = 2**53
 GENESIS = "0" * 64
 """What stands for the previous hash of the first event."""
 
@@ -76,3 +84,39 @@ def verify(
     if last != expected_hash:
         return ChainCheck(False, len(events), max(expected_seq, 1))
     return ChainCheck(True, len(events), None)
+
+
+def canonical(document: Any) -> bytes:
+    """The document in canonical JSON; integers beyond a double's precision, which the RFC leaves out, as text.
+
+    Raises:
+        ValueError: it is no JSON: NaN, half a surrogate pair, a key that is no string.
+    """
+    if is_codec_safe(document):
+        try:
+            written = orjson.dumps(document, option=_AS_THE_RFC)
+        except orjson.JSONEncodeError:
+            return _by_the_library(document)
+        if written.isascii() or not _BEYOND_FFFF.search(written):
+            return written
+    return _by_the_library(document)
+
+
+def _by_the_library(document: Any) -> bytes:
+    try:
+        return rfc8785.dumps(document)
+    except rfc8785.IntegerDomainError:
+        return rfc8785.dumps(["tagged", _tagged(document)])
+
+
+def _tagged(value: Any) -> Any:
+    """The value with strings and large integers told apart by a first letter: none can pass for another."""
+    if isinstance(value, dict):
+        return {key: _tagged(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_tagged(item) for item in value]
+    if isinstance(value, str):
+        return f"s{value}"
+    if isinstance(value, int) and abs(value) >= _EXACT:
+        return f"i{value}"
+    return value

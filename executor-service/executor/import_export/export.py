@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from executor.domain.model import Playbook
 from executor.import_export.bundle import Bundle, playbook_as_written
-from executor.store import playbooks
+from executor.store import packs as pack_store
+from executor.store import playbooks as playbook_store
 from sentinai.database.engine import Database
 
 
@@ -20,8 +21,8 @@ def export(database: Database, tenant_id: str) -> Bundle:
         DatabaseUnavailable: the database does not serve.
     """
     with database.read(tenant_id) as session:
-        playbooks = newest(playbooks.active_playbooks(session))
-        policy_row = playbooks.newest_policy_pack(session)
+        playbooks = newest(playbook_store.active_playbooks(session))
+        policy_row = pack_store.newest_policy_pack(session)
         policy_pack = None if policy_row is None else policy_row.pack
         domain_packs = _domain_packs(session, policy_pack or {}, playbooks)
     return Bundle(
@@ -52,7 +53,7 @@ def _domain_packs(
 
 def stored_domain_packs(session: Session, domains: Iterable[str]) -> dict[str, Mapping[str, Any]]:
     """The newest Domain Pack of each domain that has one, with its name in it."""
-    packs = {name: playbooks.newest_domain_pack(session, name) for name in sorted(domains)}
+    packs = {name: pack_store.newest_domain_pack(session, name) for name in sorted(domains)}
     return {name: {"domain_name": name, **row.pack} for name, row in packs.items() if row is not None}
 
 

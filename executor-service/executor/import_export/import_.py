@@ -16,7 +16,9 @@ from executor.import_export.bundle import Bundle, Document, playbook_as_written,
 from executor.import_export.export import newest, stored_domain_packs
 from executor.import_export.folder import Read, UnreadableFolder
 from executor.publishing import packs, playbooks
-from executor.store import playbooks
+from executor.store import packs as pack_store
+from executor.store import playbooks as playbook_store
+from executor.store import tenants
 from sentinai.database.engine import Database
 from sentinai.documents.strict_json import same
 from sentinai.problems import Finding, InvalidDocument, Problem
@@ -75,8 +77,8 @@ def take_in(
         return standing, [*_pack_changes(bundle, standing), *_playbook_changes(bundle, standing, options)]
 
     def work(session: Session) -> list[Change]:
-        playbooks.require_tenant(session, tenant_id)
-        playbooks.lock_catalogue(session)
+        tenants.require_tenant(session, tenant_id)
+        tenants.lock_catalogue(session)
         standing, changes = check(session)
         _store(session, bundle, standing, changes, now)
         return changes
@@ -88,7 +90,7 @@ def take_in(
 
 
 def _standing(session: Session, bundle: Bundle) -> _Standing:
-    row = playbooks.newest_policy_pack(session)
+    row = pack_store.newest_policy_pack(session)
     policy_pack = row.pack if row else None
     domains = {playbooks.domain_of(document) for document in bundle.playbooks.values()}
     domains |= {(pack or {}).get("domain_name") for pack in (bundle.policy_pack, policy_pack)}
@@ -96,7 +98,7 @@ def _standing(session: Session, bundle: Bundle) -> _Standing:
     return _Standing(
         policy_pack=policy_pack,
         domain_packs=stored_domain_packs(session, named),
-        playbooks=newest(playbooks.active_playbooks(session)),
+        playbooks=newest(playbook_store.active_playbooks(session)),
     )
 
 
@@ -178,16 +180,16 @@ def _store(
     session: Session, bundle: Bundle, standing: _Standing, changes: Sequence[Change], now: datetime
 ) -> None:
     wanted = [change for change in changes if change.action != UNCHANGED]
-    versions = playbooks.newest_versions(session)
+    versions = playbook_store.newest_versions(session)
     for change in wanted:
         if change.kind == "policy pack" and bundle.policy_pack is not None:
-            playbooks.add_policy_pack(session, bundle.policy_pack, now)
+            pack_store.add_policy_pack(session, bundle.policy_pack, now)
         elif change.kind == "playbook" and change.action == RETIRED:
-            playbooks.retire(session, standing.playbooks[change.name].playbook_id)
+            playbook_store.retire(session, standing.playbooks[change.name].playbook_id)
         elif change.kind == "playbook":
             version = versions.get(change.name, 0) + 1
-            playbooks.add_playbook(session, bundle.playbooks[change.name], version, now)
+            playbook_store.add_playbook(session, bundle.playbooks[change.name], version, now)
     # Last, for they belong to no tenant: what follows in the transaction could not see this one's rows.
     for change in wanted:
         if change.kind == "domain pack":
-            playbooks.add_domain_pack(session, change.name, bundle.domain_packs[change.name], now)
+            pack_store.add_domain_pack(session, change.name, bundle.domain_packs[change.name], now)

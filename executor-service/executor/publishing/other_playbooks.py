@@ -8,7 +8,8 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
-from executor.store import playbooks
+from executor.store import playbooks as playbook_store
+from executor.store import tenants
 from executor.store.playbooks import Version
 from sentinai.conditions import parse
 from sentinai.conditions.lint.kept import Change, KeptPeers, difference
@@ -19,13 +20,13 @@ from sentinai.problems import InvalidDocument
 @contextmanager
 def peers_of(session: Session, tenant_id: str, kept: KeptPeers) -> Iterator[Peers]:
     """The peers of a tenant as the session's transaction sees them; what was known before is not read again."""
-    with kept.at(tenant_id, playbooks.revision(session), partial(_since, session)) as peers:
+    with kept.at(tenant_id, tenants.revision(session), partial(_since, session)) as peers:
         yield peers
 
 
 def _since(session: Session, peers: Peers) -> Change:
-    gone, come = difference(peers, newest(playbooks.active_versions(session)))
-    conditions = playbooks.conditions_of(session, [each.playbook_id for each in come])
+    gone, come = difference(peers, newest(playbook_store.active_versions(session)))
+    conditions = playbook_store.conditions_of(session, [each.playbook_id for each in come])
     found = (_peer(each, conditions[each.playbook_id]) for each in come)
     return gone, [peer for peer in found if peer is not None]
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from executor.store import playbooks
+from executor.store import packs as pack_store
+from executor.store import tenants
 from sentinai import packs
 from sentinai.database.engine import Database
 from sentinai.database.tables import DomainPackRow, PolicyPackRow
@@ -30,10 +31,10 @@ def put_domain_pack(
     warnings = check_domain_pack(domain, pack)
 
     def work(session: Session) -> DomainPackRow:
-        standing = playbooks.newest_domain_pack(session, domain)
+        standing = pack_store.newest_domain_pack(session, domain)
         if standing and same(standing.pack, pack):
             return standing
-        return playbooks.add_domain_pack(session, domain, pack, now)
+        return pack_store.add_domain_pack(session, domain, pack, now)
 
     return database.write(tenant_id, work), warnings
 
@@ -49,11 +50,11 @@ def put_policy_pack(
     warnings = check_policy_pack(tenant_id, pack)
 
     def work(session: Session) -> PolicyPackRow:
-        playbooks.require_tenant(session, tenant_id)
-        standing = playbooks.newest_policy_pack(session)
+        tenants.require_tenant(session, tenant_id)
+        standing = pack_store.newest_policy_pack(session)
         if standing and same(standing.pack, pack):
             return standing
-        return playbooks.add_policy_pack(session, pack, now)
+        return pack_store.add_policy_pack(session, pack, now)
 
     return database.write(tenant_id, work), warnings
 

@@ -12,7 +12,9 @@ from sqlalchemy.orm import Session
 from executor.actions.registry import check_params
 from executor.domain.model import Packs, Playbook
 from executor.publishing.other_playbooks import peers_of
-from executor.store import playbooks
+from executor.store import packs as pack_store
+from executor.store import playbooks as playbook_store
+from executor.store import tenants
 from sentinai.conditions import Conditions, parse
 from sentinai.conditions.lint.kept import KeptPeers
 from sentinai.conditions.lint.lint import Peers, lint
@@ -54,16 +56,16 @@ def publish(
         warnings = check_playbook(document, packs_for(session, document), peers)
 
     def work(session: Session) -> Published:
-        playbooks.require_tenant(session, tenant_id)
-        playbooks.lock_catalogue(session)
+        tenants.require_tenant(session, tenant_id)
+        tenants.lock_catalogue(session)
         check_playbook(document, packs_for(session, document))
-        newest = playbooks.newest_version(session, document["name"])
+        newest = playbook_store.newest_version(session, document["name"])
         if newest and newest.status == "active" and is_content_of(newest, document):
             return Published(newest, newest.version, is_new=False, warnings=warnings)
         version = newest.version + 1 if newest else 1
         if dry_run:
             return Published(None, version, is_new=True, warnings=warnings)
-        playbook = playbooks.add_playbook(session, document, version, now)
+        playbook = playbook_store.add_playbook(session, document, version, now)
         return Published(playbook, version, is_new=True, warnings=warnings)
 
     return database.write(tenant_id, work)
@@ -108,9 +110,9 @@ def _doubts_at_the_end(document: Mapping[str, Any]) -> Iterator[Finding]:
 
 def packs_for(session: Session, document: Mapping[str, Any]) -> Packs:
     """The packs that a playbook is checked against: of the one domain it names, if it names one."""
-    policy = playbooks.newest_policy_pack(session)
+    policy = pack_store.newest_policy_pack(session)
     domain = domain_of(document) or (policy.pack.get("domain_name") if policy else None)
-    return playbooks.packs(session, domain or "")
+    return pack_store.packs(session, domain or "")
 
 
 def domain_of(document: Mapping[str, Any]) -> str | None:

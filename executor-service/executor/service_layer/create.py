@@ -9,10 +9,10 @@ from functools import partial
 from typing import Any
 
 from executor.agents import intake, triage
-from executor.domain import recommendation
 from executor.domain.changeset import Draft
 from executor.domain.model import Actor, Event, ExceptionRecord
 from executor.domain.snapshot import Situation, around, look
+from executor.service_layer import recommend
 from executor.service_layer.ports import Matcher, Store, Transaction
 from sentinai.problems import MatcherUnavailable, VersionConflict
 
@@ -52,7 +52,7 @@ def take_in(
         proposal = triage.propose(record, tx.packs(record.domain), now)
     keep = partial(_store, store, record, document, proposal, actor, now)
     try:
-        return recommendation.ask(matcher, triage.apply(record, proposal), now, keep)
+        return recommend.ask(matcher, triage.apply(record, proposal), now, keep)
     except MatcherUnavailable as away:
         return keep(away)
 
@@ -87,9 +87,9 @@ def _store(
         hint = None if isinstance(answer, MatcherUnavailable) else answer["selected"]
         draft.emit(triage.completed(record, proposal, hint["name"] if hint else None), triage.AGENT)
         if isinstance(answer, MatcherUnavailable):
-            recommendation.defer(draft, answer.detail, TRIGGER)
+            recommend.defer(draft, answer.detail, TRIGGER)
         else:
-            recommendation.take(tx, draft, answer, trigger=TRIGGER, switch=False)
+            recommend.take(tx, draft, answer, trigger=TRIGGER, switch=False)
         return Taken(around(tx, tx.insert(draft).record), is_new=True)
 
     return store.write(record.tenant_id, work)

@@ -13,11 +13,11 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from executor.agents import policy, resolution
+from executor.agents.policy import PolicyVerdict
 from executor.domain.changeset import Draft
 from executor.domain.documents import exception_document, named
 from executor.domain.model import Actor, ExceptionRecord, NewEvent, Playbook
 from executor.domain.snapshot import Situation, around
-from executor.policy import PolicyVerdict
 from executor.service_layer.ports import Matcher, Store, Transaction
 from sentinai.clock import format_time, parse_time
 from sentinai.problems import MatcherUnavailable, NotFound, VersionConflict

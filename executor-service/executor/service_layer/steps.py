@@ -12,11 +12,12 @@ from datetime import datetime
 from typing import Any
 
 from executor.actions.registry import ACTIONS, plan_step
-from executor.domain import completion, risk
+from executor.domain import risk
 from executor.domain.changeset import Draft
 from executor.domain.documents import named
 from executor.domain.model import Actor, NewEvent, Playbook, Step
 from executor.domain.snapshot import Situation, after, look, step_context
+from executor.service_layer import completion
 from executor.service_layer.ports import Store, Transaction
 from sentinai.problems import (
     HumanRequired,

@@ -7,11 +7,11 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from executor.domain import recommendation
 from executor.domain.changeset import Draft
 from executor.domain.documents import exception_document
 from executor.domain.model import Actor, Event, ExceptionRecord, NewEvent
 from executor.domain.snapshot import Situation, around, look
+from executor.service_layer import recommend
 from executor.service_layer.ports import Matcher, Store, Transaction
 from sentinai.clock import format_time, parse_time
 from sentinai.documents.strict_json import same
@@ -52,7 +52,7 @@ def amend(
         amended.emit(event)
         keep = partial(_store, store, record, event, actor, now)
         try:
-            stored = recommendation.ask(matcher, amended.record, now, keep)
+            stored = recommend.ask(matcher, amended.record, now, keep)
         except MatcherUnavailable as away:
             stored = keep(away)
         if stored is not None:
@@ -119,9 +119,9 @@ def _store(
         draft = Draft(current, actor, now)
         draft.emit(event)
         if isinstance(answer, MatcherUnavailable):
-            recommendation.defer(draft, answer.detail, TRIGGER)
+            recommend.defer(draft, answer.detail, TRIGGER)
         else:
-            recommendation.take(tx, draft, answer, trigger=TRIGGER, switch=False)
+            recommend.take(tx, draft, answer, trigger=TRIGGER, switch=False)
         return around(tx, tx.save(draft).record)
 
     return store.write(record.tenant_id, work)

@@ -15,7 +15,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from executor.domain.model import Packs, Playbook
-from executor.store import playbooks
+from executor.store import packs as pack_store
+from executor.store import playbooks as playbook_store
 from sentinai.database.tables import TenantRow
 from sentinai.database.tenant_statement import Fenced
 
@@ -41,7 +42,7 @@ class Known:
         found = self.playbooks.get(playbook_id)
         if found is None:
             _make_room(self.playbooks)
-            found = self.playbooks[playbook_id] = playbooks.get_playbook(session, playbook_id)
+            found = self.playbooks[playbook_id] = playbook_store.get_playbook(session, playbook_id)
         return found
 
     def packs_of(self, session: Session, domain: str) -> Packs:
@@ -49,7 +50,7 @@ class Known:
         found = self.packs.get(domain)
         if found is None:
             _make_room(self.packs)
-            found = self.packs[domain] = playbooks.packs(session, domain)
+            found = self.packs[domain] = pack_store.packs(session, domain)
         return found
 
 

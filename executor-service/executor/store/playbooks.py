@@ -1,4 +1,4 @@
-"""The catalogue in the database: tenants, playbook versions and packs. Every change raises the revision."""
+"""Playbook versions in the database; every change raises the catalogue's revision."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from typing import Any
 from sqlalchemy import and_, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from executor.domain.model import Packs, Playbook, Step
+from executor.domain.model import Playbook, Step
 from executor.store.cursor import decode_row, encode
+from executor.store.tenants import raise_revision
 from sentinai.clock import format_time
-from sentinai.database.engine import leave_tenant
-from sentinai.database.tables import DomainPackRow, PlaybookRow, PlaybookStepRow, PolicyPackRow, TenantRow
-from sentinai.database.tenant_session import ACROSS_TENANTS
+from sentinai.database.tables import PlaybookRow, PlaybookStepRow
 from sentinai.problems import NotFound
 
 _IDS_AT_ONCE = 1000
@@ -29,28 +28,6 @@ _STEP_COLUMNS = (
     PlaybookStepRow.params,
     PlaybookStepRow.requires_approval,
 )
-
-
-def add_tenant(session: Session, tenant_id: str, name: str) -> bool:
-    """Store a tenant; False when there is one of that id already."""
-    if session.scalar(select(TenantRow.tenant_id)) is not None:
-        return False
-    row = {"tenant_id": tenant_id, "name": name, "status": "active", "catalogue_revision": 0}
-    session.execute(insert(TenantRow), [row])
-    return True
-
-
-def require_tenant(session: Session, tenant_id: str) -> None:
-    """Make sure that the token's tenant has a row; a tenant begins with the first thing it stores."""
-    add_tenant(session, tenant_id, tenant_id)
-
-
-def raise_revision(session: Session) -> None:
-    """Say that this tenant's catalogue changed."""
-    session.execute(
-        update(TenantRow).values(catalogue_revision=TenantRow.catalogue_revision + 1),
-        execution_options=_IN_PLACE,
-    )
 
 
 def get_playbook(session: Session, playbook_id: int) -> Playbook:
@@ -86,11 +63,6 @@ def newest_versions(session: Session) -> dict[str, int]:
     """The number of the newest version of each name, active or retired."""
     query = select(PlaybookRow.name, func.max(PlaybookRow.version)).group_by(PlaybookRow.name)
     return {row[0]: row[1] for row in session.execute(query)}
-
-
-def lock_catalogue(session: Session) -> None:
-    """Let one publisher of a tenant work at a time."""
-    session.scalar(select(TenantRow.catalogue_revision).with_for_update())
 
 
 def add_playbook(session: Session, document: Mapping[str, Any], version: int, now: datetime) -> Playbook:
@@ -177,11 +149,6 @@ def conditions_of(session: Session, playbook_ids: Sequence[int]) -> dict[int, An
     return found
 
 
-def revision(session: Session) -> int | None:
-    """The revision of this tenant's catalogue; None while the tenant has stored nothing."""
-    return session.scalar(select(TenantRow.catalogue_revision))
-
-
 def page(
     session: Session, *, status: str | None, name: str | None, limit: int, cursor: str | None
 ) -> tuple[list[Playbook], str | None]:
@@ -204,55 +171,6 @@ def page(
     steps = _steps(session, [row.playbook_id for row in found])
     playbooks = [_playbook(row, steps.get(row.playbook_id, ())) for row in found]
     return playbooks, _cursor_after(playbooks[-1]) if len(rows) > limit else None
-
-
-def packs(session: Session, domain: str) -> Packs:
-    """The newest Domain Pack of a domain and this tenant's newest Policy Pack; empty where there is none."""
-    of_domain = newest_domain_pack(session, domain)
-    of_tenant = newest_policy_pack(session)
-    return Packs(
-        domain=of_domain.pack if of_domain else {},
-        policy=of_tenant.pack if of_tenant else {},
-        domain_version=of_domain.version if of_domain else None,
-        policy_version=of_tenant.version if of_tenant else None,
-    )
-
-
-def newest_domain_pack(session: Session, domain: str) -> DomainPackRow | None:
-    """The version of a Domain Pack that counts."""
-    query = select(DomainPackRow).where(DomainPackRow.domain == domain)
-    return session.scalars(query.order_by(DomainPackRow.version.desc()).limit(1)).one_or_none()
-
-
-def newest_policy_pack(session: Session) -> PolicyPackRow | None:
-    """The version of this tenant's Policy Pack that counts."""
-    return session.scalars(select(PolicyPackRow).order_by(PolicyPackRow.version.desc()).limit(1)).one_or_none()
-
-
-def add_domain_pack(session: Session, domain: str, pack: Mapping[str, Any], now: datetime) -> DomainPackRow:
-    """Store the next version of a Domain Pack; the catalogue of every tenant changes by it."""
-    leave_tenant(session)
-    session.execute(
-        update(TenantRow).values(catalogue_revision=TenantRow.catalogue_revision + 1),
-        execution_options={**_IN_PLACE, ACROSS_TENANTS: True},
-    )
-    standing = session.scalar(select(func.max(DomainPackRow.version)).where(DomainPackRow.domain == domain))
-    row = DomainPackRow(domain=domain, version=(standing or 0) + 1, pack=dict(pack), created_at=now)
-    session.add(row)
-    session.flush()
-    return row
-
-
-def add_policy_pack(session: Session, pack: Mapping[str, Any], now: datetime) -> PolicyPackRow:
-    """Store the next version of this tenant's Policy Pack."""
-    raise_revision(session)
-    standing = session.scalar(select(func.max(PolicyPackRow.version)))
-    row = PolicyPackRow(
-        tenant_id=session.info["tenant_id"], version=(standing or 0) + 1, pack=dict(pack), created_at=now
-    )
-    session.add(row)
-    session.flush()
-    return row
 
 
 def _steps(session: Session, playbook_ids: Sequence[int] | None) -> dict[int, tuple[Step, ...]]:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from executor.domain.changeset import Draft
 from executor.domain.model import Event, ExceptionRecord, Packs, Playbook, Saved
-from executor.store import events, exceptions, outbox, playbooks
+from executor.store import events, exceptions, outbox, tenants
 from executor.store.catalogue_cache import Known, KnownCatalogues
 from sentinai.database.engine import Database
 
@@ -53,7 +53,7 @@ class SqlTransaction:
 
     def insert(self, draft: Draft) -> Saved:
         """Store a new exception with its first events."""
-        playbooks.require_tenant(self.session, self.tenant_id)
+        tenants.require_tenant(self.session, self.tenant_id)
         exceptions.add(self.session, draft.stored)
         return self._write(draft, draft.record.row_version)
 

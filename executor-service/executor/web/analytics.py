@@ -8,7 +8,7 @@ from typing import Any
 
 from executor.bootstrap import Services
 from executor.domain.model import Playbook
-from executor.store import playbooks
+from executor.store import playbooks as playbook_store
 from executor.store.analytics import Figures, by_playbook
 from executor.store.cursor import slice_after
 from executor.web.queries import Page, paging
@@ -30,16 +30,18 @@ def get_playbook_analytics(call: Call[Services]) -> Answer:
     with call.services.database.read(call.identity.tenant_id) as session:
         figures = by_playbook(session)
         known = (
-            each for each in playbooks.versions(session) if each.status == "active" or each.playbook_id in figures
+            each
+            for each in playbook_store.versions(session)
+            if each.status == "active" or each.playbook_id in figures
         )
         ranked = [each.playbook_id for each in sorted(known, key=partial(_rank, figures))]
         shown, cursor = slice_after(ranked, **paging(call.query))
-        playbooks = playbooks.get_playbooks(session, shown)
+        playbooks = playbook_store.get_playbooks(session, shown)
     items = [_item(playbooks[each], figures.get(each, Figures())) for each in shown]
     return Answer({"items": items, "next_cursor": cursor})
 
 
-def _rank(figures: Mapping[int, Figures], version: playbooks.Version) -> tuple[int, str, int]:
+def _rank(figures: Mapping[int, Figures], version: playbook_store.Version) -> tuple[int, str, int]:
     started = figures[version.playbook_id].started if version.playbook_id in figures else 0
     return (-started, version.name, -version.version)
 

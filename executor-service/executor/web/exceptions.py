@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
 from executor.bootstrap import Services
-from executor.domain import amend
 from executor.domain.documents import event_document, exception_document
 from executor.domain.model import ExceptionRecord, Playbook
-from executor.service_layer import create
-from executor.store import exceptions, playbooks
+from executor.service_layer import create, update
+from executor.store import exceptions
+from executor.store import playbooks as playbook_store
 from executor.web.actors import caller
 from executor.web.queries import ExceptionsQuery, paging
 from sentinai.problems import TenantMismatch, VersionConflict
@@ -75,7 +75,7 @@ def listed(session: Session, query: Mapping[str, Any], now: datetime) -> tuple[l
         **{name: query[name] for name in exceptions.FILTER_NAMES if query.get(name) is not None}
     )
     records, cursor = exceptions.page(session, filters, now=now, **paging(query))
-    playbooks = playbooks.get_playbooks(
+    playbooks = playbook_store.get_playbooks(
         session, (record.current_playbook_id for record in records if record.current_playbook_id)
     )
     done = exceptions.finished_steps(session, records)
@@ -105,7 +105,7 @@ def get_exception(call: _Call, exception_id: str) -> Answer:
 )
 def change_exception(call: _Call, exception_id: str) -> Answer:
     """Change an exception's attributes; the recommendation follows."""
-    situation = amend.amend(
+    situation = update.amend(
         call.services.store,
         call.services.matcher,
         call.identity.tenant_id,
@@ -127,7 +127,7 @@ def change_exception(call: _Call, exception_id: str) -> Answer:
 )
 def add_comment(call: _Call, exception_id: str) -> Answer:
     """Comment on an exception."""
-    event = amend.comment(
+    event = update.comment(
         call.services.store,
         call.identity.tenant_id,
         exception_id,
@@ -141,7 +141,9 @@ def add_comment(call: _Call, exception_id: str) -> Answer:
 def _one(services: Services, record: ExceptionRecord) -> Answer:
     with services.database.read(record.tenant_id) as session:
         playbook = (
-            playbooks.get_playbook(session, record.current_playbook_id) if record.current_playbook_id else None
+            playbook_store.get_playbook(session, record.current_playbook_id)
+            if record.current_playbook_id
+            else None
         )
         done = exceptions.finished_steps(session, [record])
     document = _document(record, playbook, done.get(record.exception_id, 0))

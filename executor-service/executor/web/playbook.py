@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from executor.bootstrap import Services
-from executor.domain import recommendation, steps, view
 from executor.domain.snapshot import Situation, look
+from executor.service_layer import recommend, steps, views
 from executor.web.actors import caller, named_in
 from sentinai.problems import HumanRequired
 from sentinai.telemetry import OUTCOMES
@@ -38,7 +38,7 @@ def recalculate_playbook(call: _Call, exception_id: str) -> Answer:
     identity = call.identity
     if switch and identity.actor_type != "human" and "human" not in identity.may_act_for:
         raise HumanRequired("Only a person may switch a playbook that is in progress.")
-    situation, changed = recommendation.recalculate(
+    situation, changed = recommend.recalculate(
         call.services.store,
         call.services.matcher,
         identity.tenant_id,
@@ -48,7 +48,7 @@ def recalculate_playbook(call: _Call, exception_id: str) -> Answer:
         trigger="switched" if switch else "requested",
         switch=switch,
     )
-    return Answer(view.recalculation(situation, changed))
+    return Answer(views.recalculation(situation, changed))
 
 
 @api.operation(
@@ -119,5 +119,5 @@ def _finish(call: _Call, exception_id: str, step_order: int, mode: str, notes: s
 def _state(call: _Call, situation: Situation) -> Answer:
     services = call.services
     return Answer(
-        view.playbook_state(situation, caller(call.identity), services.clock(), services.settings.tool_mode)
+        views.playbook_state(situation, caller(call.identity), services.clock(), services.settings.tool_mode)
     )

@@ -9,7 +9,8 @@ from executor.bootstrap import Services
 from executor.domain.documents import playbook_document
 from executor.publishing import packs as pack_authoring
 from executor.publishing import playbooks as playbook_authoring
-from executor.store import playbooks
+from executor.store import packs as pack_store
+from executor.store import playbooks as playbook_store
 from executor.web.queries import PlaybooksQuery, PublishQuery, paging
 from sentinai.clock import format_time
 from sentinai.conditions import parse
@@ -60,7 +61,7 @@ def list_playbooks(call: _Call) -> Answer:
     """List playbook versions, newest first."""
     query = call.query
     with call.services.database.read(call.identity.tenant_id) as session:
-        playbooks, cursor = playbooks.page(
+        playbooks, cursor = playbook_store.page(
             session, status=query.get("status"), name=query.get("name"), **paging(query)
         )
     return Answer({"items": [playbook_document(each) for each in playbooks], "next_cursor": cursor})
@@ -70,7 +71,7 @@ def list_playbooks(call: _Call) -> Answer:
 def get_playbook(call: _Call, playbook_id: int) -> Answer:
     """Read one playbook version, its conditions also in words."""
     with call.services.database.read(call.identity.tenant_id) as session:
-        playbook = playbooks.get_playbook(session, playbook_id)
+        playbook = playbook_store.get_playbook(session, playbook_id)
     return Answer({**playbook_document(playbook), "in_words": _in_words(playbook.conditions)})
 
 
@@ -79,9 +80,9 @@ def retire_playbook(call: _Call, playbook_id: int) -> Answer:
     """Take a playbook version out of matching; exceptions that are on it stay there."""
 
     def work(session: Any) -> dict[str, Any]:
-        if playbooks.get_playbook(session, playbook_id).status == "active":
-            playbooks.retire(session, playbook_id)
-        return playbook_document(playbooks.get_playbook(session, playbook_id))
+        if playbook_store.get_playbook(session, playbook_id).status == "active":
+            playbook_store.retire(session, playbook_id)
+        return playbook_document(playbook_store.get_playbook(session, playbook_id))
 
     return Answer(call.services.database.write(call.identity.tenant_id, work))
 
@@ -91,7 +92,7 @@ def get_policy_pack(call: _Call) -> Answer:
     """Read the Policy Pack that counts; version 0 and empty where none was stored."""
     tenant_id = call.identity.tenant_id
     with call.services.database.read(tenant_id) as session:
-        row = playbooks.newest_policy_pack(session)
+        row = pack_store.newest_policy_pack(session)
     if row is None:
         return Answer({"tenant_id": tenant_id, "version": 0, "pack": {}, "created_at": None})
     return Answer(_policy_pack(row))
@@ -110,7 +111,7 @@ def put_policy_pack(call: _Call) -> Answer:
 def get_domain_pack(call: _Call, domain: str) -> Answer:
     """Read the Domain Pack of a domain."""
     with call.services.database.read(call.identity.tenant_id) as session:
-        row = playbooks.newest_domain_pack(session, domain)
+        row = pack_store.newest_domain_pack(session, domain)
     if row is None:
         raise NotFound(f"There is no Domain Pack {domain!r}.")
     return Answer(_domain_pack(row))

@@ -32,8 +32,8 @@ def match(
 ) -> MatchResult:
     """The playbooks that fit an exception, best ranked first, and why.
 
-    ``context`` is what ``sentinai.conditions.evaluation.context.build`` gives for ``as_of``. ``timed_rules`` are further rules on
-    which the context itself hangs (a Policy Pack's tag rules), so that ``valid_until`` knows their marks.
+    ``context`` is what ``evaluation.context.build`` gives for ``as_of``. ``timed_rules`` are further rules on
+    which the context itself depends (a Policy Pack's tag rules), so that ``valid_until`` knows their marks.
     """
     probe = Probe(catalogue, context)
     errors: list[ClauseError] = []

@@ -1,7 +1,7 @@
 """The database behind sessions that belong to one tenant.
 
-A tenant session is fenced (``sentinai.database.tenant_session``): a query that forgets the tenant still sees only its own rows. On
-PostgreSQL row-level security stands behind it, with the tenant set per transaction.
+A query that forgets the tenant still sees only its own rows: the session filters it
+(``sentinai.database.tenant_session``), and on PostgreSQL row-level security does so again.
 
 Transactions are short. A write takes its lock at once (``BEGIN IMMEDIATE`` on SQLite, row locks on
 PostgreSQL) and is tried again when the database reports a serialization failure (SQLSTATE 40001) or a

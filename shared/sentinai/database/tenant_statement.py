@@ -1,7 +1,7 @@
 """Statements made once, fenced once: for what is done with every call.
 
-A session fences each ORM statement when it is executed (``sentinai.database.tenant_session``), and SQLAlchemy looks each
-one over anew; that is most of the time of a short transaction. A ``Fenced`` statement has the tenant's
+A session filters each ORM statement when it is executed (``sentinai.database.tenant_session``), and SQLAlchemy
+looks each one over again; that is most of the time of a short transaction. A ``Fenced`` statement has the tenant's
 filter put into it when it is made. The tenant that it is executed for is the session's: it cannot be given.
 """
 

@@ -14,13 +14,13 @@ from typing import Any, NoReturn
 
 import orjson
 
-from sentinai.plain import is_plain
 from sentinai.problems import MalformedJson
 
 MAX_DEPTH = 64
 _MOST_DIGITS = 308
 _PYTHON_DIGITS = 4000
 _BEYOND_DOUBLE = 2**1024
+_CODEC_SAFE = frozenset({str, int, bool, type(None)})
 _STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
@@ -87,7 +87,24 @@ def loads_stored(text: str | bytes) -> Any:
         document = orjson.loads(text)
     except orjson.JSONDecodeError:
         return json.loads(text)
-    return document if is_plain(document) else json.loads(text)
+    return document if is_codec_safe(document) else json.loads(text)
+
+
+def is_codec_safe(value: Any) -> bool:
+    """Whether a native JSON codec and Python's agree on a value: it has only text, integers, booleans, null."""
+    kind = type(value)
+    if kind in _CODEC_SAFE:
+        return True
+    if kind is dict:
+        items = value.values()
+    elif kind is list:
+        items = value
+    else:
+        return False
+    for item in items:  # noqa: SIM110 - ``all`` with a generator takes twice as long
+        if type(item) not in _CODEC_SAFE and not is_codec_safe(item):
+            return False
+    return True
 
 
 def _check_depth(text: str) -> None:

@@ -12,7 +12,8 @@ import pytest
 from flask import Flask
 
 from executor.publishing import packs, playbooks
-from executor.store import playbooks
+from executor.store import playbooks as playbook_store
+from executor.store import tenants
 from executor.store.migrations import runner
 from matcher.app import create_app
 from sentinai.database.engine import Database
@@ -84,7 +85,7 @@ class Author:
         self.database = database
         self.tenant_id = tenant_id
         self._now = START
-        database.write(tenant_id, lambda session: playbooks.add_tenant(session, tenant_id, tenant_id))
+        database.write(tenant_id, lambda session: tenants.add_tenant(session, tenant_id, tenant_id))
 
     def publish(self, name: str, conditions: Mapping[str, Any]) -> int:
         """Publish a playbook a minute after the one before; answers its id."""
@@ -98,7 +99,7 @@ class Author:
 
     def retire(self, playbook_id: int) -> None:
         """Take a version out of matching."""
-        self.database.write(self.tenant_id, lambda session: playbooks.retire(session, playbook_id))
+        self.database.write(self.tenant_id, lambda session: playbook_store.retire(session, playbook_id))
 
     def put_policy_pack(self, pack: Mapping[str, Any]) -> None:
         """Store the tenant's next Policy Pack."""

@@ -243,7 +243,7 @@ def test_an_answer_that_never_ends_is_none_however_steadily_it_comes(service: Se
 
 
 def test_an_answer_of_more_bytes_than_any_has_is_none(service: Service, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(sessions, "MOST_BYTES", 4000)
+    monkeypatch.setattr(deadline_session, "MOST_BYTES", 4000)
     service.answers = [saying(json.dumps({"pack": "x" * 5000})), saying(json.dumps({"pack": "x" * 3000}))]
     with ExecutorClient(service.url, SECRET, patience=Patience(attempts=1)) as executor:
         with pytest.raises(ServiceUnavailable):

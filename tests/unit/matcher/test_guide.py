@@ -142,7 +142,7 @@ def test_every_limit_is_in_the_guide(limit):
 
 
 def test_every_warning_is_in_the_guide():
-    codes = codes_in(lint, listings, reads)
+    codes = codes_in(lint, pack_references, paths)
     assert codes >= {
         "duplicate",
         "never_chosen",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from executor.store import playbooks
+from executor.store import tenants
 from matcher.catalogue.revision import Revisions
 from sentinai.database.engine import Database
 from sentinai.problems import DatabaseUnavailable
@@ -20,7 +20,7 @@ TENANT = "quarry"
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     found = Database(Settings(database_url=database_url))
-    found.write(TENANT, lambda session: playbooks.add_tenant(session, TENANT, "Quarry"))
+    found.write(TENANT, lambda session: tenants.add_tenant(session, TENANT, "Quarry"))
     yield found
     found.engine.dispose()
 
@@ -30,7 +30,7 @@ def test_a_change_is_seen_by_the_next_question(database: Database) -> None:
     before = revisions.of(TENANT)
     assert before is not None
     for step in range(1, 4):
-        database.write(TENANT, playbooks.raise_revision)
+        database.write(TENANT, tenants.raise_revision)
         assert revisions.of(TENANT) == before + step
 
 

@@ -77,4 +77,4 @@ def _config(connection: Connection) -> Config:
 
 
 def _folder() -> Path:
-    return Path(__file__).with_name("migrations")
+    return Path(__file__).parent

@@ -11,10 +11,12 @@ from marshmallow import EXCLUDE, ValidationError
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from executor.domain import view
 from executor.domain.documents import event_document, exception_document, playbook_document
 from executor.domain.snapshot import look
-from executor.store import analytics, events, exceptions, playbooks
+from executor.service_layer import views
+from executor.store import analytics, events, exceptions
+from executor.store import packs as pack_store
+from executor.store import playbooks as playbook_store
 from executor.store.analytics import Figures
 from executor.store.cursor import slice_after
 from executor.web.actors import caller
@@ -97,12 +99,12 @@ def playbooks() -> str:
     """The playbooks in use, highest priority first, and how they do."""
     name = request.args.get("name", "").strip()
     with services().database.read(g.person.tenant_id) as db:
-        in_use = [each for each in playbooks.active_versions(db) if name.lower() in each.name.lower()]
-        conditions = playbooks.conditions_of(db, [each.playbook_id for each in in_use])
+        in_use = [each for each in playbook_store.active_versions(db) if name.lower() in each.name.lower()]
+        conditions = playbook_store.conditions_of(db, [each.playbook_id for each in in_use])
         in_use.sort(key=lambda each: (-_priority_of(conditions[each.playbook_id]), each.name, -each.version))
         ranked = [each.playbook_id for each in in_use]
         shown, cursor = slice_after(ranked, limit=_PLAYBOOKS_SHOWN, cursor=request.args.get("cursor"))
-        found = playbooks.get_playbooks(db, shown)
+        found = playbook_store.get_playbooks(db, shown)
         figures = analytics.by_playbook(db, shown)
     rows = [
         {
@@ -127,8 +129,8 @@ def playbooks() -> str:
 def playbook(playbook_id: int) -> str:
     """One playbook version: when it applies, its steps, and how it does."""
     with services().database.read(g.person.tenant_id) as db:
-        found = playbooks.get_playbook(db, playbook_id)
-        versions, _ = playbooks.page(db, status=None, name=found.name, limit=50, cursor=None)
+        found = playbook_store.get_playbook(db, playbook_id)
+        versions, _ = playbook_store.page(db, status=None, name=found.name, limit=50, cursor=None)
         on_it, _ = exceptions.page(
             db, exceptions.Filters(playbook_id=playbook_id), limit=10, cursor=None, now=services().clock()
         )
@@ -168,8 +170,8 @@ def _exception(exception_id: str) -> dict[str, Any]:
     seen_by = (caller(person), services().clock(), services().settings.tool_mode)
     return {
         "record": exception_document(record),
-        "state": view.playbook_state(situation, *seen_by),
-        "obstacle": view.obstacle(situation, *seen_by),
+        "state": views.playbook_state(situation, *seen_by),
+        "obstacle": views.obstacle(situation, *seen_by),
         "deferred": (record.recommendation or {}).get("deferred", False),
         "events": [wording.told(event_document(event, person.tenant_id, exception_id)) for event in log],
         "earlier": record.event_seq - len(log),
@@ -178,9 +180,9 @@ def _exception(exception_id: str) -> dict[str, Any]:
 
 
 def _types(db: Session) -> list[str]:
-    policy = playbooks.newest_policy_pack(db)
+    policy = pack_store.newest_policy_pack(db)
     domain = policy.pack.get("domain_name") if policy else None
-    pack = playbooks.newest_domain_pack(db, domain) if domain else None
+    pack = pack_store.newest_domain_pack(db, domain) if domain else None
     return packs.exception_types(pack.pack) if pack else []
 
 
@@ -209,7 +211,7 @@ def _priority_of(conditions: Mapping[str, Any]) -> int | float:
 
 
 def _playbook_name(db: Session, playbook_id: int | None) -> str:
-    found = playbooks.get_playbooks(db, [playbook_id] if playbook_id else []).get(playbook_id or 0)
+    found = playbook_store.get_playbooks(db, [playbook_id] if playbook_id else []).get(playbook_id or 0)
     return f"{found.name} v{found.version}" if found else f"{playbook_id}"
 
 

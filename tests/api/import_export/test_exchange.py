@@ -23,7 +23,8 @@ from tests.support.processes import ROOT
 from executor.import_export import export, folder
 from executor.import_export.import_ import NEW, NEW_VERSION, RETIRED, UNCHANGED, Options, take_in
 from executor.publishing import packs, playbooks
-from executor.store import playbooks
+from executor.store import packs as pack_store
+from executor.store import playbooks as playbook_store
 from sentinai.clock import utc_now
 from sentinai.database.engine import Database
 from sentinai.settings import Settings
@@ -164,7 +165,7 @@ def test_one_wrong_file_keeps_all_out_and_is_named(database: Database, tmp_path:
     assert all(finding.message for finding in refused.value.findings[path])
     assert _stored(database) == []
     with database.read(TENANT) as session:
-        assert playbooks.newest_policy_pack(session) is None
+        assert pack_store.newest_policy_pack(session) is None
 
 
 def test_a_folder_with_nothing_in_it_is_no_catalogue(database: Database, tmp_path: Path):
@@ -218,7 +219,7 @@ def test_a_domain_pack_that_others_share_is_not_changed_by_the_way(database: Dat
 
 def _stored(database: Database) -> list[Any]:
     with database.read(TENANT) as session:
-        return sorted(export.newest(playbooks.active_playbooks(session)).values(), key=lambda each: each.name)
+        return sorted(export.newest(playbook_store.active_playbooks(session)).values(), key=lambda each: each.name)
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12).filter(str.strip)

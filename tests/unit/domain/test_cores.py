@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.domain import hash_chain, policy, risk, transitions
+from executor.agents import policy
+from executor.domain import hash_chain, risk, transitions
 from executor.domain.model import Event, Packs, Playbook, Step
 from sentinai.problems import IllegalTransition
 
