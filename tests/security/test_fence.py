@@ -16,7 +16,7 @@ from executor.publishing import playbooks
 from executor.store import tenants
 from sentinai.database.engine import Database
 from sentinai.database.tables import PlaybookRow, PlaybookStepRow, TenantRow
-from sentinai.database.tenant_session import FenceError
+from sentinai.database.tenant_session import TenantFilterError
 from sentinai.settings import Settings
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -122,7 +122,7 @@ REFUSED: dict[str, Callable[[Session], Any]] = {
 
 @pytest.mark.parametrize("statement", REFUSED)
 def test_what_cannot_be_fenced_is_refused(database: Database, statement: str):
-    with pytest.raises(FenceError):
+    with pytest.raises(TenantFilterError):
         database.write(MINE, REFUSED[statement])
     with database.read(THEIRS) as session:
         assert session.scalars(select(PlaybookRow.name)).all() == [f"Plan of {THEIRS}"]

@@ -15,8 +15,8 @@ from tests.support.databases import as_role
 from executor.publishing import playbooks
 from sentinai.database.engine import Database
 from sentinai.database.tables import DomainPackRow, PlaybookRow, PlaybookStepRow, PolicyPackRow
-from sentinai.database.tenant_session import FenceError
-from sentinai.database.tenant_statement import Fenced
+from sentinai.database.tenant_session import TenantFilterError
+from sentinai.database.tenant_statement import TenantStatement
 from sentinai.settings import Settings
 
 NOW = datetime(2026, 5, 4, 7, tzinfo=UTC)
@@ -45,12 +45,12 @@ def database(database_url: str) -> Iterator[Database]:
 )
 def test_a_select_sees_its_own_tenant_only(database: Database, statement: Any) -> None:
     with database.read(MINE) as session:
-        names = [name for (name,) in Fenced(statement).rows(session)]
+        names = [name for (name,) in TenantStatement(statement).rows(session)]
     assert set(names) <= {f"Plan of {MINE}"}
 
 
 def test_values_cannot_name_another_tenant(database: Database) -> None:
-    fenced = Fenced(select(PlaybookRow.name).where(PlaybookRow.version == bindparam("version")))
+    fenced = TenantStatement(select(PlaybookRow.name).where(PlaybookRow.version == bindparam("version")))
     given = {"version": 1, "fenced_tenant_id": THEIRS, "tenant_id": THEIRS}
     with database.read(MINE) as session:
         assert fenced.rows(session, given) == [[f"Plan of {MINE}"]]
@@ -60,12 +60,12 @@ def test_values_cannot_name_another_tenant(database: Database) -> None:
     "statement", [update(PlaybookRow).values(status="retired"), delete(PlaybookStepRow)], ids=["update", "delete"]
 )
 def test_a_change_reaches_its_own_tenant_only(database: Database, statement: Any) -> None:
-    assert database.write(MINE, lambda session: Fenced(statement).change(session)) == 1
+    assert database.write(MINE, lambda session: TenantStatement(statement).change(session)) == 1
 
 
 def test_an_inserted_row_is_the_tenants_own(database: Database) -> None:
     row = {"tenant_id": THEIRS, "version": 1, "pack": {}, "created_at": NOW}
-    database.write(MINE, lambda session: Fenced(insert(PolicyPackRow)).change_many(session, [row]))
+    database.write(MINE, lambda session: TenantStatement(insert(PolicyPackRow)).change_many(session, [row]))
     with database.read(MINE) as session:
         assert session.scalar(select(PolicyPackRow.tenant_id)) == MINE
     with database.read(THEIRS) as session:
@@ -75,7 +75,9 @@ def test_an_inserted_row_is_the_tenants_own(database: Database) -> None:
 def test_a_fault_is_told_as_sqlalchemy_tells_it_without_the_values(database: Database) -> None:
     row = {"version": 1, "pack": {"tags": ["told to nobody"]}, "created_at": NOW}
     with pytest.raises(IntegrityError) as caught:
-        database.write(MINE, lambda session: Fenced(insert(PolicyPackRow)).change_many(session, [row, row]))
+        database.write(
+            MINE, lambda session: TenantStatement(insert(PolicyPackRow)).change_many(session, [row, row])
+        )
     assert "told to nobody" not in str(caught.value)
     with database.read(MINE) as session:
         assert session.scalar(select(PolicyPackRow.version)) is None
@@ -84,7 +86,7 @@ def test_a_fault_is_told_as_sqlalchemy_tells_it_without_the_values(database: Dat
 def test_values_that_a_statement_brings_along_are_its_own(database: Database) -> None:
     names = PlaybookRow.name.in_([literal(f"Plan of {MINE}"), literal(f"Plan of {THEIRS}")])
     with database.read(MINE) as session:
-        assert Fenced(select(PlaybookRow.name).where(names)).rows(session) == [[f"Plan of {MINE}"]]
+        assert TenantStatement(select(PlaybookRow.name).where(names)).rows(session) == [[f"Plan of {MINE}"]]
 
 
 UNFENCEABLE: dict[str, Callable[[], Any]] = {
@@ -106,10 +108,10 @@ UNFENCEABLE: dict[str, Callable[[], Any]] = {
 
 @pytest.mark.parametrize("made", UNFENCEABLE)
 def test_what_cannot_be_fenced_is_refused_when_it_is_made(made: str) -> None:
-    with pytest.raises(FenceError):
-        Fenced(UNFENCEABLE[made]())
+    with pytest.raises(TenantFilterError):
+        TenantStatement(UNFENCEABLE[made]())
 
 
 def test_a_session_of_no_tenant_is_refused(database: Database) -> None:
-    with Session(database.engine) as session, pytest.raises(FenceError):
-        Fenced(select(PlaybookRow.name)).rows(session)
+    with Session(database.engine) as session, pytest.raises(TenantFilterError):
+        TenantStatement(select(PlaybookRow.name)).rows(session)

@@ -18,11 +18,11 @@ from executor.domain.model import Packs, Playbook
 from executor.store import packs as pack_store
 from executor.store import playbooks as playbook_store
 from sentinai.database.tables import TenantRow
-from sentinai.database.tenant_statement import Fenced
+from sentinai.database.tenant_statement import TenantStatement
 
 _MOST_TENANTS = 256
 _MOST_KEPT = 1000
-_REVISION = Fenced(select(TenantRow.catalogue_revision))
+_REVISION = TenantStatement(select(TenantRow.catalogue_revision))
 
 
 @dataclass(slots=True)

@@ -16,13 +16,13 @@ from executor.domain.changeset import Emitted
 from executor.domain.model import Event, ExceptionRecord
 from executor.domain.snapshot import PROGRESS
 from executor.store.tables import ExceptionEventRow
-from sentinai.database.tenant_statement import Fenced
+from sentinai.database.tenant_statement import TenantStatement
 from sentinai.documents.schemas import check
 
 _COLUMNS = tuple(getattr(ExceptionEventRow, field.name) for field in fields(Event))
 """Columns rather than rows of the ORM: events are read by the hundred, and never changed."""
-_INSERT = Fenced(insert(ExceptionEventRow))
-_OF_RUN = Fenced(
+_INSERT = TenantStatement(insert(ExceptionEventRow))
+_OF_RUN = TenantStatement(
     select(*_COLUMNS)
     .where(
         ExceptionEventRow.exception_id == bindparam("exception_id"),

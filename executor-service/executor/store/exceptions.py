@@ -16,7 +16,7 @@ from executor.domain.model import ExceptionRecord
 from executor.store.cursor import decode, encode
 from executor.store.tables import FINISHING_EVENTS, ExceptionEventRow, ExceptionRow
 from sentinai.clock import format_time, parse_time
-from sentinai.database.tenant_statement import Fenced
+from sentinai.database.tenant_statement import TenantStatement
 from sentinai.problems import NotFound
 
 AT_RISK = timedelta(hours=1)
@@ -47,7 +47,7 @@ _in_order = attrgetter(*_FIELDS)
 _SELECT = select(*(getattr(ExceptionRow, name) for name in _FIELDS)).where(
     ExceptionRow.exception_id == bindparam("exception_id")
 )
-_GET, _LOCK = Fenced(_SELECT), Fenced(_SELECT.with_for_update())
+_GET, _LOCK = TenantStatement(_SELECT), TenantStatement(_SELECT.with_for_update())
 
 
 def get(session: Session, exception_id: str, *, lock: bool = False) -> ExceptionRecord:
@@ -80,10 +80,12 @@ def save(session: Session, before: ExceptionRecord, record: ExceptionRecord) -> 
 
 
 @lru_cache(maxsize=256)
-def _update_of(names: tuple[str, ...]) -> Fenced:
+def _update_of(names: tuple[str, ...]) -> TenantStatement:
     """The statement that changes some fields; few combinations of them occur."""
     changes: dict[str, Any] = {name: bindparam(name) for name in names}
-    return Fenced(update(ExceptionRow).where(ExceptionRow.exception_id == bindparam("stored_id")).values(changes))
+    return TenantStatement(
+        update(ExceptionRow).where(ExceptionRow.exception_id == bindparam("stored_id")).values(changes)
+    )
 
 
 def due(session: Session, now: datetime, limit: int) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from sentinai.database.engine import Database, translated_faults, unavailable
+from sentinai.database.engine import Database, translated_errors, unavailable
 
 _STATEMENT = {
     "sqlite": "SELECT catalogue_revision FROM tenant WHERE tenant_id = ?",
@@ -45,7 +45,7 @@ class Revisions:
             return self._ask_anew(tenant_id)
 
     def _ask_anew(self, tenant_id: str) -> int | None:
-        with translated_faults():
+        with translated_errors():
             connection = self._connect()
         try:
             return self._ask(connection, tenant_id)

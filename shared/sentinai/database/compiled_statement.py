@@ -19,7 +19,7 @@ T = TypeVar("T")
 _Process = Callable[[Any], Any] | None
 
 
-class Direct:
+class CompiledStatement:
     """A statement made for one dialect; all of its values are ``bindparam``s, or known when it is made."""
 
     def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
@@ -35,7 +35,7 @@ class Direct:
     def rows(self, connection: Connection, values: Mapping[str, Any]) -> list[list[Any]]:
         """The rows that a select finds, each as its columns' values."""
         parameters = self._parameters(values)
-        found: list[tuple[Any, ...]] = driven(
+        found: list[tuple[Any, ...]] = execute_on_driver(
             connection, lambda cursor: cursor.execute(self._text, parameters).fetchall()
         )
         return [self._read(row) for row in found]
@@ -43,13 +43,15 @@ class Direct:
     def change(self, connection: Connection, values: Mapping[str, Any]) -> int:
         """Execute a statement that answers nothing; how many rows it was about."""
         parameters = self._parameters(values)
-        changed: int = driven(connection, lambda cursor: cursor.execute(self._text, parameters).rowcount)
+        changed: int = execute_on_driver(
+            connection, lambda cursor: cursor.execute(self._text, parameters).rowcount
+        )
         return changed
 
     def change_many(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Execute such a statement once for each of the rows."""
         parameters = [self._parameters(row) for row in rows]
-        driven(connection, lambda cursor: cursor.executemany(self._text, parameters))
+        execute_on_driver(connection, lambda cursor: cursor.executemany(self._text, parameters))
 
     def _parameters(self, values: Mapping[str, Any]) -> Any:
         given = {**self._known, **values} if self._known else values
@@ -75,7 +77,7 @@ def _readings(statement: Select[Any], dialect: Dialect) -> list[tuple[int, Calla
     return [(place, process) for place, process in processes if process]
 
 
-def driven(connection: Connection, work: Callable[[Any], T]) -> T:
+def execute_on_driver(connection: Connection, work: Callable[[Any], T]) -> T:
     """What work with one of the driver's cursors comes to.
 
     Raises:

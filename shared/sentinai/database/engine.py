@@ -23,7 +23,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, Operationa
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from sentinai.database.compiled_statement import Direct, driven
+from sentinai.database.compiled_statement import CompiledStatement, execute_on_driver
 from sentinai.database.tenant_session import ACROSS_TENANTS
 from sentinai.documents import strict_json
 from sentinai.problems import DatabaseUnavailable
@@ -61,7 +61,7 @@ class Database:
         if self.dialect == "sqlite":
             # Whoever takes a connection of its own; tenants' sessions begin without SQLAlchemy's events.
             event.listen(self.engine, "begin", _begin_reading)
-        self._set_tenant = Direct(_SET_TENANT, self.engine.dialect)
+        self._set_tenant = CompiledStatement(_SET_TENANT, self.engine.dialect)
 
     @contextmanager
     def read(self, tenant_id: str) -> Iterator[Session]:
@@ -70,7 +70,7 @@ class Database:
         Raises:
             DatabaseUnavailable: the database is away or stays locked.
         """
-        with translated_faults(), self._session(tenant_id, writes=False) as session:
+        with translated_errors(), self._session(tenant_id, writes=False) as session:
             yield session
 
     def write(self, tenant_id: str, work: Callable[[Session], T]) -> T:
@@ -82,7 +82,7 @@ class Database:
         Raises:
             DatabaseUnavailable: the database is away, stays locked, or keeps refusing to serialize.
         """
-        with translated_faults():
+        with translated_errors():
             for attempt in range(1, _ATTEMPTS + 1):
                 try:
                     with self._session(tenant_id, writes=True) as session:
@@ -122,7 +122,7 @@ class Database:
         Raises:
             DatabaseUnavailable: the database is away or stays locked.
         """
-        with translated_faults(), self.engine.connect() as connection:
+        with translated_errors(), self.engine.connect() as connection:
             yield connection
 
     def check(self) -> str:
@@ -210,11 +210,11 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_reading(connection: Connection) -> None:
-    driven(connection, lambda cursor: cursor.execute("BEGIN"))
+    execute_on_driver(connection, lambda cursor: cursor.execute("BEGIN"))
 
 
 def _begin_writing(connection: Connection) -> None:
-    driven(connection, lambda cursor: cursor.execute("BEGIN IMMEDIATE"))
+    execute_on_driver(connection, lambda cursor: cursor.execute("BEGIN IMMEDIATE"))
 
 
 def connection_of(session: Session) -> Connection:
@@ -230,7 +230,7 @@ def leave_tenant(session: Session) -> None:
 
 
 @contextmanager
-def translated_faults() -> Iterator[None]:
+def translated_errors() -> Iterator[None]:
     """Tell of faults of the database as a problem of the caller's, and of faults of ours as they are.
 
     Raises:

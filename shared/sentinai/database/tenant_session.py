@@ -16,7 +16,7 @@ ACROSS_TENANTS = "sentinai_across_tenants"
 """The execution option of a statement that is about all tenants, or none."""
 
 
-class FenceError(RuntimeError):
+class TenantFilterError(RuntimeError):
     """A statement was about to leave its tenant: a fault of ours, never of the caller."""
 
 
@@ -27,7 +27,7 @@ def _fence(state: ORMExecuteState) -> None:
         return
     tenant_id = state.session.info.get("tenant_id")
     if tenant_id is None or not state.is_orm_statement:
-        raise FenceError("only ORM statements of a tenant session can be fenced")
+        raise TenantFilterError("only ORM statements of a tenant session can be fenced")
     if state.is_insert:
         _check_inserted(state, tenant_id)
         return
@@ -48,7 +48,7 @@ def _check_inserted(state: ORMExecuteState, tenant_id: str) -> None:
     given: Any = state.parameters
     rows = given if isinstance(given, list) else [given]
     if any(not row or row.get("tenant_id") != tenant_id for row in rows):
-        raise FenceError("a row of another tenant was about to be inserted")
+        raise TenantFilterError("a row of another tenant was about to be inserted")
 
 
 @event.listens_for(Session, "before_flush")
@@ -56,4 +56,4 @@ def _check_added(session: Session, _context: object, _instances: object) -> None
     tenant_id = session.info.get("tenant_id")
     for row in (*session.new, *session.dirty, *session.deleted):
         if isinstance(row, TenantOwned) and row.tenant_id != tenant_id:
-            raise FenceError("a row of another tenant was about to be written")
+            raise TenantFilterError("a row of another tenant was about to be written")
