@@ -8,7 +8,7 @@ from threading import BoundedSemaphore
 from executor.matcher_client import HttpMatcher
 from executor.store.unit_of_work import SqlStore
 from sentinai.clock import Clock, utc_now
-from sentinai.conditions.lint.kept import KeptPeers
+from sentinai.conditions.lint.kept import OtherPlaybooksCache
 from sentinai.database.engine import Database
 from sentinai.settings import Settings
 
@@ -23,7 +23,7 @@ class Services:
     matcher: HttpMatcher
     waiting: BoundedSemaphore
     clock: Clock = utc_now
-    peers: KeptPeers = field(default_factory=KeptPeers)
+    other_playbooks: OtherPlaybooksCache = field(default_factory=OtherPlaybooksCache)
 
 
 def assemble(settings: Settings, clock: Clock = utc_now) -> Services:

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from sentinai import client
-from sentinai.client import ApiProblem, Patience, ServiceUnavailable
+from sentinai.client import ApiProblem, RetryPolicy, ServiceUnavailable
 from sentinai.documents.schemas import check
 from sentinai.identity import mint_token
 from sentinai.problems import MatcherUnavailable
@@ -36,7 +36,7 @@ class HttpMatcher:
             self._client = client.MatcherClient(
                 settings.matcher_url,
                 token="",
-                patience=_patience(settings),
+                retry_policy=_patience(settings),
                 request_id=_request_id,
                 traceparent=TRACEPARENT.get,
             )
@@ -100,9 +100,9 @@ class HttpMatcher:
         return token
 
 
-def _patience(settings: Settings) -> Patience:
+def _patience(settings: Settings) -> RetryPolicy:
     """A matcher that asks for more time than a caller here would wait is left to the worker."""
-    return Patience(
+    return RetryPolicy(
         connect_seconds=settings.matcher_timeout_seconds,
         read_seconds=settings.matcher_timeout_seconds,
         attempts=settings.matcher_attempts,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from matcher.catalogue.cache import Catalogues
 from sentinai.clock import Clock, utc_now
-from sentinai.conditions.lint.kept import KeptPeers
+from sentinai.conditions.lint.kept import OtherPlaybooksCache
 from sentinai.database.engine import Database
 from sentinai.settings import Settings
 
@@ -19,7 +19,7 @@ class Services:
     database: Database
     catalogues: Catalogues
     clock: Clock = utc_now
-    peers: KeptPeers = field(default_factory=KeptPeers)
+    other_playbooks: OtherPlaybooksCache = field(default_factory=OtherPlaybooksCache)
 
 
 def assemble(settings: Settings, clock: Clock = utc_now) -> Services:

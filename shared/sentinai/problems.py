@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-MOST_FINDINGS = 100
+MAX_FINDINGS = 100
 """How many are looked for in one document: nobody mends more at a time, and looking for each takes its time."""
 
 

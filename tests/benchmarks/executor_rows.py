@@ -306,5 +306,5 @@ def _fill(bench: Bench, events: int) -> None:
 
 
 def _copy_parameters(columns: list[str], copy: int, source: str) -> tuple[str, ...]:
-    marks = [f"{copy:012d}" for name in columns if name in ("exception_id", "event_id")]
-    return (*marks, _TENANT, source)
+    thresholds = [f"{copy:012d}" for name in columns if name in ("exception_id", "event_id")]
+    return (*thresholds, _TENANT, source)

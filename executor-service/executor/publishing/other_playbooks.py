@@ -12,28 +12,28 @@ from executor.store import playbooks as playbook_store
 from executor.store import tenants
 from executor.store.playbooks import Version
 from sentinai.conditions import parse
-from sentinai.conditions.lint.kept import Change, KeptPeers, difference
-from sentinai.conditions.lint.other_playbooks import Peer, Peers, newest
+from sentinai.conditions.lint.kept import Change, OtherPlaybooksCache, difference
+from sentinai.conditions.lint.other_playbooks import OtherPlaybooks, PublishedRule, newest
 from sentinai.problems import InvalidDocument
 
 
 @contextmanager
-def peers_of(session: Session, tenant_id: str, kept: KeptPeers) -> Iterator[Peers]:
+def peers_of(session: Session, tenant_id: str, kept: OtherPlaybooksCache) -> Iterator[OtherPlaybooks]:
     """The peers of a tenant as the session's transaction sees them; what was known before is not read again."""
-    with kept.at(tenant_id, tenants.revision(session), partial(_since, session)) as peers:
-        yield peers
+    with kept.at(tenant_id, tenants.revision(session), partial(_since, session)) as other_playbooks:
+        yield other_playbooks
 
 
-def _since(session: Session, peers: Peers) -> Change:
-    gone, come = difference(peers, newest(playbook_store.active_versions(session)))
+def _since(session: Session, other_playbooks: OtherPlaybooks) -> Change:
+    gone, come = difference(other_playbooks, newest(playbook_store.active_versions(session)))
     conditions = playbook_store.conditions_of(session, [each.playbook_id for each in come])
     found = (_peer(each, conditions[each.playbook_id]) for each in come)
-    return gone, [peer for peer in found if peer is not None]
+    return gone, [other for other in found if other is not None]
 
 
-def _peer(version: Version, conditions: object) -> Peer | None:
+def _peer(version: Version, conditions: object) -> PublishedRule | None:
     try:
         read = parse(conditions)
     except InvalidDocument:
         return None
-    return Peer(version.playbook_id, version.name, version.version, read, version.created_at)
+    return PublishedRule(version.playbook_id, version.name, version.version, read, version.created_at)

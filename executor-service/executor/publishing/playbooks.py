@@ -16,8 +16,8 @@ from executor.store import packs as pack_store
 from executor.store import playbooks as playbook_store
 from executor.store import tenants
 from sentinai.conditions import Conditions, parse
-from sentinai.conditions.lint.kept import KeptPeers
-from sentinai.conditions.lint.lint import Peers, lint
+from sentinai.conditions.lint.kept import OtherPlaybooksCache
+from sentinai.conditions.lint.lint import OtherPlaybooks, lint
 from sentinai.database.engine import Database
 from sentinai.documents.schemas import check, summary
 from sentinai.documents.strict_json import same
@@ -41,7 +41,7 @@ def publish(
     now: datetime,
     *,
     dry_run: bool,
-    kept: KeptPeers | None = None,
+    kept: OtherPlaybooksCache | None = None,
 ) -> Published:
     """Check a ``playbook-publish`` document and store it as the next version of its name.
 
@@ -52,8 +52,11 @@ def publish(
         InvalidDocument: with every finding, each at its pointer.
     """
     # A tenant may have many playbooks, and while they are gone through others must be able to write.
-    with database.read(tenant_id) as session, peers_of(session, tenant_id, kept or KeptPeers()) as peers:
-        warnings = check_playbook(document, packs_for(session, document), peers)
+    with (
+        database.read(tenant_id) as session,
+        peers_of(session, tenant_id, kept or OtherPlaybooksCache()) as other_playbooks,
+    ):
+        warnings = check_playbook(document, packs_for(session, document), other_playbooks)
 
     def work(session: Session) -> Published:
         tenants.require_tenant(session, tenant_id)
@@ -71,7 +74,9 @@ def publish(
     return database.write(tenant_id, work)
 
 
-def check_playbook(document: Mapping[str, Any], packs: Packs, others: Peers | None = None) -> tuple[Finding, ...]:
+def check_playbook(
+    document: Mapping[str, Any], packs: Packs, others: OtherPlaybooks | None = None
+) -> tuple[Finding, ...]:
     """The warnings about a playbook document.
 
     Raises:

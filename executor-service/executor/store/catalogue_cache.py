@@ -26,7 +26,7 @@ _REVISION = TenantStatement(select(TenantRow.catalogue_revision))
 
 
 @dataclass(slots=True)
-class Known:
+class CatalogueSnapshot:
     """What was read of one tenant's catalogue at one revision."""
 
     revision: int | None
@@ -60,23 +60,23 @@ def _make_room(kept: dict[Any, Any]) -> None:
         kept.clear()
 
 
-class KnownCatalogues:
+class CatalogueCache:
     """The catalogues of the tenants that were worked for last; safe to share between threads."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, Known] = OrderedDict()
+        self._kept: OrderedDict[str, CatalogueSnapshot] = OrderedDict()
         self._guard = threading.Lock()
 
-    def at(self, session: Session, tenant_id: str) -> Known:
+    def at(self, session: Session, tenant_id: str) -> CatalogueSnapshot:
         """What is known of the tenant's catalogue as the session's transaction sees it."""
         found = _REVISION.rows(session)
         if not found:
-            return Known(None)
+            return CatalogueSnapshot(None)
         revision = found[0][0]
         with self._guard:
             kept = self._kept.get(tenant_id)
             if kept is None or kept.revision != revision:
-                kept = self._kept[tenant_id] = Known(revision)
+                kept = self._kept[tenant_id] = CatalogueSnapshot(revision)
             self._kept.move_to_end(tenant_id)
             while len(self._kept) > _MOST_TENANTS:
                 self._kept.popitem(last=False)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from executor.domain.changeset import Draft
 from executor.domain.model import Event, ExceptionRecord, Packs, Playbook, Saved
 from executor.store import events, exceptions, outbox, tenants
-from executor.store.catalogue_cache import Known, KnownCatalogues
+from executor.store.catalogue_cache import CatalogueCache, CatalogueSnapshot
 from sentinai.database.engine import Database
 
 T = TypeVar("T")
@@ -22,13 +22,13 @@ T = TypeVar("T")
 class SqlTransaction:
     """One transaction of one tenant; see ``executor.domain.ports.Transaction``."""
 
-    def __init__(self, session: Session, tenant_id: str, known: KnownCatalogues) -> None:
+    def __init__(self, session: Session, tenant_id: str, known: CatalogueCache) -> None:
         self.session = session
         self.tenant_id = tenant_id
         self._known = known
 
     @cached_property
-    def _catalogue(self) -> Known:
+    def _catalogue(self) -> CatalogueSnapshot:
         return self._known.at(self.session, self.tenant_id)
 
     def exception(self, exception_id: str, *, lock: bool = False) -> ExceptionRecord:
@@ -82,7 +82,7 @@ class SqlStore:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self._known = KnownCatalogues()
+        self._known = CatalogueCache()
 
     @contextmanager
     def read(self, tenant_id: str) -> Iterator[SqlTransaction]:

@@ -48,7 +48,7 @@ def measure(
             seen = context.build(
                 exception, domain_pack=domain_pack, policy_pack=policy_pack, as_of=as_of, tag_rules=rules
             )
-            match(catalogue, seen, as_of=as_of, timed_rules=[rule.when.rule for rule in rules])
+            match(catalogue, seen, as_of=as_of, time_dependent_rules=[rule.when.rule for rule in rules])
             taken.append((time.perf_counter() - began) * 1e6)
         progress()
     taken.sort()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from matcher.authoring.files import Document, FileFinding, UnusableFile, read_document, read_yaml
-from matcher.authoring.json_positions import Place
+from matcher.authoring.json_positions import Position
 from matcher.matching import Catalogue, MatchResult, Playbook, compile_catalogue, match
 from sentinai.clock import parse_time, relative_time
 from sentinai.conditions import EvaluationError
@@ -193,7 +193,7 @@ def _holds(logic: Any, seen: Mapping[str, Any]) -> bool:
 
 
 def _at_start(path: Path, found: Iterable[Finding]) -> list[FileFinding]:
-    return [FileFinding(path, Place(1, 1), "error", finding) for finding in found]
+    return [FileFinding(path, Position(1, 1), "error", finding) for finding in found]
 
 
 def _no_exception(document: Document, index: int) -> FileFinding:

@@ -10,14 +10,14 @@ from typing import Any
 
 import yaml
 
-from matcher.authoring.json_errors import slip_in
-from matcher.authoring.json_positions import Place, Places, first_key_twice, place_at
+from matcher.authoring.json_errors import syntax_hint_for
+from matcher.authoring.json_positions import JsonPositions, Position, first_key_twice, position_at
 from sentinai.documents import strict_json
 from sentinai.documents.schemas import check
 from sentinai.packs import check_rules
 from sentinai.problems import Finding, MalformedJson
 
-_START = Place(1, 1)
+_START = Position(1, 1)
 STDIN = Path("-")
 """Stands for what comes in by a pipe."""
 _AT_KEYS = ("unknown_field", "unknown_predicate", "root_predicates", "operator_not_allowed")
@@ -28,7 +28,7 @@ class FileFinding:
     """A finding, its severity (``error`` or ``warning``), and where in which file."""
 
     path: Path
-    place: Place
+    place: Position
     severity: str
     finding: Finding
 
@@ -54,7 +54,7 @@ class Document:
 
     path: Path
     value: Any
-    places: Places
+    places: JsonPositions
 
     def located(self, finding: Finding, severity: str) -> FileFinding:
         """A finding about this document, with its line and column."""
@@ -74,7 +74,7 @@ def read_document(path: Path) -> Document:
         value = strict_json.loads(content)
     except MalformedJson as problem:
         raise UnusableFile([_malformed(path, content, problem)]) from problem
-    return Document(path, value, Places(content.decode("utf-8")))
+    return Document(path, value, JsonPositions(content.decode("utf-8")))
 
 
 def read_pack(path: Path | None, schema: str) -> Mapping[str, Any] | None:
@@ -112,7 +112,7 @@ def read_yaml(path: Path) -> Any:
         raise UnusableFile([_unusable(path, _START, f"It is not UTF-8: {error}.")]) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        place = Place(mark.line + 1, mark.column + 1) if mark else _START
+        place = Position(mark.line + 1, mark.column + 1) if mark else _START
         raise UnusableFile([_unusable(path, place, f"It is no YAML: {error.problem}.")]) from error
 
 
@@ -163,9 +163,9 @@ def _malformed(path: Path, content: bytes, problem: MalformedJson) -> FileFindin
         return _unusable(path, twice, problem.detail)
     if path.suffix in (".yaml", ".yml"):
         return _unusable(path, _START, "Conditions and playbooks are JSON, and this is a YAML file.")
-    slip = slip_in(text, problem)
-    return _unusable(path, place_at(text, slip.offset), slip.message, slip.hint)
+    syntax_hint = syntax_hint_for(text, problem)
+    return _unusable(path, position_at(text, syntax_hint.offset), syntax_hint.message, syntax_hint.hint)
 
 
-def _unusable(path: Path, place: Place, message: str, hint: str | None = None) -> FileFinding:
+def _unusable(path: Path, place: Position, message: str, hint: str | None = None) -> FileFinding:
     return FileFinding(path, place, "error", Finding("", "unusable_file", message, hint))

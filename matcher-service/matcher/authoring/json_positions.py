@@ -15,27 +15,27 @@ _SCALAR = re.compile(r"[^\s,\]}]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Position:
     """A line and a column of a text, both counted from 1."""
 
     line: int
     column: int
 
 
-def place_at(text: str, offset: int) -> Place:
+def position_at(text: str, offset: int) -> Position:
     """The line and column of an offset."""
     before = text[:offset]
-    return Place(before.count("\n") + 1, offset - before.rfind("\n"))
+    return Position(before.count("\n") + 1, offset - before.rfind("\n"))
 
 
-def first_key_twice(text: str) -> Place | None:
+def first_key_twice(text: str) -> Position | None:
     """Where a key stands that its object has already, in a text that is well-formed but for that."""
     scan = _Scan(text)
     scan.value(0, "")
-    return place_at(text, min(scan.again)) if scan.again else None
+    return position_at(text, min(scan.again)) if scan.again else None
 
 
-class Places:
+class JsonPositions:
     """The places of one JSON text, which must be well-formed."""
 
     def __init__(self, text: str) -> None:
@@ -45,20 +45,20 @@ class Places:
         self._values: Mapping[str, int] = scan.values
         self._keys: Mapping[str, int] = scan.keys
 
-    def of_value(self, pointer: str) -> Place:
+    def of_value(self, pointer: str) -> Position:
         """Where the value at a pointer begins; for one that is missing, what should hold it."""
         return self._nearest(pointer, self._values)
 
-    def of_key(self, pointer: str) -> Place:
+    def of_key(self, pointer: str) -> Position:
         """Where the key of an object's member begins; for a list's item, the item."""
         return self._nearest(pointer, {**self._values, **self._keys})
 
-    def _nearest(self, pointer: str, offsets: Mapping[str, int]) -> Place:
+    def _nearest(self, pointer: str, offsets: Mapping[str, int]) -> Position:
         while pointer and pointer not in offsets:
             pointer = pointer.rpartition("/")[0]
         offset = offsets[pointer]
         line = bisect_right(self._line_starts, offset)
-        return Place(line, offset - self._line_starts[line - 1] + 1)
+        return Position(line, offset - self._line_starts[line - 1] + 1)
 
 
 class _Scan:

@@ -14,7 +14,7 @@ from sentinai.conditions.language.clause_shapes import shape_of
 from sentinai.conditions.language.guard import variables
 from sentinai.conditions.lint.kept import Change, difference
 from sentinai.conditions.lint.lint import lint
-from sentinai.conditions.lint.other_playbooks import Peer, Peers, newest
+from sentinai.conditions.lint.other_playbooks import OtherPlaybooks, PublishedRule, newest
 from sentinai.problems import Finding, InvalidDocument
 
 Pack = Mapping[str, Any]
@@ -47,7 +47,7 @@ def review(
     domain_pack: Pack | None = None,
     policy_pack: Pack | None = None,
     domains: Sequence[str] | None = None,
-    others: Peers | None = None,
+    others: OtherPlaybooks | None = None,
     steps: Sequence[Mapping[str, Any]] = (),
     name: str | None = None,
     published: tuple[datetime, int] | None = None,
@@ -81,19 +81,19 @@ def domain_named(document: Any) -> str | None:
     return domain if isinstance(domain, str) else None
 
 
-def peers_of(playbooks: Iterable[Playbook]) -> Peers:
+def peers_of(playbooks: Iterable[Playbook]) -> OtherPlaybooks:
     """Playbooks as others are held against them."""
-    return Peers(_peer(each) for each in playbooks)
+    return OtherPlaybooks(_peer(each) for each in playbooks)
 
 
-def peers_since(playbooks: Iterable[Playbook], peers: Peers) -> Change:
+def peers_since(playbooks: Iterable[Playbook], other_playbooks: OtherPlaybooks) -> Change:
     """What makes peers of those that were playbooks before: who is gone, and who came."""
-    gone, come = difference(peers, newest(playbooks))
+    gone, come = difference(other_playbooks, newest(playbooks))
     return gone, map(_peer, come)
 
 
-def _peer(playbook: Playbook) -> Peer:
-    return Peer(
+def _peer(playbook: Playbook) -> PublishedRule:
+    return PublishedRule(
         playbook_id=playbook.playbook_id,
         name=playbook.name,
         version=playbook.version,

@@ -12,7 +12,7 @@ from matcher.authoring.files import Document, FileFinding, UnusableFile, read_do
 from matcher.authoring.review import peers_of, review
 from matcher.matching import Playbook
 from sentinai.conditions import parse
-from sentinai.conditions.lint.other_playbooks import Peers
+from sentinai.conditions.lint.other_playbooks import OtherPlaybooks
 from sentinai.documents.schemas import check
 from sentinai.problems import Finding, InvalidDocument
 
@@ -50,11 +50,11 @@ def check_files(
         progress()
     documents = [each for each in read if isinstance(each, Document)]
     playbooks = {each.document.path: each.playbook for each in playbook_files(documents)}
-    peers = peers_of(playbooks.values())
+    other_playbooks = peers_of(playbooks.values())
     findings: list[FileFinding] = []
     for each in read:
         if isinstance(each, Document):
-            findings += check_document(each, domain_pack, policy_pack, peers, playbooks.get(each.path))
+            findings += check_document(each, domain_pack, policy_pack, other_playbooks, playbooks.get(each.path))
         else:
             findings += each.findings
         progress()
@@ -72,7 +72,7 @@ def check_document(
     document: Document,
     domain_pack: Pack | None,
     policy_pack: Pack | None,
-    others: Peers,
+    others: OtherPlaybooks,
     playbook: Playbook | None,
 ) -> list[FileFinding]:
     """What is wrong or doubtful in one file; ``playbook`` is what it is among the others, if it is one."""

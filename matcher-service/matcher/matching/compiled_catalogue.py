@@ -15,49 +15,49 @@ from pyroaring import BitMap
 
 from matcher.matching import sla_thresholds
 from matcher.matching.index import factory
-from matcher.matching.index.clause_index import Group, bits
+from matcher.matching.index.clause_index import ClauseIndex, bits
 from matcher.matching.model import Playbook
 from sentinai.conditions import Conditions
 from sentinai.conditions.evaluation.evaluate import Evaluator
-from sentinai.conditions.explanation.explain import Teller
+from sentinai.conditions.explanation.explain import ClauseExplainer
 from sentinai.conditions.language.clause_shapes import Shape, shape_of
 
-Answering = tuple[Group | None, ...]
+Answering = tuple[ClauseIndex | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
     """Compiled playbooks, best ranked first.
 
-    ``timed`` and ``lasting`` are the groups that time moves and those that it does not, those that leave the
-    fewest first. ``answering`` has, for each position, which group answers for each of its clauses; None for a
-    clause that no group does, which is in ``residuals``. ``marks`` are the SLA minutes at which a position may
-    change, where no threshold in ``timed`` tells them.
+    ``time_dependent`` and ``time_independent`` are the groups that time moves and those that it does not, those that leave the
+    fewest first. ``clause_indexes`` has, for each position, which group answers for each of its clauses; None for a
+    clause that no group does, which is in ``residuals``. ``thresholds`` are the SLA minutes at which a position may
+    change, where no threshold in ``time_dependent`` tells them.
     """
 
     playbooks: Sequence[Playbook]
     everyone: BitMap
-    lasting: tuple[Group, ...]
-    timed: tuple[Group, ...]
-    answering: Sequence[Answering]
+    time_independent: tuple[ClauseIndex, ...]
+    time_dependent: tuple[ClauseIndex, ...]
+    clause_indexes: Sequence[Answering]
     residuals: Mapping[int, tuple[Evaluator, ...]]
     with_residuals: BitMap
     head_with_residuals: int
-    marks: Mapping[int, sla_thresholds.Marks]
-    with_marks: BitMap
-    teller: Teller
+    thresholds: Mapping[int, sla_thresholds.Thresholds]
+    with_thresholds: BitMap
+    explainer: ClauseExplainer
 
 
 @dataclass(slots=True)
 class _Building:
-    groups: dict[tuple[str, str, bool, int], Group] = field(default_factory=dict)
-    answering: list[Answering] = field(default_factory=list)
+    groups: dict[tuple[str, str, bool, int], ClauseIndex] = field(default_factory=dict)
+    clause_indexes: list[Answering] = field(default_factory=list)
     shared_answering: dict[Answering, Answering] = field(default_factory=dict)
     shapes: dict[int, Shape | None] = field(default_factory=dict)
     evaluators: dict[str, Evaluator] = field(default_factory=dict)
     residuals: dict[int, tuple[Evaluator, ...]] = field(default_factory=dict)
-    marks: dict[int, sla_thresholds.Marks] = field(default_factory=dict)
-    shared_marks: dict[sla_thresholds.Marks, sla_thresholds.Marks] = field(default_factory=dict)
+    thresholds: dict[int, sla_thresholds.Thresholds] = field(default_factory=dict)
+    shared_marks: dict[sla_thresholds.Thresholds, sla_thresholds.Thresholds] = field(default_factory=dict)
 
 
 def compile_catalogue(playbooks: Iterable[Playbook]) -> Catalogue:
@@ -69,19 +69,19 @@ def compile_catalogue(playbooks: Iterable[Playbook]) -> Catalogue:
     everyone = BitMap(range(len(ranked)))
     for group in building.groups.values():
         group.close(everyone)
-    found = sorted(building.groups.values(), key=lambda group: group.leaves)
+    found = sorted(building.groups.values(), key=lambda group: group.selectivity)
     return Catalogue(
         playbooks=ranked,
         everyone=everyone,
-        lasting=tuple(group for group in found if not group.is_timed),
-        timed=tuple(group for group in found if group.is_timed),
-        answering=building.answering,
+        time_independent=tuple(group for group in found if not group.is_time_dependent),
+        time_dependent=tuple(group for group in found if group.is_time_dependent),
+        clause_indexes=building.clause_indexes,
         residuals=building.residuals,
         with_residuals=BitMap(building.residuals),
         head_with_residuals=bits(building.residuals),
-        marks=building.marks,
-        with_marks=BitMap(building.marks),
-        teller=Teller(),
+        thresholds=building.thresholds,
+        with_thresholds=BitMap(building.thresholds),
+        explainer=ClauseExplainer(),
     )
 
 
@@ -95,27 +95,27 @@ def _newest(playbooks: Iterable[Playbook]) -> Iterable[Playbook]:
 
 
 def _enter(building: _Building, position: int, conditions: Conditions) -> None:
-    answering: list[Group | None] = []
+    clause_indexes: list[ClauseIndex | None] = []
     residuals: list[Evaluator] = []
-    marks: list[sla_thresholds.Marks] = []
+    thresholds: list[sla_thresholds.Thresholds] = []
     for clause in conditions.clauses:
         shape = _shape(building, clause.logic)
-        group = _group(building, shape, answering) if shape else None
-        answering.append(group)
+        group = _group(building, shape, clause_indexes) if shape else None
+        clause_indexes.append(group)
         if shape is not None and group is not None:
             group.add(position, shape)
         elif clause.logic is not True:
             residuals.append(_evaluator(building, clause.logic))
-        if shape is None or factory.moves_unseen(shape):
-            marks.append(sla_thresholds.marks_of(clause.logic))
+        if shape is None or factory.changes_with_time_unseen(shape):
+            thresholds.append(sla_thresholds.thresholds_of(clause.logic))
     # Many playbooks have the same kinds of clauses, and share the same few marks.
-    kinds = tuple(answering)
-    building.answering.append(building.shared_answering.setdefault(kinds, kinds))
+    kinds = tuple(clause_indexes)
+    building.clause_indexes.append(building.shared_answering.setdefault(kinds, kinds))
     if residuals:
         building.residuals[position] = tuple(residuals)
-    joined = sla_thresholds.joined(marks)
+    joined = sla_thresholds.joined(thresholds)
     if joined:
-        building.marks[position] = building.shared_marks.setdefault(joined, joined)
+        building.thresholds[position] = building.shared_marks.setdefault(joined, joined)
 
 
 def _shape(building: _Building, logic: Any) -> Shape | None:
@@ -127,14 +127,14 @@ def _shape(building: _Building, logic: Any) -> Shape | None:
         return found
 
 
-def _group(building: _Building, shape: Shape, taken: list[Group | None]) -> Group:
+def _group(building: _Building, shape: Shape, taken: list[ClauseIndex | None]) -> ClauseIndex:
     """The group for a clause, of which none of the playbook's other clauses is in."""
     kind = (factory.family(shape), shape.path, shape.negated)
     slot = 0
     while True:
         group = building.groups.get((*kind, slot))
         if group is None:
-            group = building.groups[(*kind, slot)] = factory.new_group(*kind)
+            group = building.groups[(*kind, slot)] = factory.new_index(*kind)
         if group not in taken:
             return group
         slot += 1

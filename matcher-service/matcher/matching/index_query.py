@@ -9,7 +9,7 @@ from typing import Any
 from pyroaring import BitMap
 
 from matcher.matching.compiled_catalogue import Catalogue
-from matcher.matching.index.clause_index import HEAD, Group, Satisfied, bits
+from matcher.matching.index.clause_index import TOP_RANKED, ClauseIndex, Satisfied, bits
 from sentinai.conditions.evaluation.errors import EvaluationError
 from sentinai.conditions.evaluation.evaluate import Evaluator
 
@@ -17,11 +17,11 @@ FEW = 4
 """When so few are left, asking for each about its own clauses is quicker than asking all groups."""
 
 
-class Probe:
+class IndexQuery:
     """The answers of the groups for one context, each asked for when it is first needed.
 
-    ``answers`` are those given so far, None where the library must be asked. ``lasting`` are the positions
-    that satisfy all that time does not move, ``left`` those that satisfy all that the index knows. ``unsure``
+    ``answers`` are those given so far, None where the library must be asked. ``time_independent`` are the positions
+    that satisfy all that time does not move, ``left`` those that satisfy all that the index knows. ``undecided``
     are the positions of which a clause must be asked of the library.
     """
 
@@ -30,13 +30,13 @@ class Probe:
     def __init__(self, catalogue: Catalogue, context: Mapping[str, Any]) -> None:
         self.catalogue = catalogue
         self.context = context
-        self.unsure = BitMap()
-        self.answers: dict[Group, Satisfied | None] = {}
+        self.undecided = BitMap()
+        self.answers: dict[ClauseIndex, Satisfied | None] = {}
         self._verdicts: dict[int, bool | EvaluationError] = {}
-        self.lasting = self._satisfying(catalogue.lasting, catalogue.everyone)
-        self.left = self._satisfying(catalogue.timed, self.lasting)
+        self.time_independent = self._satisfying(catalogue.time_independent, catalogue.everyone)
+        self.left = self._satisfying(catalogue.time_dependent, self.time_independent)
 
-    def answer(self, group: Group) -> Satisfied | None:
+    def answer(self, group: ClauseIndex) -> Satisfied | None:
         """What a group says; None where the library must be asked."""
         if group in self.answers:
             return self.answers[group]
@@ -45,25 +45,27 @@ class Probe:
         except EvaluationError:
             answer = None
         if answer is None:
-            self.unsure |= group.constrained
+            self.undecided |= group.constrained
         self.answers[group] = answer
         return answer
 
-    def _satisfying(self, groups: Iterable[Group], among: BitMap) -> BitMap:
+    def _satisfying(self, groups: Iterable[ClauseIndex], among: BitMap) -> BitMap:
         """Of some positions, those that no group rules out."""
         left = among
         for group in groups:
             if len(left) <= FEW:
-                return BitMap([position for position in left if self._satisfies(position, group.is_timed)])
+                return BitMap(
+                    [position for position in left if self._satisfies(position, group.is_time_dependent)]
+                )
             answer = self.answer(group)
             if answer is not None:
                 left = answer.everyone if left is self.catalogue.everyone else left & answer.everyone
         return left
 
-    def _satisfies(self, position: int, is_timed: bool) -> bool:
+    def _satisfies(self, position: int, is_time_dependent: bool) -> bool:
         """Whether none of a playbook's own groups rules it out, of those that time moves or of the others."""
-        for group in self.catalogue.answering[position]:
-            if group is not None and group.is_timed is is_timed:
+        for group in self.catalogue.clause_indexes[position]:
+            if group is not None and group.is_time_dependent is is_time_dependent:
                 answer = self.answer(group)
                 if answer is not None and position not in answer.everyone:
                     return False
@@ -93,33 +95,35 @@ class Probe:
         except EvaluationError:
             return False
 
-    def nearly(self) -> Iterator[Iterable[int]]:
+    def near_miss_candidates(self) -> Iterator[Iterable[int]]:
         """Positions that may fail in exactly one clause: among the best ranked first, then among all."""
-        answers = [self.answer(group) for group in (*self.catalogue.lasting, *self.catalogue.timed)]
+        answers = [
+            self.answer(group) for group in (*self.catalogue.time_independent, *self.catalogue.time_dependent)
+        ]
         told = [answer for answer in answers if answer is not None]
         yield _positions(self._nearly_in_head(told))
-        if len(self.catalogue.playbooks) > HEAD:
-            yield self._nearly(told)
+        if len(self.catalogue.playbooks) > TOP_RANKED:
+            yield self._near_miss_candidates(told)
 
     def _nearly_in_head(self, told: Iterable[Satisfied]) -> int:
-        """As ``_nearly``, for positions as bits."""
-        none, one = (1 << min(HEAD, len(self.catalogue.playbooks))) - 1, 0
+        """As ``_near_miss_candidates``, for positions as bits."""
+        none, one = (1 << min(TOP_RANKED, len(self.catalogue.playbooks))) - 1, 0
         for _, head in told:
             one = one & head | none & ~head
             none &= head
         open_questions = self.catalogue.head_with_residuals
-        if self.unsure:
-            open_questions |= bits(takewhile(HEAD.__gt__, self.unsure))
+        if self.undecided:
+            open_questions |= bits(takewhile(TOP_RANKED.__gt__, self.undecided))
         return one | none & open_questions
 
-    def _nearly(self, told: Iterable[Satisfied]) -> BitMap:
+    def _near_miss_candidates(self, told: Iterable[Satisfied]) -> BitMap:
         """Misses counted to one, group by group, without looking at single playbooks."""
         none, one = self.catalogue.everyone.copy(), BitMap()
         for everyone, _ in told:
             one &= everyone
             one |= none - everyone
             none &= everyone
-        return one | (none & (self.catalogue.with_residuals | self.unsure))
+        return one | (none & (self.catalogue.with_residuals | self.undecided))
 
 
 def _positions(left: int) -> Iterator[int]:

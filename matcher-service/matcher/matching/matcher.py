@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from matcher.matching.compiled_catalogue import Catalogue
-from matcher.matching.index_query import Probe
+from matcher.matching.index_query import IndexQuery
 from matcher.matching.model import ClauseError, MatchResult, Playbook, Ranked
 from matcher.matching.near_misses import find_misses
 from matcher.matching.reasoning import compose
@@ -28,50 +28,50 @@ def match(
     as_of: datetime,
     limit: int = 5,
     near_misses: int = 3,
-    timed_rules: Sequence[Any] = (),
+    time_dependent_rules: Sequence[Any] = (),
 ) -> MatchResult:
     """The playbooks that fit an exception, best ranked first, and why.
 
-    ``context`` is what ``evaluation.context.build`` gives for ``as_of``. ``timed_rules`` are further rules on
+    ``context`` is what ``evaluation.context.build`` gives for ``as_of``. ``time_dependent_rules`` are further rules on
     which the context itself depends (a Policy Pack's tag rules), so that ``valid_until`` knows their marks.
     """
-    probe = Probe(catalogue, context)
+    query = IndexQuery(catalogue, context)
     errors: list[ClauseError] = []
-    found, matched = _walk(probe, limit, errors)
+    found, matched = _walk(query, limit, errors)
     ranked = tuple(
-        Ranked(playbook, rank, catalogue.teller.tell_all(playbook.conditions.clauses, context))
+        Ranked(playbook, rank, catalogue.explainer.explain_all(playbook.conditions.clauses, context))
         for rank, playbook in enumerate(found, 1)
     )
-    missed = tuple(find_misses(probe, near_misses)) if near_misses else ()
+    missed = tuple(find_misses(query, near_misses)) if near_misses else ()
     return MatchResult(
         ranked=ranked,
         near_misses=missed,
         reasoning=compose(ranked, missed, len(catalogue.playbooks), matched),
-        valid_until=valid_until(probe, as_of, timed_rules),
+        valid_until=valid_until(query, as_of, time_dependent_rules),
         candidates=len(catalogue.playbooks),
         matched=matched,
         errors=tuple(errors),
     )
 
 
-def _walk(probe: Probe, limit: int, errors: list[ClauseError]) -> tuple[list[Playbook], int]:
+def _walk(query: IndexQuery, limit: int, errors: list[ClauseError]) -> tuple[list[Playbook], int]:
     """The best matches, and how many there are in all.
 
     Those that the index settles are counted as they are; those with a clause of no common shape are asked
     about one by one, each distinct clause once. Once the best are known, only so many more are asked about:
     beyond that the count is of those known to match.
     """
-    playbooks = probe.catalogue.playbooks
-    open_questions = probe.left & probe.catalogue.with_residuals
-    if probe.unsure:
-        open_questions |= probe.left & probe.unsure
-    settled = probe.left - open_questions if open_questions else probe.left
+    playbooks = query.catalogue.playbooks
+    open_questions = query.left & query.catalogue.with_residuals
+    if query.undecided:
+        open_questions |= query.left & query.undecided
+    settled = query.left - open_questions if open_questions else query.left
     best = list(islice(settled, limit))
     confirmed: list[int] = []
     for asked, position in enumerate(open_questions):
         if asked >= MOST_ASKED and _are_known(best, confirmed, position, limit):
             break
-        if _holds(probe, position, errors):
+        if _holds(query, position, errors):
             confirmed.append(position)
     best = sorted([*best, *confirmed[:limit]])[:limit]
     return [playbooks[position] for position in best], len(settled) + len(confirmed)
@@ -82,21 +82,21 @@ def _are_known(best: list[int], confirmed: list[int], position: int, limit: int)
     return sum(each < position for each in best) + len(confirmed) >= limit
 
 
-def _holds(probe: Probe, position: int, errors: list[ClauseError]) -> bool:
+def _holds(query: IndexQuery, position: int, errors: list[ClauseError]) -> bool:
     clause: Any = None
     try:
-        for evaluator in probe.catalogue.residuals.get(position, ()):
+        for evaluator in query.catalogue.residuals.get(position, ()):
             clause = evaluator.rule
-            if not probe.evaluate(evaluator):
+            if not query.evaluate(evaluator):
                 return False
-        if position in probe.unsure:
-            for each in probe.catalogue.playbooks[position].conditions.clauses:
+        if position in query.undecided:
+            for each in query.catalogue.playbooks[position].conditions.clauses:
                 clause = each.logic
-                if not evaluate.holds(clause, probe.context):
+                if not evaluate.holds(clause, query.context):
                     return False
     except EvaluationError as error:
         if len(errors) < MOST_ERRORS:
-            playbook_id = probe.catalogue.playbooks[position].playbook_id
+            playbook_id = query.catalogue.playbooks[position].playbook_id
             errors.append(ClauseError(playbook_id, clause, str(error)))
         return False
     return True

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from matcher.matching.index_query import Probe
+from matcher.matching.index_query import IndexQuery
 from matcher.matching.model import NearMiss
 from sentinai.conditions import Clause, EvaluationError
 from sentinai.conditions.evaluation import evaluate
@@ -15,52 +15,52 @@ from sentinai.conditions.explanation.explain import Reason, explain
 _MOST_TRIED = 64
 
 
-def find_misses(probe: Probe, wanted: int) -> list[NearMiss]:
+def find_misses(query: IndexQuery, wanted: int) -> list[NearMiss]:
     """Up to ``wanted`` playbooks that fail in exactly one clause, best ranked first."""
     found: list[NearMiss] = []
-    for positions in probe.nearly():
-        found = list(islice(_misses(probe, positions), wanted))
+    for positions in query.near_miss_candidates():
+        found = list(islice(_misses(query, positions), wanted))
         if len(found) == wanted:
             break
     return found
 
 
-def _misses(probe: Probe, positions: Iterable[int]) -> Iterator[NearMiss]:
+def _misses(query: IndexQuery, positions: Iterable[int]) -> Iterator[NearMiss]:
     for position in islice(positions, _MOST_TRIED):
-        failed = _failed(probe, position)
+        failed = _failed(query, position)
         if failed is not None:
-            yield NearMiss(probe.catalogue.playbooks[position], _reason(probe, position, failed))
+            yield NearMiss(query.catalogue.playbooks[position], _reason(query, position, failed))
 
 
-def _failed(probe: Probe, position: int) -> int | None:
+def _failed(query: IndexQuery, position: int) -> int | None:
     """Which of a playbook's clauses is the only one that does not hold; None where none or more do not."""
-    failing = list(islice(_failing(probe, position), 2))
+    failing = list(islice(_failing(query, position), 2))
     return failing[0] if len(failing) == 1 else None
 
 
-def _failing(probe: Probe, position: int) -> Iterator[int]:
+def _failing(query: IndexQuery, position: int) -> Iterator[int]:
     """The places of a playbook's clauses that do not hold; none is evaluated before it is asked for."""
-    catalogue, told = probe.catalogue, probe.answers
+    catalogue, told = query.catalogue, query.answers
     clauses = catalogue.playbooks[position].conditions.clauses
     residuals = iter(catalogue.residuals.get(position, ()))
-    for index, group in enumerate(catalogue.answering[position]):
+    for index, group in enumerate(catalogue.clause_indexes[position]):
         if group is None:
-            holds = clauses[index].logic is True or probe.says(next(residuals))
+            holds = clauses[index].logic is True or query.says(next(residuals))
         else:
             answer = told[group]
-            holds = position in answer.everyone if answer else _is_satisfied(clauses[index], probe.context)
+            holds = position in answer.everyone if answer else _is_satisfied(clauses[index], query.context)
         if not holds:
             yield index
 
 
-def _reason(probe: Probe, position: int, failed: int) -> Reason:
-    catalogue = probe.catalogue
+def _reason(query: IndexQuery, position: int, failed: int) -> Reason:
+    catalogue = query.catalogue
     clauses = catalogue.playbooks[position].conditions.clauses
-    group = catalogue.answering[position][failed]
-    if group is None or probe.answers[group] is None:
+    group = catalogue.clause_indexes[position][failed]
+    if group is None or query.answers[group] is None:
         # It may have raised, which the reason then says.
-        return explain(clauses[failed].logic, probe.context)
-    return catalogue.teller.tell(clauses, failed, probe.context)
+        return explain(clauses[failed].logic, query.context)
+    return catalogue.explainer.tell(clauses, failed, query.context)
 
 
 def _is_satisfied(clause: Clause, context: Mapping[str, Any]) -> bool:

@@ -15,11 +15,11 @@ from sentinai.conditions.language.guard import arguments
 from sentinai.conditions.language.vocabulary import ITERATORS
 
 MINUTES, BREACHED = "sla.minutes_remaining", "sla.breached"
-TIMED_PATHS = frozenset({MINUTES, BREACHED})
-OPAQUE = float("inf")
+TIME_DEPENDENT_PATHS = frozenset({MINUTES, BREACHED})
+CHANGES_ANY_TIME = float("inf")
 """The mark of a clause that may change at any instant."""
 
-Marks = tuple[float, ...]
+Thresholds = tuple[float, ...]
 _COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!=", "===", "!=="})
 _LOGICAL = frozenset({"and", "or", "!", "!!", "if", "?:"})
 _LEAST = timedelta(microseconds=1)
@@ -28,37 +28,37 @@ SLACK = 1e-6
 """Minutes by which a mark may seem to be behind, by rounding, and still be ahead."""
 
 
-def marks_of(logic: Any) -> Marks:
+def thresholds_of(logic: Any) -> Thresholds:
     """The minutes remaining at which a clause may change; none for one that time does not touch."""
     if "sla" not in repr(logic) and not _reads_whole_scope(logic):
         return ()
     return tuple(sorted(_marks(logic, parent="and")))
 
 
-def joined(marks: Iterable[Marks]) -> Marks:
+def joined(thresholds: Iterable[Thresholds]) -> Thresholds:
     """The marks of several clauses together."""
-    return tuple(sorted({mark for each in marks for mark in each}))
+    return tuple(sorted({mark for each in thresholds for mark in each}))
 
 
-def next_change(marks: Iterable[float], deadline: datetime | None, as_of: datetime) -> datetime | None:
+def next_change(thresholds: Iterable[float], deadline: datetime | None, as_of: datetime) -> datetime | None:
     """The first instant after ``as_of`` at which a mark is passed; ``as_of`` itself if none can be told."""
     if deadline is None:
         return None
     minutes = (deadline - as_of).total_seconds() / 60 + SLACK
-    ahead = [mark for mark in marks if mark <= minutes or mark == OPAQUE]
+    ahead = [mark for mark in thresholds if mark <= minutes or mark == CHANGES_ANY_TIME]
     while ahead:
         # The largest mark is the next to be passed.
-        next_mark = max(ahead)
-        instant = _instant(next_mark, deadline, as_of)
+        next_threshold = max(ahead)
+        instant = _instant(next_threshold, deadline, as_of)
         if instant is not None:
             return instant
-        ahead = [mark for mark in ahead if mark < next_mark]
+        ahead = [mark for mark in ahead if mark < next_threshold]
     return None
 
 
 def _instant(mark: float, deadline: datetime, as_of: datetime) -> datetime | None:
     """When a mark is passed; None if it is behind already."""
-    if mark == OPAQUE:
+    if mark == CHANGES_ANY_TIME:
         return as_of
     micros = mark * _MICROSECONDS
     try:
@@ -91,7 +91,7 @@ def _marks(node: Any, parent: str) -> set[float]:
 def _marks_of_iterator(given: list[Any]) -> set[float]:
     """Inside an iterator, paths start from an item; so time comes in only by the list and the first value."""
     outside = _marks([given[0], *given[2:]], parent="map")
-    return {OPAQUE} if outside else set()
+    return {CHANGES_ANY_TIME} if outside else set()
 
 
 def _marks_of_comparison(given: list[Any]) -> set[float]:
@@ -99,15 +99,15 @@ def _marks_of_comparison(given: list[Any]) -> set[float]:
     if all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in others):
         return {float(value) for value in others}
     # Held against true, minutes count as true from anything but 0, or it counts as 1: as the operator has it.
-    return {0.0, 1.0} if all(value is None or isinstance(value, bool) for value in others) else {OPAQUE}
+    return {0.0, 1.0} if all(value is None or isinstance(value, bool) for value in others) else {CHANGES_ANY_TIME}
 
 
 def _marks_of_var(name: Any, parent: str) -> set[float]:
     if name == BREACHED:
         return {0.0}
     if name == MINUTES:
-        return {0.0} if parent in _LOGICAL else {OPAQUE}
-    return {OPAQUE} if name in ("", None, "sla") and parent not in _LOGICAL else set()
+        return {0.0} if parent in _LOGICAL else {CHANGES_ANY_TIME}
+    return {CHANGES_ANY_TIME} if name in ("", None, "sla") and parent not in _LOGICAL else set()
 
 
 def _is_minutes(node: Any) -> bool:

@@ -40,13 +40,13 @@ def validate_conditions(call: _Call) -> Answer:
     domain = call.body.get("domain") or domain_named(document) or (policy_pack or {}).get("domain_name")
     domain_pack = stored.domain_packs.get(domain or "")
     changed = partial(peers_since, stored.stored.playbooks.values())
-    with call.services.peers.at(call.identity.tenant_id, stored.revision, changed) as peers:
+    with call.services.other_playbooks.at(call.identity.tenant_id, stored.revision, changed) as other_playbooks:
         found = review(
             document,
             domain_pack=domain_pack.pack if domain_pack else None,
             policy_pack=policy_pack,
             domains=sorted(stored.domain_packs),
-            others=peers,
+            others=other_playbooks,
         )
     return Answer(found.to_json())
 

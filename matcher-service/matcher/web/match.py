@@ -7,7 +7,7 @@ from typing import Any
 
 from matcher.bootstrap import Services
 from matcher.matching import match
-from matcher.web.match_inputs import Basis, basis_of
+from matcher.web.match_inputs import MatchInputs, resolve_match_inputs
 from matcher.web.packs import check_tenant
 from sentinai.clock import format_time
 from sentinai.documents.schemas import require
@@ -26,8 +26,8 @@ def match_exception(call: Call[Services]) -> Answer:
     """Find the playbook that fits an exception, and say why."""
     body = call.body
     check_tenant(call.identity, body["exception"], "/exception")
-    basis = basis_of(call.services, call.identity, body)
-    return Answer(_match(body["exception"], basis, body))
+    inputs = resolve_match_inputs(call.services, call.identity, body)
+    return Answer(_match(body["exception"], inputs, body))
 
 
 @api.operation(
@@ -40,21 +40,21 @@ def match_exception(call: Call[Services]) -> Answer:
 def match_batch(call: Call[Services]) -> Answer:
     """Find the playbooks of up to 1,000 exceptions, in order; a bad one gets a problem in its place."""
     body = call.body
-    basis = basis_of(call.services, call.identity, body)
+    inputs = resolve_match_inputs(call.services, call.identity, body)
     results = [
-        _match_item(call, exception, f"/exceptions/{index}", basis)
+        _match_item(call, exception, f"/exceptions/{index}", inputs)
         for index, exception in enumerate(body["exceptions"])
     ]
     return Answer({"results": results})
 
 
-def _match_item(call: Call[Services], exception: Any, pointer: str, basis: Basis) -> dict[str, Any]:
+def _match_item(call: Call[Services], exception: Any, pointer: str, inputs: MatchInputs) -> dict[str, Any]:
     try:
         _require_exception(exception, pointer)
         check_tenant(call.identity, exception, pointer)
     except Problem as problem:
         return problem.to_json(f"/api/match/batch#{pointer}")
-    return _match(exception, basis, call.body)
+    return _match(exception, inputs, call.body)
 
 
 def _require_exception(exception: Any, pointer: str) -> None:
@@ -65,26 +65,26 @@ def _require_exception(exception: Any, pointer: str) -> None:
         raise InvalidDocument(problem.detail, findings=found) from None
 
 
-def _match(exception: Mapping[str, Any], basis: Basis, options: Mapping[str, Any]) -> dict[str, Any]:
+def _match(exception: Mapping[str, Any], inputs: MatchInputs, options: Mapping[str, Any]) -> dict[str, Any]:
     """The answer for one checked exception."""
-    packs = basis.packs.of(exception.get("domain"))
-    seen = packs.context(exception, basis.tenant_id, basis.as_of)
+    packs = inputs.packs.of(exception.get("domain"))
+    seen = packs.context(exception, inputs.tenant_id, inputs.as_of)
     found = match(
-        basis.catalogue,
+        inputs.catalogue,
         seen,
-        as_of=basis.as_of,
+        as_of=inputs.as_of,
         # To JSON Schema 2.0 is a whole number too.
         limit=int(options.get("limit", _RANKED)),
         near_misses=int(options.get("near_misses", _NEAR_MISSES)),
-        timed_rules=[rule.when.rule for rule in packs.tag_rules],
+        time_dependent_rules=[rule.when.rule for rule in packs.tag_rules],
     ).to_json()
     _count(found)
-    found["errors"] = [*found["errors"], *(each.to_json() for each in basis.unreadable)]
+    found["errors"] = [*found["errors"], *(each.to_json() for each in inputs.unreadable)]
     return {
-        "tenant_id": basis.tenant_id,
+        "tenant_id": inputs.tenant_id,
         "exception_id": exception["exception_id"],
-        "as_of": format_time(basis.as_of),
-        "catalogue_revision": basis.revision,
+        "as_of": format_time(inputs.as_of),
+        "catalogue_revision": inputs.revision,
         "domain_pack_version": packs.domain_version,
         "policy_pack_version": packs.policy_version,
         "policy_tags": seen["policy"]["tags"],

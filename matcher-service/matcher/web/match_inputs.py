@@ -21,7 +21,7 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Basis:
+class MatchInputs:
     """A catalogue, packs and an instant. ``revision`` is None where nothing stored has a part in it."""
 
     tenant_id: str
@@ -32,7 +32,7 @@ class Basis:
     packs: PackSource
 
 
-def basis_of(services: Services, identity: Identity, body: Mapping[str, Any]) -> Basis:
+def resolve_match_inputs(services: Services, identity: Identity, body: Mapping[str, Any]) -> MatchInputs:
     """The basis of a request: with both packs and playbooks given, no database is asked.
 
     Raises:
@@ -46,9 +46,9 @@ def basis_of(services: Services, identity: Identity, body: Mapping[str, Any]) ->
     stored = packs.stored
     revision = stored.revision if stored else None
     if stored is not None and given is None:
-        return Basis(identity.tenant_id, as_of, stored.compiled, revision, stored.unreadable, packs)
+        return MatchInputs(identity.tenant_id, as_of, stored.compiled, revision, stored.unreadable, packs)
     catalogue = compile_catalogue(_playbooks(given or ()))
-    return Basis(identity.tenant_id, as_of, catalogue, revision, (), packs)
+    return MatchInputs(identity.tenant_id, as_of, catalogue, revision, (), packs)
 
 
 def instant(services: Services, body: Mapping[str, Any]) -> datetime:

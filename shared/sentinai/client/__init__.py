@@ -8,7 +8,7 @@ from __future__ import annotations
 from sentinai.client.executor import Actor, ExecutorClient
 from sentinai.client.matcher import MatcherClient
 from sentinai.client.problems import ApiProblem, Conflict, NotFound, ServiceUnavailable, UnusableAnswer
-from sentinai.client.retry_policy import Patience
+from sentinai.client.retry_policy import RetryPolicy
 
 __all__ = [
     "Actor",

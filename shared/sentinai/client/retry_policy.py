@@ -9,7 +9,7 @@ WORTH_ANOTHER_TRY = frozenset({429, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class RetryPolicy:
     """Timeouts and tries of a client; all times in seconds.
 
     ``read_seconds`` is what a whole answer may take, from when it was asked for.

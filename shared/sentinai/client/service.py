@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from sentinai.client import problems
 from sentinai.client.answers import Health
-from sentinai.client.retry_policy import Patience
+from sentinai.client.retry_policy import RetryPolicy
 from sentinai.client.transport import Exchange, Transport
 from sentinai.documents import strict_json
 from sentinai.documents.schemas import check
@@ -20,7 +20,7 @@ from sentinai.problems import MalformedJson
 T = TypeVar("T")
 Token = str | Callable[[], str]
 """A bearer token, or what gives one: asked before every try, so that it can renew what expires."""
-DEFAULT_PATIENCE = Patience()
+DEFAULT_PATIENCE = RetryPolicy()
 
 
 class ServiceClient:
@@ -41,11 +41,11 @@ class ServiceClient:
         base_url: str,
         token: Token,
         *,
-        patience: Patience = DEFAULT_PATIENCE,
+        retry_policy: RetryPolicy = DEFAULT_PATIENCE,
         request_id: Callable[[], str | None] = lambda: None,
         traceparent: Callable[[], str | None] = lambda: None,
     ) -> None:
-        self._transport = Transport(base_url, patience)
+        self._transport = Transport(base_url, retry_policy)
         self._token = token
         self._request_id = request_id
         self._traceparent = traceparent

@@ -16,7 +16,7 @@ import requests
 
 from sentinai.client import problems
 from sentinai.client.deadline_session import new_session
-from sentinai.client.retry_policy import WORTH_ANOTHER_TRY, Patience
+from sentinai.client.retry_policy import WORTH_ANOTHER_TRY, RetryPolicy
 from sentinai.documents import strict_json
 from sentinai.problems import MalformedJson
 
@@ -50,11 +50,11 @@ class Transport:
         ValueError: ``base_url`` is not one of HTTP.
     """
 
-    def __init__(self, base_url: str, patience: Patience) -> None:
+    def __init__(self, base_url: str, retry_policy: RetryPolicy) -> None:
         if not _BASE_URL.match(base_url):
             raise ValueError(f"{base_url!r} is no address of a service; it begins with http:// or https://")
         self._base_url = base_url.rstrip("/")
-        self._patience = patience
+        self._patience = retry_policy
         self._own = threading.local()
         # Weakly: the session of a thread that has ended goes with it.
         self._sessions: weakref.WeakSet[requests.Session] = weakref.WeakSet()

@@ -22,7 +22,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from sentinai.clock import parse_time
-from sentinai.problems import MOST_FINDINGS, Finding, InvalidDocument
+from sentinai.problems import MAX_FINDINGS, Finding, InvalidDocument
 
 URN = "urn:sentinai:schemas:"
 _FORMATS = FormatChecker(formats=())
@@ -165,13 +165,13 @@ def _fast_time(value: str) -> bool:
 
 
 def _findings(errors: Iterable[ValidationError]) -> list[Finding]:
-    found = [finding for error in _first(errors) for finding in _explain(error)][:MOST_FINDINGS]
+    found = [finding for error in _first(errors) for finding in _explain(error)][:MAX_FINDINGS]
     return sorted(set(found), key=lambda finding: (finding.pointer, finding.code, finding.message))
 
 
 def _first(errors: Iterable[ValidationError]) -> Iterator[ValidationError]:
     """As many errors as are told. What is in a list that is too long is not gone through."""
-    for error in islice(errors, MOST_FINDINGS):
+    for error in islice(errors, MAX_FINDINGS):
         yield error
         if error.validator == "maxItems":
             return
@@ -181,7 +181,7 @@ def _explain(error: ValidationError) -> list[Finding]:
     pointer = "".join("/" + _escape(part) for part in error.absolute_path)
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
         known = list(_schema_of(error).get("properties", {}))
-        strangers = islice((key for key in error.instance if key not in known), MOST_FINDINGS)
+        strangers = islice((key for key in error.instance if key not in known), MAX_FINDINGS)
         return [_unknown_key(pointer, key, known) for key in strangers]
     if error.validator == "required":
         return [_missing_key(pointer, error)]

@@ -34,7 +34,8 @@ def begun(tmp_path: Path) -> Begun:
 
 
 @pytest.mark.parametrize(
-    ("service", "kind"), [("matcher", "sqlite"), pytest.param("executor", "postgres", marks=pytest.mark.postgres)]
+    ("service", "kind"),
+    [("matcher", "sqlite"), pytest.param("executor", "postgres", thresholds=pytest.mark.postgres)],
 )
 def test_a_service_keeps_to_its_document(begun: Begun, tmp_path: Path, service: str, kind: str):
     with begun(kind) as (pair, work):
@@ -49,7 +50,7 @@ def test_work_on_an_exception_keeps_to_the_document(begun: Begun, tmp_path: Path
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", thresholds=pytest.mark.postgres)])
 @pytest.mark.parametrize("service", ["matcher", "executor"])
 def test_a_service_keeps_to_its_document_at_length(begun: Begun, tmp_path: Path, service: str, kind: str):
     with begun(kind) as (pair, work):

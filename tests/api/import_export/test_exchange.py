@@ -154,11 +154,11 @@ WRONG: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("slip", WRONG)
-def test_one_wrong_file_keeps_all_out_and_is_named(database: Database, tmp_path: Path, slip: str):
+def test_one_wrong_file_keeps_all_out_and_is_named(database: Database, tmp_path: Path, syntax_hint: str):
     source = tmp_path / "a"
     folder.write(source, folder.files_of(folder.Bundle(PACK, {"Ports": DOMAIN}, {"One": playbook("One")})))
     path = source / "playbooks" / "zz.json"
-    WRONG[slip](path)
+    WRONG[syntax_hint](path)
     with pytest.raises(folder.UnreadableFolder) as refused:
         imported(database, source)
     assert list(refused.value.findings) == [path]

@@ -15,10 +15,10 @@ from json_logic import jsonLogic
 
 from sentinai.conditions import Conditions, EvaluationError, parse
 from sentinai.conditions.evaluation import context
-from sentinai.conditions.evaluation.errors import contained
-from sentinai.conditions.lint.implication import Known
+from sentinai.conditions.evaluation.errors import wrap_errors
+from sentinai.conditions.lint.implication import Constraints
 from sentinai.conditions.lint.lint import lint
-from sentinai.conditions.lint.other_playbooks import Peer, Peers
+from sentinai.conditions.lint.other_playbooks import OtherPlaybooks, PublishedRule
 from sentinai.problems import InvalidDocument
 
 AS_OF = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -152,7 +152,7 @@ def read(document: Any, priority: int = 0) -> Conditions | None:
 def matches(conditions: Conditions, seen: Any) -> bool:
     """As matching does: each clause by the library, and one that raises keeps the playbook out."""
     try:
-        return all(contained(jsonLogic, clause.logic, seen) for clause in conditions.clauses)
+        return all(wrap_errors(jsonLogic, clause.logic, seen) for clause in conditions.clauses)
     except EvaluationError:
         return False
 
@@ -161,8 +161,8 @@ def seen_of(exception: Any) -> Any:
     return context.build(exception, domain_pack={}, policy_pack={}, as_of=AS_OF)
 
 
-def peer(number: int, conditions: Conditions) -> Peer:
-    return Peer(number, f"P{number}", 1, conditions, AS_OF + timedelta(seconds=number % 3))
+def other(number: int, conditions: Conditions) -> PublishedRule:
+    return PublishedRule(number, f"P{number}", 1, conditions, AS_OF + timedelta(seconds=number % 3))
 
 
 def claims_hold(own: Any, priority: int, others: list[tuple[Any, int]], exceptions: list[Any]) -> None:
@@ -170,9 +170,9 @@ def claims_hold(own: Any, priority: int, others: list[tuple[Any, int]], exceptio
     if conditions is None:
         return
     read_others = [each for document, rank in others if (each := read(document, rank))]
-    peers = [peer(number, each) for number, each in enumerate(read_others, 1)]
+    other_playbooks = [other(number, each) for number, each in enumerate(read_others, 1)]
     published = (AS_OF + timedelta(seconds=1), 2)
-    found = lint(conditions, others=peers, published=published)
+    found = lint(conditions, others=other_playbooks, published=published)
     codes = {finding.code for finding in found}
     contexts = [seen_of(each) for each in exceptions]
     if codes & NEVER:
@@ -184,26 +184,30 @@ def claims_hold(own: Any, priority: int, others: list[tuple[Any, int]], exceptio
                 repr(each.logic): each.logic for each in conditions.clauses if each.pointer == finding.pointer
             }
             assert len(logics) <= 1
-            assert all(contained(jsonLogic, logic, seen) for logic in logics.values() for seen in contexts)
+            assert all(wrap_errors(jsonLogic, logic, seen) for logic in logics.values() for seen in contexts)
         if finding.code in ("never_chosen", "duplicate"):
-            other = next(each for each in peers if finding.message.startswith(f"{each.name} v1"))
+            other = next(each for each in other_playbooks if finding.message.startswith(f"{each.name} v1"))
             for seen in contexts:
                 assert not matches(conditions, seen) or matches(other.conditions, seen)
                 assert finding.code != "duplicate" or matches(conditions, seen) == matches(other.conditions, seen)
             rank = (priority, published[0].timestamp(), published[1])
             assert finding.code == "duplicate" or other.rank > rank
     if not codes & (NEVER | {"duplicate"}):
-        finds_what_trying_all_finds(conditions, peers, priority, published, codes)
+        finds_what_trying_all_finds(conditions, other_playbooks, priority, published, codes)
 
 
 def finds_what_trying_all_finds(
-    conditions: Conditions, peers: list[Peer], priority: int, published: tuple[datetime, int], codes: set[str]
+    conditions: Conditions,
+    other_playbooks: list[PublishedRule],
+    priority: int,
+    published: tuple[datetime, int],
+    codes: set[str],
 ) -> None:
-    known = Known(clause.logic for clause in conditions.clauses)
+    known = Constraints(clause.logic for clause in conditions.clauses)
     rank = (priority, published[0].timestamp(), published[1])
     covering = [
         each
-        for each in peers
+        for each in other_playbooks
         if each.rank > rank and all(known.imply(clause.logic) for clause in each.conditions.clauses)
     ]
     assert ("never_chosen" in codes) == bool(covering)
@@ -297,7 +301,7 @@ def about_a(logic: Any) -> Any:
 def clauses_about_one_value(own: list[Any], wanted: Any) -> None:
     rules = [about_a(each) for each in own]
     target = about_a(wanted)
-    known = Known(rules)
+    known = Constraints(rules)
     holding = [seen for seen in CONTEXTS_OF_A if all(_holds(each, seen) for each in rules)]
     if known.is_impossible:
         assert not holding
@@ -307,7 +311,7 @@ def clauses_about_one_value(own: list[Any], wanted: Any) -> None:
 
 def _holds(logic: Any, seen: Any) -> bool:
     try:
-        return bool(contained(jsonLogic, logic, seen))
+        return bool(wrap_errors(jsonLogic, logic, seen))
     except EvaluationError:
         return False
 
@@ -330,7 +334,7 @@ def test_what_follows_for_a_value_of_any_type_is_so_very_often(own: list[Any], w
 @settings(max_examples=50)
 def test_a_rule_follows_from_itself(documents: list[Any]) -> None:
     for conditions in filter(None, map(read, documents)):
-        assert Peers([peer(1, conditions)]).same_as(conditions)
+        assert OtherPlaybooks([other(1, conditions)]).same_as(conditions)
 
 
 @given(
@@ -344,18 +348,18 @@ def test_peers_that_were_brought_up_to_date_are_as_those_filed_anew(
     first: list[Any], later: list[Any], gone: set[int], own: Any
 ) -> None:
     conditions = read(own, 0)
-    before = [peer(number, each) for number, document in enumerate(first) if (each := read(document, 1))]
-    come = [peer(number, each) for number, document in enumerate(later, 10) if (each := read(document, 2))]
+    before = [other(number, each) for number, document in enumerate(first) if (each := read(document, 1))]
+    come = [other(number, each) for number, document in enumerate(later, 10) if (each := read(document, 2))]
     stay = [each for each in before if each.playbook_id not in gone]
-    updated = Peers(before)
+    updated = OtherPlaybooks(before)
     updated.update([each.playbook_id for each in before if each not in stay], come)
-    anew = Peers([*stay, *come])
+    anew = OtherPlaybooks([*stay, *come])
     assert set(updated) == set(anew) == {each.playbook_id for each in [*stay, *come]}
     if conditions is None or {finding.code for finding in lint(conditions)} & NEVER:
         return
     assert updated.same_as(conditions) == anew.same_as(conditions)
     rank = (0, AS_OF.timestamp(), 0)
-    known = Known(clause.logic for clause in conditions.clauses)
+    known = Constraints(clause.logic for clause in conditions.clauses)
     covered = any(all(known.imply(clause.logic) for clause in each.conditions.clauses) for each in [*stay, *come])
-    for peers in (updated, anew):
-        assert (peers.covering(conditions, rank) is not None) == covered
+    for other_playbooks in (updated, anew):
+        assert (other_playbooks.covering(conditions, rank) is not None) == covered

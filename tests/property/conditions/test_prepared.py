@@ -12,7 +12,7 @@ from json_logic import jsonLogic
 from sentinai.conditions import EvaluationError, check_logic
 from sentinai.conditions.evaluation import shortcuts
 from sentinai.conditions.evaluation.compiled import prepare, reader
-from sentinai.conditions.evaluation.errors import contained
+from sentinai.conditions.evaluation.errors import wrap_errors
 from sentinai.conditions.language import vocabulary as words
 
 TEXTS = st.sampled_from(["", "a", "b", "0", "1", "-1", "1.5", "a.b", "a.0", "b.a.1", "None"])
@@ -39,7 +39,7 @@ RULES = st.recursive(
 def outcome(run: Any, *given_values: Any) -> Any:
     """What came of it: ``repr`` tells 1 from 1.0 and true."""
     try:
-        return repr(contained(run, *given_values))
+        return repr(wrap_errors(run, *given_values))
     except EvaluationError as error:
         return str(error)
 

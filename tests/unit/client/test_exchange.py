@@ -21,13 +21,13 @@ from sentinai.client import (
     ExecutorClient,
     MatcherClient,
     NotFound,
-    Patience,
+    RetryPolicy,
     ServiceUnavailable,
     UnusableAnswer,
     deadline_session,
 )
 
-PATIENCE = Patience(attempts=3, first_pause_seconds=0.001, longest_pause_seconds=0.01, read_seconds=20)
+PATIENCE = RetryPolicy(attempts=3, first_pause_seconds=0.001, longest_pause_seconds=0.01, read_seconds=20)
 SECRET = "tok-9f1"
 
 
@@ -57,7 +57,7 @@ def service() -> Iterator[Service]:
 
 @pytest.fixture
 def executor(service: Service) -> Iterator[ExecutorClient]:
-    with ExecutorClient(service.url + "/", SECRET, patience=PATIENCE) as client:
+    with ExecutorClient(service.url + "/", SECRET, retry_policy=PATIENCE) as client:
         yield client
 
 
@@ -136,7 +136,7 @@ def test_an_exception_without_an_id_gets_one_that_all_tries_share(service: Servi
 def test_a_token_is_asked_for_at_each_try(service: Service):
     tokens = iter(["old", "new"])
     service.answers = [refusing(503)]
-    with MatcherClient(service.url, lambda: next(tokens), patience=PATIENCE) as matcher:
+    with MatcherClient(service.url, lambda: next(tokens), retry_policy=PATIENCE) as matcher:
         matcher.list_operators()
     assert [request.headers["Authorization"] for request in service.asked] == ["Bearer old", "Bearer new"]
 
@@ -213,7 +213,7 @@ def test_a_proxy_without_its_service_counts_as_away(service: Service, executor: 
 
 
 def test_without_any_answer_the_token_is_not_told():
-    with ExecutorClient(f"http://127.0.0.1:{free_port()}", SECRET, patience=PATIENCE) as executor:
+    with ExecutorClient(f"http://127.0.0.1:{free_port()}", SECRET, retry_policy=PATIENCE) as executor:
         with pytest.raises(ServiceUnavailable) as caught:
             executor.get_policy_pack()
         with pytest.raises(ServiceUnavailable):
@@ -225,16 +225,16 @@ def test_without_any_answer_the_token_is_not_told():
 
 def test_an_answer_that_comes_too_late_is_none(service: Service):
     service.answers = [slow(1)]
-    hasty = Patience(attempts=1, read_seconds=0.1)
-    with ExecutorClient(service.url, SECRET, patience=hasty) as executor, pytest.raises(ServiceUnavailable):
+    hasty = RetryPolicy(attempts=1, read_seconds=0.1)
+    with ExecutorClient(service.url, SECRET, retry_policy=hasty) as executor, pytest.raises(ServiceUnavailable):
         executor.get_policy_pack()
 
 
 @pytest.mark.parametrize("mood", [dripping, dripping_headers])
 def test_an_answer_that_never_ends_is_none_however_steadily_it_comes(service: Service, mood: Wsgi):
     service.answers = [mood, saying("{}")]
-    hasty = Patience(attempts=1, read_seconds=0.3)
-    with ExecutorClient(service.url, SECRET, patience=hasty) as executor:
+    hasty = RetryPolicy(attempts=1, read_seconds=0.3)
+    with ExecutorClient(service.url, SECRET, retry_policy=hasty) as executor:
         begun = time.monotonic()
         with pytest.raises(ServiceUnavailable):
             executor.get_policy_pack()
@@ -245,7 +245,7 @@ def test_an_answer_that_never_ends_is_none_however_steadily_it_comes(service: Se
 def test_an_answer_of_more_bytes_than_any_has_is_none(service: Service, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(deadline_session, "MOST_BYTES", 4000)
     service.answers = [saying(json.dumps({"pack": "x" * 5000})), saying(json.dumps({"pack": "x" * 3000}))]
-    with ExecutorClient(service.url, SECRET, patience=Patience(attempts=1)) as executor:
+    with ExecutorClient(service.url, SECRET, retry_policy=RetryPolicy(attempts=1)) as executor:
         with pytest.raises(ServiceUnavailable):
             executor.get_policy_pack()
         assert len(executor.get_policy_pack()["pack"]) == 3000
@@ -254,8 +254,8 @@ def test_an_answer_of_more_bytes_than_any_has_is_none(service: Service, monkeypa
 def test_an_answer_that_may_be_held_is_waited_for(service: Service):
     late = slow(0.4)
     service.answers = [late]
-    hasty = Patience(attempts=1, read_seconds=0.1)
-    with ExecutorClient(service.url, SECRET, patience=hasty) as executor:
+    hasty = RetryPolicy(attempts=1, read_seconds=0.1)
+    with ExecutorClient(service.url, SECRET, retry_policy=hasty) as executor:
         assert executor.list_events("E-8", wait=15) == {}
 
 

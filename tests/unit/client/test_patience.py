@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentinai.client import Patience
+from sentinai.client import RetryPolicy
 
-PATIENCE = Patience(attempts=6, first_pause_seconds=0.2, longest_pause_seconds=1.5)
+PATIENCE = RetryPolicy(attempts=6, first_pause_seconds=0.2, longest_pause_seconds=1.5)
 CHANCES = st.floats(0, 1)
 
 
@@ -42,6 +42,6 @@ def test_a_service_that_wants_too_long_is_not_waited_for(attempt: int, asked: fl
 
 @given(st.integers(1, 10**9), CHANCES)
 def test_however_many_tries_no_pause_is_longer_than_the_longest(attempt: int, chance: float):
-    pause = Patience(attempts=10**10, longest_pause_seconds=3).pause(attempt, None, chance)
+    pause = RetryPolicy(attempts=10**10, longest_pause_seconds=3).pause(attempt, None, chance)
     assert pause is not None
     assert 0 < pause <= 3

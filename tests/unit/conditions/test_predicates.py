@@ -10,7 +10,7 @@ import pytest
 from sentinai.conditions import normalise, parse
 from sentinai.conditions.evaluation import context, evaluate
 from sentinai.conditions.language.guard import MAX_DEPTH, MAX_NODES
-from sentinai.problems import MOST_FINDINGS, InvalidDocument
+from sentinai.problems import MAX_FINDINGS, InvalidDocument
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 EXCEPTION = {
@@ -209,7 +209,7 @@ def test_what_exceeds_a_limit_in_its_normal_form_is_refused(document: Any) -> No
     ids=["in match", "at the root", "beside match", "in lists"],
 )
 def test_of_very_many_mistakes_the_first_are_named(document: Any) -> None:
-    assert len(findings(document)) == MOST_FINDINGS
+    assert len(findings(document)) == MAX_FINDINGS
 
 
 def test_very_many_predicates_at_the_root_all_count() -> None:

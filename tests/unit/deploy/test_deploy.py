@@ -68,8 +68,8 @@ def test_services_are_probed_where_they_listen(name: str) -> None:
     assert container["ports"] == [{"name": "http", "containerPort": port}]
     assert f"0.0.0.0:{port}" in container["command"]
     assert service["spec"]["ports"][0]["port"] == port
-    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
-        assert container[probe]["httpGet"]["path"] in ("/healthz", "/readyz")
+    for query in ("startupProbe", "livenessProbe", "readinessProbe"):
+        assert container[query]["httpGet"]["path"] in ("/healthz", "/readyz")
 
 
 @pytest.mark.parametrize("name", ["executor", "worker"])

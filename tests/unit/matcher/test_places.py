@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matcher.authoring.json_positions import Place, Places
+from matcher.authoring.json_positions import JsonPositions, Position
 from sentinai.conditions.language.guard import escape
 
 TEXT = """{
@@ -23,21 +23,21 @@ VALUES = st.recursive(
 
 
 def test_values_and_keys_have_their_line_and_column():
-    places = Places(TEXT)
-    assert places.of_value("") == Place(1, 1)
-    assert places.of_value("/a/1") == Place(2, 12)
-    assert places.of_key("/a/1/b~1c") == Place(2, 13)
-    assert places.of_value("/a/1/b~1c") == Place(2, 20)
-    assert places.of_key('/d/e"~0') == Place(3, 10)
-    assert places.of_value('/d/e"~0') == Place(3, 18)
-    assert places.of_value("/d/f") == Place(3, 31)
-    assert places.of_value("/g") == Place(4, 8)
+    places = JsonPositions(TEXT)
+    assert places.of_value("") == Position(1, 1)
+    assert places.of_value("/a/1") == Position(2, 12)
+    assert places.of_key("/a/1/b~1c") == Position(2, 13)
+    assert places.of_value("/a/1/b~1c") == Position(2, 20)
+    assert places.of_key('/d/e"~0') == Position(3, 10)
+    assert places.of_value('/d/e"~0') == Position(3, 18)
+    assert places.of_value("/d/f") == Position(3, 31)
+    assert places.of_value("/g") == Position(4, 8)
 
 
 def test_what_is_missing_is_where_it_should_have_been():
-    places = Places(TEXT)
+    places = JsonPositions(TEXT)
     assert places.of_value("/d/absent") == places.of_value("/d")
-    assert places.of_value("/absent/deeper") == Place(1, 1)
+    assert places.of_value("/absent/deeper") == Position(1, 1)
 
 
 def pointers(value, pointer=""):
@@ -50,7 +50,7 @@ def pointers(value, pointer=""):
 @given(VALUES, st.sampled_from([None, 0, 2, "\t"]), st.booleans())
 def test_the_text_at_the_place_of_a_pointer_begins_with_its_value(document, indent, ascii_only):
     text = json.dumps(document, indent=indent, ensure_ascii=ascii_only)
-    places, lines = Places(text), text.split("\n")
+    places, lines = JsonPositions(text), text.split("\n")
     for pointer, value in pointers(document):
         place = places.of_value(pointer)
         rest = "\n".join([lines[place.line - 1][place.column - 1 :], *lines[place.line :]])

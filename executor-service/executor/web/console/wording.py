@@ -29,32 +29,32 @@ def told(event: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-_Told = tuple[str, str, str, str]
+ExplainedClause = tuple[str, str, str, str]
 
 
-def _created(payload: _Payload) -> _Told:
+def _created(payload: _Payload) -> ExplainedClause:
     return RECORD, "event", "Exception came in", payload["exception"]["exception_type"]
 
 
-def _updated(payload: _Payload) -> _Told:
+def _updated(payload: _Payload) -> ExplainedClause:
     changes = ", ".join(name.replace("_", " ") for name in payload["changes"])
     return RECORD, "event", "Exception changed", changes
 
 
-def _triaged(payload: _Payload) -> _Told:
+def _triaged(payload: _Payload) -> ExplainedClause:
     return RECORD, "flag", "Triage", payload["summary"]
 
 
-def _policy(payload: _Payload) -> _Told:
+def _policy(payload: _Payload) -> ExplainedClause:
     title = {"aligned": "Within policy", "needs_approval": "Approval needed", "blocked": "Blocked by policy"}
     return PLAYBOOK, "lock", title[payload["verdict"]], payload.get("summary", "")
 
 
-def _suggested(payload: _Payload) -> _Told:
+def _suggested(payload: _Payload) -> ExplainedClause:
     return PLAYBOOK, "info", "Next step suggested", payload["summary"]
 
 
-def _feedback(payload: _Payload) -> _Told:
+def _feedback(payload: _Payload) -> ExplainedClause:
     done = f"{payload['steps_completed']} steps completed, {payload['steps_skipped']} skipped"
     return PLAYBOOK, "flag", "How it went", payload.get("summary") or f"{done}{_SLA[payload['sla_kept']]}"
 
@@ -62,11 +62,11 @@ def _feedback(payload: _Payload) -> _Told:
 _SLA = {True: "; the SLA was kept", False: "; the SLA was missed", None: ""}
 
 
-def _deferred(payload: _Payload) -> _Told:
+def _deferred(payload: _Payload) -> ExplainedClause:
     return PLAYBOOK, "clock", "Recommendation deferred", payload["reason"]
 
 
-def _recalculated(payload: _Payload) -> _Told:
+def _recalculated(payload: _Payload) -> ExplainedClause:
     name = payload["playbook_name"]
     if name is None:
         return PLAYBOOK, "swap", "Recommendation withdrawn", payload["reasoning"]
@@ -74,17 +74,17 @@ def _recalculated(payload: _Payload) -> _Told:
     return PLAYBOOK, "playbook", title, f"{name} v{payload['playbook_version']}"
 
 
-def _started(payload: _Payload) -> _Told:
+def _started(payload: _Payload) -> ExplainedClause:
     return PLAYBOOK, "running", "Playbook started", f"{payload['playbook_name']} v{payload['playbook_version']}"
 
 
-def _step_completed(payload: _Payload) -> _Told:
+def _step_completed(payload: _Payload) -> ExplainedClause:
     how = "done elsewhere" if payload["mode"] == "attest" else "completed"
     text = payload["step_name"] + (f": {payload['notes']}" if payload["notes"] else "")
     return PLAYBOOK, "completed", f"Step {payload['step_order']} {how}", text
 
 
-def _step_skipped(payload: _Payload) -> _Told:
+def _step_skipped(payload: _Payload) -> ExplainedClause:
     return (
         PLAYBOOK,
         "skipped",
@@ -93,45 +93,45 @@ def _step_skipped(payload: _Payload) -> _Told:
     )
 
 
-def _completed(payload: _Payload) -> _Told:
+def _completed(payload: _Payload) -> ExplainedClause:
     text = f"{payload['steps_completed']} steps completed, {payload['steps_skipped']} skipped"
     return PLAYBOOK, "resolved", "Playbook completed", text
 
 
-def _status(payload: _Payload) -> _Told:
+def _status(payload: _Payload) -> ExplainedClause:
     words = (payload["from"].replace("_", " "), payload["to"].replace("_", " "))
     return ACTIONS, "set_status", "Status changed", f"{words[0]} → {words[1]}"
 
 
-def _owner(payload: _Payload) -> _Told:
+def _owner(payload: _Payload) -> ExplainedClause:
     return ACTIONS, "assign_owner", "Owner assigned", f"{_OWNERS[payload['owner_kind']]} {payload['owner_id']}"
 
 
 _OWNERS = {"queue": "to the queue", "user": "to"}
 
 
-def _comment(payload: _Payload) -> _Told:
+def _comment(payload: _Payload) -> ExplainedClause:
     return COMMENTS, "add_comment", "Comment", payload["text"]
 
 
-def _notification(payload: _Payload) -> _Told:
+def _notification(payload: _Payload) -> ExplainedClause:
     return ACTIONS, "notify", f"Notification by {payload['channel']}", payload.get("subject") or payload["message"]
 
 
-def _notification_sent(payload: _Payload) -> _Told:
+def _notification_sent(payload: _Payload) -> ExplainedClause:
     title = "Notification delivered" if payload["outcome"] == "sent" else "Notification given up"
     return ACTIONS, "notify", title, payload.get("detail", "")
 
 
-def _tool_requested(payload: _Payload) -> _Told:
+def _tool_requested(payload: _Payload) -> ExplainedClause:
     return ACTIONS, "call_tool", "Tool call requested", payload["tool_id"]
 
 
-def _tool_recorded(payload: _Payload) -> _Told:
+def _tool_recorded(payload: _Payload) -> ExplainedClause:
     return ACTIONS, "call_tool", f"Tool call {payload['outcome']}", payload["detail"]
 
 
-_EVENTS: Mapping[str, Callable[[_Payload], _Told]] = {
+_EVENTS: Mapping[str, Callable[[_Payload], ExplainedClause]] = {
     "ExceptionCreated": _created,
     "ExceptionUpdated": _updated,
     "TriageCompleted": _triaged,

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 from pyroaring import BitMap
 
-from matcher.matching.sla_thresholds import TIMED_PATHS
+from matcher.matching.sla_thresholds import TIME_DEPENDENT_PATHS
 from sentinai.conditions.evaluation.compiled import reader
 from sentinai.conditions.language.clause_shapes import Shape
 
-HEAD = 1024
+TOP_RANKED = 1024
 """Near misses are looked for among so many best ranked playbooks first."""
 NOBODY = BitMap()
 _KEPT = 256
@@ -34,25 +34,25 @@ class Satisfied(NamedTuple):
 
 
 def bits(positions: Iterable[int]) -> int:
-    """Those positions that are below ``HEAD``, as the bits of a number."""
+    """Those positions that are below ``TOP_RANKED``, as the bits of a number."""
     found = 0
     for position in positions:
-        if position < HEAD:
+        if position < TOP_RANKED:
             found |= 1 << position
     return found
 
 
-class Group:
+class ClauseIndex:
     """The clauses of one kind about one path. ``answer`` is memoised by what tells values apart."""
 
     def __init__(self, path: str, negated: bool) -> None:
         self.path = path
         self.negated = negated
-        self.is_timed = path in TIMED_PATHS
+        self.is_time_dependent = path in TIME_DEPENDENT_PATHS
         """Whether the passing of time alone changes its answers."""
         self.read = reader(path)
         self.constrained = BitMap()
-        self.leaves = 0
+        self.selectivity = 0
         """How many positions an answer has, typically."""
         self._free = BitMap()
         self._constrained_in_head = self._free_in_head = 0
@@ -66,10 +66,10 @@ class Group:
     def close(self, everyone: BitMap) -> None:
         """Make ready to answer; nothing is added afterwards."""
         self._free = everyone - self.constrained
-        self._constrained_in_head = bits(takewhile(HEAD.__gt__, self.constrained))
-        self._free_in_head = bits(takewhile(HEAD.__gt__, self._free))
+        self._constrained_in_head = bits(takewhile(TOP_RANKED.__gt__, self.constrained))
+        self._free_in_head = bits(takewhile(TOP_RANKED.__gt__, self._free))
         self._close()
-        self.leaves = len(self._free) + self._typical_hits()
+        self.selectivity = len(self._free) + self._typical_hits()
 
     def answer(self, value: Any) -> Satisfied | None:
         """The playbooks that are not ruled out by ``value``; None where this group cannot tell."""

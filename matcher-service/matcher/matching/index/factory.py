@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from matcher.matching.index.clause_index import Group
-from matcher.matching.index.threshold_index import ThresholdGroup
+from matcher.matching.index.clause_index import ClauseIndex
+from matcher.matching.index.threshold_index import ThresholdIndex
 from matcher.matching.index.value_indexes import (
-    GlobGroup,
-    ListedGroup,
-    LooseGroup,
-    MemberGroup,
-    StrictGroup,
-    TextGroup,
-    TruthGroup,
+    GlobIndex,
+    ListedIndex,
+    LooseIndex,
+    MemberIndex,
+    StrictIndex,
+    TextIndex,
+    TruthIndex,
 )
 from sentinai.conditions.language import clause_shapes
 from sentinai.conditions.language.clause_shapes import Shape
@@ -29,24 +29,24 @@ def family(shape: Shape) -> str:
     return shape.kind
 
 
-def moves_unseen(shape: Shape) -> bool:
+def changes_with_time_unseen(shape: Shape) -> bool:
     """Whether time moves a clause of this shape, and its group does not know at which SLA minutes."""
     return shape.path.startswith("sla") and shape.kind != clause_shapes.COMPARE
 
 
-def new_group(of_family: str, path: str, negated: bool) -> Group:
+def new_index(of_family: str, path: str, negated: bool) -> ClauseIndex:
     """An empty group."""
     if of_family in (_UPPER, _LOWER):
-        return ThresholdGroup(path, negated, upper=of_family == _UPPER)
+        return ThresholdIndex(path, negated, upper=of_family == _UPPER)
     return _KINDS[of_family](path, negated)
 
 
-_KINDS: dict[str, type[Group]] = {
-    _TEXT: TextGroup,
-    clause_shapes.STRICT: StrictGroup,
-    clause_shapes.LISTED: ListedGroup,
-    clause_shapes.LOOSE: LooseGroup,
-    clause_shapes.MEMBER: MemberGroup,
-    clause_shapes.GLOB: GlobGroup,
-    clause_shapes.TRUE: TruthGroup,
+_KINDS: dict[str, type[ClauseIndex]] = {
+    _TEXT: TextIndex,
+    clause_shapes.STRICT: StrictIndex,
+    clause_shapes.LISTED: ListedIndex,
+    clause_shapes.LOOSE: LooseIndex,
+    clause_shapes.MEMBER: MemberIndex,
+    clause_shapes.GLOB: GlobIndex,
+    clause_shapes.TRUE: TruthIndex,
 }

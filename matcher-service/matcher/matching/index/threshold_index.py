@@ -10,14 +10,14 @@ from typing import Any
 
 from pyroaring import BitMap
 
-from matcher.matching.index.clause_index import NOBODY, Group, bits
+from matcher.matching.index.clause_index import NOBODY, ClauseIndex, bits
 from sentinai.conditions.language.clause_shapes import Shape
 
 _NO_NUMBER = -1
 _BLOCKS = 256
 
 
-class ThresholdGroup(Group):
+class ThresholdIndex(ClauseIndex):
     """Bounds on a number: sorted, in blocks, with the unions of all blocks up to each, or from it on.
 
     ``_positions`` has the positions in the order of their bounds, those of the bound at an index from
@@ -78,7 +78,7 @@ class ThresholdGroup(Group):
     def _hits_in_head(self, key: Any) -> int:
         return 0 if key == _NO_NUMBER else self._unions_in_head[key]
 
-    def next_mark(self, value: float, positions: BitMap) -> float | None:
+    def next_threshold(self, value: float, positions: BitMap) -> float | None:
         """The largest bound not above ``value`` that one of the positions has."""
         concerned = positions & self.constrained
         end = bisect_right(self._numbers, value) if concerned else 0

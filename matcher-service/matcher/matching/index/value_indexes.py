@@ -8,13 +8,13 @@ from typing import Any
 
 from pyroaring import BitMap
 
-from matcher.matching.index.clause_index import HEAD, NOBODY, Group
+from matcher.matching.index.clause_index import NOBODY, TOP_RANKED, ClauseIndex
 from sentinai.conditions.evaluation.evaluate import glob
 from sentinai.conditions.evaluation.operator_limits import MAX_ITEMS
 from sentinai.conditions.language.clause_shapes import Shape
 
 
-class _Table(Group):
+class _Table(ClauseIndex):
     """Clauses that name values: each value leads to the playbooks that name it."""
 
     def __init__(self, path: str, negated: bool) -> None:
@@ -27,7 +27,7 @@ class _Table(Group):
         if bitmap is None:
             bitmap = self._table[key] = BitMap()
         bitmap.add(position)
-        if position < HEAD:
+        if position < TOP_RANKED:
             self._in_head[key] = self._in_head.get(key, 0) | 1 << position
 
     def _typical_hits(self) -> int:
@@ -48,7 +48,7 @@ class _Table(Group):
         return reduce(or_, [self._in_head.get(each, 0) for each in self._named(key)], 0)
 
 
-class TextGroup(_Table):
+class TextIndex(_Table):
     """``===`` and ``in`` with texts: only that very text fits."""
 
     def _add(self, position: int, shape: Shape) -> None:
@@ -60,7 +60,7 @@ class TextGroup(_Table):
         return (value,) if known else ()
 
 
-class StrictGroup(_Table):
+class StrictIndex(_Table):
     """``===``: the same type and the same value; numbers are one type."""
 
     def _add(self, position: int, shape: Shape) -> None:
@@ -71,7 +71,7 @@ class StrictGroup(_Table):
         return (_typed(value),) if _is_scalar(value) else ()
 
 
-class ListedGroup(_Table):
+class ListedIndex(_Table):
     """``in`` with a literal list: Python's equality, for which true is 1."""
 
     def _add(self, position: int, shape: Shape) -> None:
@@ -82,7 +82,7 @@ class ListedGroup(_Table):
         return (value,) if _is_scalar(value) else ()
 
 
-class LooseGroup(_Table):
+class LooseIndex(_Table):
     """``==``: as texts when either is one, as truth values when either is one, else as they are."""
 
     def _add(self, position: int, shape: Shape) -> None:
@@ -100,7 +100,7 @@ class LooseGroup(_Table):
         return (("s", str(value)), ("n", value), ("t", bool(value)))
 
 
-class MemberGroup(_Table):
+class MemberIndex(_Table):
     """``in`` with the path on the right: the value is a list that has the literal."""
 
     def _add(self, position: int, shape: Shape) -> None:
@@ -115,7 +115,7 @@ class MemberGroup(_Table):
         return tuple([item for item in value if _is_scalar(item) and item in self._table])
 
 
-class GlobGroup(_Table):
+class GlobIndex(_Table):
     """``glob``: patterns without wildcards by the text in lower case, the others one by one."""
 
     def __init__(self, path: str, negated: bool) -> None:
@@ -136,7 +136,7 @@ class GlobGroup(_Table):
         return () if key is False else (key, *(each for each in self._patterns if glob(key, each)))
 
 
-class TruthGroup(_Table):
+class TruthIndex(_Table):
     """A value taken as true or false."""
 
     def _add(self, position: int, shape: Shape) -> None:

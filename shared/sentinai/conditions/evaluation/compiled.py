@@ -17,7 +17,7 @@ import json_logic
 from json_logic import is_logic, jsonLogic
 
 from sentinai.conditions.evaluation import shortcuts
-from sentinai.conditions.evaluation.errors import contained
+from sentinai.conditions.evaluation.errors import wrap_errors
 from sentinai.conditions.language.guard import arguments
 from sentinai.conditions.language.vocabulary import ITERATORS
 
@@ -50,7 +50,7 @@ def _reader_of_two(path: str, outer: str, inner: str) -> Run:
         try:
             return data[outer][inner]
         except (LookupError, TypeError):
-            return contained(library_var, data, path)
+            return wrap_errors(library_var, data, path)
 
     return read
 
@@ -62,7 +62,7 @@ def _reader_of_many(path: str, parts: list[str]) -> Run:
         try:
             return reduce(getitem, parts, data)
         except (LookupError, TypeError):
-            return contained(library_var, data, path)
+            return wrap_errors(library_var, data, path)
 
     return read
 

@@ -12,7 +12,7 @@ class EvaluationError(Exception):
     """A rule could not be evaluated with this data; the playbook does not match. The message says why."""
 
 
-def contained(run: Callable[..., T], *given: Any) -> T:
+def wrap_errors(run: Callable[..., T], *given: Any) -> T:
     """What ``run`` returns.
 
     Raises:

@@ -13,7 +13,7 @@ import json_logic
 from json_logic import jsonLogic
 
 from sentinai.conditions.evaluation.compiled import prepare
-from sentinai.conditions.evaluation.errors import EvaluationError, contained
+from sentinai.conditions.evaluation.errors import EvaluationError, wrap_errors
 from sentinai.conditions.evaluation.operator_limits import BOUNDED, MAX_ITEMS
 from sentinai.conditions.language.guard import arguments
 from sentinai.conditions.language.vocabulary import ITERATORS
@@ -44,7 +44,7 @@ class Evaluator:
         """
         if self._iterators:
             _check_cost(self._iterators, data)
-        return contained(self._run, data)
+        return wrap_errors(self._run, data)
 
     def holds(self, data: Any) -> bool:
         """Whether the rule's value is a true one, as the library's ``and`` sees it.
@@ -62,7 +62,7 @@ def apply(rule: Any, data: Any) -> Any:
         EvaluationError: the library raised, or the evaluation would cost too much.
     """
     _check_cost(_costs(rule), data)
-    return contained(jsonLogic, rule, data)
+    return wrap_errors(jsonLogic, rule, data)
 
 
 def holds(rule: Any, data: Any) -> bool:
@@ -82,7 +82,7 @@ def _costs(rule: Any) -> list[tuple[Any, int]]:
 def _check_cost(iterators: list[tuple[Any, int]], data: Any) -> None:
     steps = 0
     for source, body_size in iterators:
-        items = contained(jsonLogic, source, data)
+        items = wrap_errors(jsonLogic, source, data)
         count = len(items) if isinstance(items, list) else 0
         if count > MAX_ITEMS:
             raise EvaluationError(f"An iterator would visit {count} items; at most {MAX_ITEMS} are allowed.")

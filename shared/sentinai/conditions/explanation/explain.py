@@ -50,14 +50,14 @@ def explain(logic: Any, context: Mapping[str, Any]) -> Reason:
         satisfied, trouble = evaluate.holds(logic, context), None
     except EvaluationError as error:
         satisfied, trouble = False, str(error)
-    told = _Told(logic)
+    told = ExplainedClause(logic)
     reason = told.tell(context, satisfied)
     if trouble is None:
         return reason
     return reason._replace(text=f"{told.words} (evaluation failed: {trouble})")
 
 
-class Teller:
+class ClauseExplainer:
     """Tells clauses with the values they met, and remembers what of it stays the same.
 
     Of each clause the last reason is kept: the same value met again gives the same one.
@@ -65,9 +65,9 @@ class Teller:
 
     def __init__(self, most: int = 5_000) -> None:
         self._most = most
-        self._known: dict[int, tuple[tuple[Clause, ...], tuple[_Told, ...]]] = {}
+        self._known: dict[int, tuple[tuple[Clause, ...], tuple[ExplainedClause, ...]]] = {}
 
-    def tell_all(self, clauses: tuple[Clause, ...], context: Mapping[str, Any]) -> tuple[Reason, ...]:
+    def explain_all(self, clauses: tuple[Clause, ...], context: Mapping[str, Any]) -> tuple[Reason, ...]:
         """The clauses of a playbook that matches, each with the value it met."""
         return tuple([told.tell(context, True) for told in self._told(clauses)])
 
@@ -75,18 +75,18 @@ class Teller:
         """The one clause of a playbook that does not hold, where it is known that it did not raise."""
         return self._told(clauses)[index].tell(context, False)
 
-    def _told(self, clauses: tuple[Clause, ...]) -> tuple[_Told, ...]:
+    def _told(self, clauses: tuple[Clause, ...]) -> tuple[ExplainedClause, ...]:
         known = self._known.get(id(clauses))
         if known is None:
             if len(self._known) >= self._most:
                 self._known.clear()
-            told = tuple(_Told(clause.logic) for clause in clauses)
+            told = tuple(ExplainedClause(clause.logic) for clause in clauses)
             # The clauses are kept too, so that their id stays their own.
             known = self._known[id(clauses)] = (clauses, told)
         return known[1]
 
 
-class _Told:
+class ExplainedClause:
     """What of a clause's telling does not depend on the exception."""
 
     __slots__ = ("_last", "expected", "logic", "operator", "read", "shape", "words")

@@ -59,8 +59,8 @@ def _tell(logic: Any) -> str:
         return _LISTED[operator].format(_paths(given) if operator == "missing" else _and(given))
     if operator in _JOINED and len(given) > 1:
         return _JOINED[operator].join(_held(value) for value in given)
-    teller = _TELLERS.get(operator)
-    return teller(given) if teller and given else f"{operator} of {_and(given) or 'nothing'}"
+    explainer = _TELLERS.get(operator)
+    return explainer(given) if explainer and given else f"{operator} of {_and(given) or 'nothing'}"
 
 
 def _and(values: list[Any]) -> str:

@@ -17,7 +17,7 @@ from sentinai.conditions.language.guard import check_logic, escape
 from sentinai.conditions.language.predicates import is_predicate, to_clauses
 from sentinai.documents import strict_json
 from sentinai.documents.schemas import summary
-from sentinai.problems import MOST_FINDINGS, Finding, InvalidDocument
+from sentinai.problems import MAX_FINDINGS, Finding, InvalidDocument
 
 MAX_DOCUMENT_BYTES = 65_536
 MAX_PRIORITY = 1_000_000
@@ -105,13 +105,13 @@ def _match_of(
     strangers = [key for key in document if key not in _KEYS]
     if "match" not in document:
         known = {key: document[key] for key in strangers if is_predicate(key)}
-        findings += islice((_unknown(key) for key in strangers if key not in known), MOST_FINDINGS)
+        findings += islice((_unknown(key) for key in strangers if key not in known), MAX_FINDINGS)
         if known:
             names = ", ".join(known)
             hint = "Put them into match."
             warnings.append(Finding("", "root_predicates", f"Predicates stand at the root: {names}.", hint))
         return known or _NOTHING, ""
-    findings += islice(map(_beside_match, strangers), MOST_FINDINGS)
+    findings += islice(map(_beside_match, strangers), MAX_FINDINGS)
     match = document["match"]
     if isinstance(match, dict):
         return match, "/match"

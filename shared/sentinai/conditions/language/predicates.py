@@ -16,7 +16,7 @@ from typing import Any
 
 from sentinai.conditions.language import vocabulary as words
 from sentinai.conditions.language.guard import MAX_LIST, MAX_STRING_BYTES, escape
-from sentinai.problems import MOST_FINDINGS, Finding
+from sentinai.problems import MAX_FINDINGS, Finding
 
 _CONTEXT_PATH = re.compile(r"[^.]+(\.[^.]+)*\Z")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?\Z")
@@ -39,7 +39,7 @@ def to_clauses(match: Mapping[str, Any], pointer: str, findings: list[Finding]) 
     """The clauses of a ``match`` object, each with its pointer; what is wrong goes to ``findings``."""
     clauses: list[tuple[Any, str]] = []
     for key, value in match.items():
-        if len(findings) >= MOST_FINDINGS:
+        if len(findings) >= MAX_FINDINGS:
             break
         at = f"{pointer}/{escape(key)}"
         if key == "sla_window":
@@ -156,7 +156,7 @@ def _check_list(predicate: Predicate, values: list[Any], pointer: str, findings:
             Finding(pointer, "empty_list", f"{predicate.key}: [] never holds.", "List a value, or take it out.")
         )
     for index, value in enumerate(values):
-        if len(findings) >= MOST_FINDINGS:
+        if len(findings) >= MAX_FINDINGS:
             break
         _check_value(predicate.kind, value, f"{pointer}/{index}", findings)
 

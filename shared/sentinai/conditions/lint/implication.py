@@ -33,7 +33,7 @@ ALL_STATES = (1 << len(STATES)) - 1
 _EXACT = (clause_shapes.STRICT, clause_shapes.LISTED)
 
 
-class Known:
+class Constraints:
     """Clauses that hold together, and what is left of the values they are about."""
 
     def __init__(self, clauses: Iterable[Any] = ()) -> None:

@@ -16,8 +16,8 @@ from sentinai.conditions.language.clause_shapes import MEMBER, TRUE, Shape, shap
 from sentinai.conditions.language.document import Clause, Conditions
 from sentinai.conditions.language.vocabulary import PATHS
 from sentinai.conditions.lint import pack_references, paths
-from sentinai.conditions.lint.implication import Known, constant
-from sentinai.conditions.lint.other_playbooks import Peer, Peers
+from sentinai.conditions.lint.implication import Constraints, constant
+from sentinai.conditions.lint.other_playbooks import OtherPlaybooks, PublishedRule
 from sentinai.problems import Finding
 
 Pack = Mapping[str, Any]
@@ -31,7 +31,7 @@ def lint(
     policy_pack: Pack | None = None,
     domains: Sequence[str] | None = None,
     steps: Sequence[Mapping[str, Any]] = (),
-    others: Peers | Iterable[Peer] = (),
+    others: OtherPlaybooks | Iterable[PublishedRule] = (),
     name: str | None = None,
     published: tuple[datetime, int] | None = None,
 ) -> list[Finding]:
@@ -43,19 +43,19 @@ def lint(
     yet to be, and so after all others.
     """
     found = [*conditions.warnings]
-    listed = pack_references.Listed.of(domain_pack, policy_pack, domains)
+    listed = pack_references.KnownNames.of(domain_pack, policy_pack, domains)
     for clause in conditions.clauses:
         found += _about_clause(clause, listed)
     found += pack_references.unknown_tools(steps, domain_pack)
     contradictions = _contradictions(conditions)
     found += contradictions
     if not contradictions and not any(each.code == "always_false" for each in found):
-        peers = others if isinstance(others, Peers) else Peers(others)
-        found += _about_others(conditions, peers, name, published)
+        other_playbooks = others if isinstance(others, OtherPlaybooks) else OtherPlaybooks(others)
+        found += _about_others(conditions, other_playbooks, name, published)
     return found
 
 
-def _about_clause(clause: Clause, listed: pack_references.Listed) -> Iterator[Finding]:
+def _about_clause(clause: Clause, listed: pack_references.KnownNames) -> Iterator[Finding]:
     yield from paths.impossible_paths(clause)
     yield from paths.paths_as_texts(clause)
     always = constant(clause.logic)
@@ -114,7 +114,7 @@ def _is_of(expected: str, value: Any) -> bool:
 
 def _contradictions(conditions: Conditions) -> list[Finding]:
     """The first clause that cannot hold together with those before it."""
-    known = Known()
+    known = Constraints()
     for clause in conditions.clauses:
         if constant(clause.logic) is False:
             return []
@@ -127,18 +127,21 @@ def _contradictions(conditions: Conditions) -> list[Finding]:
 
 
 def _about_others(
-    conditions: Conditions, peers: Peers, name: str | None, published: tuple[datetime, int] | None
+    conditions: Conditions,
+    other_playbooks: OtherPlaybooks,
+    name: str | None,
+    published: tuple[datetime, int] | None,
 ) -> Iterator[Finding]:
     created, number = (published[0].timestamp(), published[1]) if published else (math.inf, 0)
     rank = (conditions.priority, created, number)
-    same = peers.same_as(conditions, name)
-    for peer in same:
-        before = peer.rank > rank
+    same = other_playbooks.same_as(conditions, name)
+    for other in same:
+        before = other.rank > rank
         hint = "It ranks before this one, which is never chosen." if before else "This one ranks before it."
         yield Finding("", "duplicate", f"{_named(peer)} has the same conditions.", hint)
     if same and same[0].rank > rank:
         return
-    better = peers.covering(conditions, rank, name)
+    better = other_playbooks.covering(conditions, rank, name)
     if better is not None:
         higher = better.conditions.priority > conditions.priority
         why = "of higher priority" if higher else "of the same priority and published later"
@@ -146,5 +149,5 @@ def _about_others(
         yield Finding("", "never_chosen", message, "Raise the priority, or narrow the other one.")
 
 
-def _named(peer: Peer) -> str:
+def _named(other: PublishedRule) -> str:
     return f"{peer.name} v{peer.version}"

@@ -19,7 +19,7 @@ from sentinai.conditions.language.document import Conditions
 from sentinai.conditions.lint.implication import (
     ALL_STATES,
     STATES,
-    Known,
+    Constraints,
     constant,
     reads_severity_only,
     signature,
@@ -36,7 +36,7 @@ _TEXTUAL = (clause_shapes.STRICT, clause_shapes.LISTED, clause_shapes.GLOB)
 
 
 @dataclass(frozen=True, slots=True)
-class Peer:
+class PublishedRule:
     """Another playbook of the tenant, by what decides between two that match."""
 
     playbook_id: int
@@ -83,20 +83,20 @@ def newest(versions: Iterable[V]) -> dict[int, V]:
 class _Place:
     """Where a playbook is filed."""
 
-    peer: Peer
+    other: PublishedRule
     same: frozenset[str]
     keys: tuple[Key, ...]
 
 
-class Peers:
+class OtherPlaybooks:
     """Playbooks to hold others against: of each name the newest version, which alone is a candidate.
 
     What was published and retired since is brought in by :meth:`update`. Iterating gives their ids.
     """
 
-    def __init__(self, playbooks: Iterable[Peer] = ()) -> None:
-        self._same: dict[frozenset[str], list[Peer]] = {}
-        self._filed: dict[Key, list[Peer]] = {}
+    def __init__(self, playbooks: Iterable[PublishedRule] = ()) -> None:
+        self._same: dict[frozenset[str], list[PublishedRule]] = {}
+        self._filed: dict[Key, list[PublishedRule]] = {}
         self._shared: Counter[Key] = Counter()
         self._places: dict[int, _Place] = {}
         self.update((), newest(playbooks).values())
@@ -107,7 +107,7 @@ class Peers:
     def __iter__(self) -> Iterator[int]:
         return iter(self._places)
 
-    def update(self, gone: Iterable[int], come: Iterable[Peer]) -> None:
+    def update(self, gone: Iterable[int], come: Iterable[PublishedRule]) -> None:
         """Take some out, by id, and file others. Of each name there may be one."""
         for playbook_id in gone:
             self._take_out(self._places.pop(playbook_id))
@@ -119,25 +119,25 @@ class Peers:
             self._file(_Place(each, canonical(each.conditions), tuple(keys)))
 
     def _file(self, place: _Place) -> None:
-        self._places[place.peer.playbook_id] = place
+        self._places[place.other.playbook_id] = place
         for bucket in (
             self._same.setdefault(place.same, []),
             *(self._filed.setdefault(key, []) for key in place.keys),
         ):
-            insort(bucket, place.peer, key=_best_first)
+            insort(bucket, place.other, key=_best_first)
 
     def _take_out(self, place: _Place) -> None:
-        self._same[place.same].remove(place.peer)
+        self._same[place.same].remove(place.other)
         for key in place.keys:
-            self._filed[key].remove(place.peer)
+            self._filed[key].remove(place.other)
 
-    def same_as(self, conditions: Conditions, name: str | None = None) -> list[Peer]:
+    def same_as(self, conditions: Conditions, name: str | None = None) -> list[PublishedRule]:
         """Those of the same conditions, best ranked first, but for the one of the name."""
         return [each for each in self._same.get(canonical(conditions), ()) if each.name != name]
 
-    def covering(self, conditions: Conditions, rank: Rank, name: str | None = None) -> Peer | None:
+    def covering(self, conditions: Conditions, rank: Rank, name: str | None = None) -> PublishedRule | None:
         """One that ranks before ``rank`` and is certain to match whenever the conditions hold, if one is found."""
-        known = Known(clause.logic for clause in conditions.clauses)
+        known = Constraints(clause.logic for clause in conditions.clauses)
         for key in _keys_from(known):
             for each in self._filed.get(key, ())[:MOST_TRIED]:
                 if each.rank <= rank:
@@ -147,8 +147,8 @@ class Peers:
         return None
 
 
-def _best_first(peer: Peer) -> Rank:
-    priority, created, playbook_id = peer.rank
+def _best_first(other: PublishedRule) -> Rank:
+    priority, created, playbook_id = other.rank
     return (-priority, -created, -playbook_id)
 
 
@@ -174,7 +174,7 @@ def _keys_of(logic: Any) -> list[Key]:
     return [("path", shape.path)]
 
 
-def _keys_from(known: Known) -> Iterator[Key]:
+def _keys_from(known: Constraints) -> Iterator[Key]:
     """The keys of all clauses that may follow."""
     yield _ANY
     left = sum(1 << index for index, state in enumerate(STATES) if state in known.states)

@@ -17,7 +17,7 @@ Pack = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class KnownNames:
     """The domains, exception types and tags that the packs know; None where no pack tells."""
 
     domains: Sequence[str] | None
@@ -25,7 +25,7 @@ class Listed:
     tags: Sequence[str] | None
 
     @classmethod
-    def of(cls, domain_pack: Pack | None, policy_pack: Pack | None, domains: Sequence[str] | None) -> Listed:
+    def of(cls, domain_pack: Pack | None, policy_pack: Pack | None, domains: Sequence[str] | None) -> KnownNames:
         """What is listed; a pack that lists no types, or has no domain, leaves them open."""
         if domains is None and domain_pack is not None and domain_pack.get("domain_name"):
             domains = [domain_pack["domain_name"]]
