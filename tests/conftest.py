@@ -23,9 +23,7 @@ def database_of(kind: str, folder: Path) -> str:
         pytest.skip(f"PostgreSQL: {missing}")
 
 
-@pytest.fixture(
-    params=[pytest.param(kind, thresholds=[pytest.mark.postgres] * (kind == "postgres")) for kind in KINDS]
-)
+@pytest.fixture(params=[pytest.param(kind, marks=[pytest.mark.postgres] * (kind == "postgres")) for kind in KINDS])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty, migrated database, once on SQLite and once on PostgreSQL."""
     return database_of(request.param, tmp_path)

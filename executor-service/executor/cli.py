@@ -20,7 +20,7 @@ from executor.bootstrap import Services, assemble
 from executor.import_export import export
 from executor.import_export import folder as exchange_folder
 from executor.import_export.folder import UnreadableFolder
-from executor.import_export.import_ import UNCHANGED, Options, take_in
+from executor.import_export.import_ import UNCHANGED, Options, import_bundle
 from executor.import_export.output import print_changes, print_refusal
 from executor.store.migrations import runner
 from executor.store.migrations.runner import MigrationFailed
@@ -152,7 +152,7 @@ def import_command(
             given = exchange_folder.read(folder)
             with Progress(console=_terminal, transient=True, disable=not _terminal.is_terminal) as progress:
                 task = progress.add_task("Checking", total=len(given.bundle.playbooks))
-                changes = take_in(
+                changes = import_bundle(
                     services.database, tenant, given, services.clock(), options, lambda: progress.advance(task)
                 )
         except UnreadableFolder as refused:

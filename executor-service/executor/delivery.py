@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-from executor.domain.changeset import Draft
+from executor.domain.changeset import ChangeSet
 from executor.domain.model import Actor, NewEvent
 from executor.store import outbox
 from executor.store.unit_of_work import SqlStore, SqlTransaction
@@ -117,9 +117,9 @@ def record(
             error=receipt.detail if failed else None,
         )
         if closed:
-            draft = Draft(exception, actor, now)
-            draft.emit(_event(message, receipt))
-            tx.save(draft)
+            changeset = ChangeSet(exception, actor, now)
+            changeset.add_event(_event(message, receipt))
+            tx.save(changeset)
 
     store.write(tenant_id, work)
 

@@ -14,7 +14,7 @@ from rich.progress import Progress
 from executor.bootstrap import Services
 from executor.domain.model import Actor
 from executor.import_export.folder import UnreadableFolder, read
-from executor.import_export.import_ import Options, take_in
+from executor.import_export.import_ import Options, import_bundle
 from executor.service_layer import create, steps, update
 from executor.store import tenants
 from sentinai.clock import relative_time
@@ -72,7 +72,7 @@ def _load_catalogue(services: Services, folder: Path, tenant: Mapping[str, Any])
     services.database.write(tenant_id, lambda session: tenants.add_tenant(session, tenant_id, tenant["name"]))
     try:
         given = read(folder)
-        take_in(services.database, tenant_id, given, now, Options(domain_packs=True))
+        import_bundle(services.database, tenant_id, given, now, Options(domain_packs=True))
     except UnreadableFolder as refused:
         path, findings = next(iter(refused.findings.items()))
         raise InvalidDocument(f"{path}: {summary(list(findings))}", findings=findings) from refused
@@ -87,7 +87,7 @@ def _load_exception(services: Services, tenant_id: str, entry: Mapping[str, Any]
     with services.store.read(tenant_id) as tx:
         if tx.created_event(document["exception_id"]):
             return
-    taken = create.take_in(
+    created = create.create_exception(
         services.store,
         services.matcher,
         document,
@@ -96,7 +96,7 @@ def _load_exception(services: Services, tenant_id: str, entry: Mapping[str, Any]
         actor=LOADER,
         now=now,
     )
-    if taken.is_new:
+    if created.is_new:
         for work in entry.get("work", ()):
             _do(services, tenant_id, document["exception_id"], work)
 

@@ -16,7 +16,7 @@ from tests.benchmarks.harness import Row, compare, short, step
 from tests.support.databases import new_database
 
 from executor.domain.model import Actor
-from executor.domain.snapshot import look
+from executor.domain.snapshot import load_snapshot
 from executor.publishing import packs, playbooks
 from executor.service_layer import create, steps, update, views
 from executor.store.unit_of_work import SqlStore
@@ -79,7 +79,7 @@ class Bench:
     def exception(self) -> str:
         """The id of a new exception, its playbook recommended."""
         exception_id = f"E{next(self._numbers)}"
-        create.take_in(
+        create.create_exception(
             self.store,
             self._matcher,
             {"domain": "D", "exception_type": "T"},
@@ -103,8 +103,8 @@ class Bench:
     def state(self, exception_id: str) -> None:
         """What GET …/playbook does."""
         with self.store.read(_TENANT) as tx:
-            situation = look(tx, exception_id)
-        views.playbook_state(situation, _ACTOR, utc_now(), "log_only")
+            snapshot = load_snapshot(tx, exception_id)
+        views.playbook_state(snapshot, _ACTOR, utc_now(), "log_only")
 
 
 class Completions:
@@ -306,5 +306,5 @@ def _fill(bench: Bench, events: int) -> None:
 
 
 def _copy_parameters(columns: list[str], copy: int, source: str) -> tuple[str, ...]:
-    thresholds = [f"{copy:012d}" for name in columns if name in ("exception_id", "event_id")]
-    return (*thresholds, _TENANT, source)
+    marks = [f"{copy:012d}" for name in columns if name in ("exception_id", "event_id")]
+    return (*marks, _TENANT, source)

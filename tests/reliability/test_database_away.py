@@ -36,7 +36,7 @@ def test_a_locked_file_is_told_as_such_is_still_read_and_keeps_nothing_half_done
     with threaded_pair(database_of("sqlite", tmp_path), tmp_path, database_timeout_seconds=0.2) as pair:
         work = new_casework(pair, pair.clock())
         work.publish("Two", [tell(), note()])
-        exception_id = work.take_in()
+        exception_id = work.create_exception()
         work.complete(exception_id, 1)
         before = work.events(exception_id)
         writes = {
@@ -79,7 +79,7 @@ def test_with_only_a_standby_left_it_is_still_read_and_callers_are_told_to_write
     with threaded_pair(url, tmp_path) as pair:
         work = new_casework(pair, pair.clock())
         work.publish("Two", [note(), note("Again")])
-        exception_id = work.take_in()
+        exception_id = work.create_exception()
         with _only_a_standby(url):
             answer = work.admin("POST", step_path(exception_id, 1), PERSON)
             assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")

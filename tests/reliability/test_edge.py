@@ -92,7 +92,7 @@ def test_with_nobody_behind_it_callers_are_told_to_come_again(tmp_path: Path) ->
 
 
 def test_who_waits_for_an_event_gets_it_when_it_comes(edge: Edge) -> None:
-    exception_id = edge.work.take_in()
+    exception_id = edge.work.create_exception()
     path = f"/api/exceptions/{exception_id}"
     later = threading.Timer(0.5, edge.caller.ok, ("POST", f"{path}/comments", {"text": "Now."}))
     later.start()

@@ -15,7 +15,7 @@ from tests.support.processes import Served
 
 from sentinai.clock import utc_now
 
-_RUNS = [50, pytest.param(1000, thresholds=[pytest.mark.slow, pytest.mark.timeout(3600)])]
+_RUNS = [50, pytest.param(1000, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])]
 
 
 @pytest.mark.parametrize("kills", _RUNS)

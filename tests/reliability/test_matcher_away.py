@@ -90,7 +90,7 @@ def test_whatever_the_trouble_an_exception_is_taken_in_and_the_worker_catches_up
 
 def test_the_worker_does_not_press_a_matcher_that_was_just_away(desk: Desk):
     desk.moody.mood = hanging_up
-    exception_id = desk.work.take_in()
+    exception_id = desk.work.create_exception()
     desk.moody.mood, calls = None, desk.moody.calls
     desk.pair.work()
     assert desk.moody.calls == calls
@@ -101,9 +101,9 @@ def test_the_worker_does_not_press_a_matcher_that_was_just_away(desk: Desk):
 
 def test_one_that_fails_each_time_does_not_keep_the_others_waiting(desk: Desk):
     desk.moody.mood = saying("{}", 500)
-    refused = [desk.work.take_in(exception_id=f"REFUSED-{number}") for number in range(3)]
+    refused = [desk.work.create_exception(exception_id=f"REFUSED-{number}") for number in range(3)]
     desk.pair.clock.advance(seconds=1)
-    others = [desk.work.take_in() for _ in range(3)]
+    others = [desk.work.create_exception() for _ in range(3)]
     desk.moody.mood = refusing(desk.moody, b"REFUSED")
     desk.pair.clock.advance(minutes=1)
     rounds = 0
@@ -117,7 +117,7 @@ def test_one_that_fails_each_time_does_not_keep_the_others_waiting(desk: Desk):
 @pytest.mark.parametrize("trouble", ["fails", "names a stranger"])
 def test_a_change_is_stored_and_the_recommendation_follows_later(desk: Desk, trouble: str):
     work = desk.work
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     urgent = work.publish("Urgent", [note()], severity="critical", priority=9)
     desk.moody.mood = TROUBLES[trouble](desk.moody)
     changed = work.admin.ok("PATCH", f"/api/exceptions/{exception_id}", {"severity": "critical"})
@@ -129,7 +129,7 @@ def test_a_change_is_stored_and_the_recommendation_follows_later(desk: Desk, tro
 
 
 def test_steps_are_done_without_the_matcher(desk: Desk):
-    exception_id = desk.work.take_in()
+    exception_id = desk.work.create_exception()
     desk.moody.mood, calls = hanging_up, desk.moody.calls
     desk.work.admin.ok("POST", f"/api/exceptions/{exception_id}/playbook/start", PERSON)
     for step in (1, 2):
@@ -141,7 +141,7 @@ def test_steps_are_done_without_the_matcher(desk: Desk):
 def test_one_failure_is_got_over_by_asking_again(desk: Desk):
     answers = iter([saying("{}", 503)])
     desk.moody.mood = lambda *call: next(answers, desk.moody.app)(*call)
-    exception_id = desk.work.take_in()
+    exception_id = desk.work.create_exception()
     assert desk.work.state(exception_id)["playbook"]["playbook_id"] == desk.playbook_id
     assert desk.work.events(exception_id, "RecommendationDeferred") == []
 

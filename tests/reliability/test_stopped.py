@@ -68,7 +68,7 @@ def test_what_is_begun_is_answered_and_what_is_not_answered_was_not_begun(databa
     with running_pair(database_url, tmp_path, gunicorn_workers=2) as pair:
         work = new_casework(pair, utc_now())
         work.publish("Watch", [note()])
-        exception_id = work.take_in()
+        exception_id = work.create_exception()
         matching = _Caller(pair.matcher, pair.token(work.tenant_id))
         document = {"exception": work.document()}
         stopped_under_load(pair.matcher, lambda _: matching.post("/api/match", document))
@@ -81,7 +81,7 @@ def test_what_is_begun_is_answered_and_what_is_not_answered_was_not_begun(databa
 def test_who_waits_for_news_is_answered_before_the_end(database_url: str, tmp_path: Path):
     with running_pair(database_url, tmp_path) as pair:
         work = new_casework(pair, utc_now())
-        exception_id = work.take_in()
+        exception_id = work.create_exception()
         poll = HTTPConnection("127.0.0.1", pair.settings.executor_port, timeout=_PATIENCE_SECONDS)
         path = f"/api/exceptions/{exception_id}/events?event_type=PlaybookCompleted&wait=3"
         poll.request("GET", path, headers={"Authorization": f"Bearer {pair.token(work.tenant_id)}"})

@@ -55,7 +55,7 @@ class Yard:
         """Complete notifying steps, so that so many messages wait."""
         self.work.publish("Tell", [tell(channel="webhook") for _ in range(each)])
         for _ in range(exceptions):
-            exception_id = self.work.take_in()
+            exception_id = self.work.create_exception()
             for step in range(1, each + 1):
                 self.work.complete(exception_id, step)
 
@@ -63,7 +63,7 @@ class Yard:
         """Exceptions whose threshold passed long ago, for a worker that goes by the real time."""
         self.work.publish("Calm", [note()])
         self.work.publish("Hurry", [note()], sla_minutes_remaining_lt=20, priority=9)
-        return [self.work.take_in(sla_deadline=self.work.due(minutes=45)) for _ in range(exceptions)]
+        return [self.work.create_exception(sla_deadline=self.work.due(minutes=45)) for _ in range(exceptions)]
 
     def look_later(self, **distance: float) -> None:
         """Let a worker of this process look, at so much later than it really is."""

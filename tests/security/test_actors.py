@@ -18,7 +18,7 @@ VISITOR = {"actor_type": "human", "actor_id": "imani"}
 def exception_id(work: Casework) -> str:
     """One whose playbook wants a person at its second step."""
     work.publish("Three", [note(), {**own(queue="crew"), "requires_approval": True}, tell()])
-    return work.take_in()
+    return work.create_exception()
 
 
 def naming_an_actor(pair: Threaded) -> Iterator[tuple[str, str]]:

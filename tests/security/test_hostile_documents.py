@@ -66,7 +66,7 @@ def test_a_tool_s_pattern_cannot_hold_a_worker(work: Casework):
     tool = {"parameters": {"type": "object", "properties": {"meter": {"pattern": "^([A-Z]+-?)+$"}}}}
     work.admin.ok("PUT", f"/api/domain-packs/{work.domain}", {"tools": {"reread_meter": tool}})
     work.publish("One", [call()])
-    exception_id = work.take_in(normalized_context={"meter": "A" * 60 + "#"})
+    exception_id = work.create_exception(normalized_context={"meter": "A" * 60 + "#"})
     begun = time.monotonic()
     assert work.state(exception_id)["steps"][0]["status"] == "blocked"
     problem = work.admin.problem(422, "invalid_document", "POST", step_path(exception_id, 1), PERSON)
@@ -78,7 +78,7 @@ def test_a_tool_s_pattern_cannot_hold_a_worker(work: Casework):
 def target(work: Casework) -> str:
     """The id of an exception on a playbook, which nothing here may change."""
     work.publish("One", [note()])
-    return work.take_in()
+    return work.create_exception()
 
 
 def calls(pair: Threaded, work: Casework, target: str) -> Iterator[tuple[str, str, dict[str, str], Any]]:
@@ -259,7 +259,7 @@ def _body_of(path: str, method: str) -> Any:
     ],
 )
 def test_odd_queries_are_refused_or_find_nothing(work: Casework, pair: Threaded, query: str):
-    work.take_in()
+    work.create_exception()
     answer = work.admin("GET", f"/api/exceptions?{query}")
     if answer.ok:
         assert query.startswith("owner=")

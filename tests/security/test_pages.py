@@ -47,7 +47,9 @@ def read(url: str, token: str = "") -> requests.Response:
 def hostile(work: Casework) -> str:
     """An exception and a playbook whose every text is an attack, worked on."""
     work.publish(HOSTILE[:100], [note(HOSTILE[:100], text=HOSTILE.replace("{", "(").replace("}", ")")), tell()])
-    exception_id = work.take_in(entity=HOSTILE, source_system=HOSTILE, normalized_context={HOSTILE: HOSTILE})
+    exception_id = work.create_exception(
+        entity=HOSTILE, source_system=HOSTILE, normalized_context={HOSTILE: HOSTILE}
+    )
     work.complete(exception_id, 1, notes=HOSTILE)
     work.admin.ok("POST", f"/api/exceptions/{exception_id}/comments", {"text": HOSTILE})
     return exception_id

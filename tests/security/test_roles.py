@@ -43,7 +43,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Case
         works = [new_casework(pair, pair.clock()) for _ in range(2)]
         for work in works:
             work.publish("Two", [tell(), note()])
-            work.complete(work.take_in(), 1)
+            work.complete(work.create_exception(), 1)
         pair.work()
         assert pair.verify().valid
         yield url, works[0], works[1]

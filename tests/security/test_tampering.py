@@ -97,7 +97,7 @@ def staged(database_url: str, folder: Path) -> Iterator[Scene]:
     with threaded_pair(database_url, folder) as pair:
         work = new_casework(pair, pair.clock())
         work.publish("Four", STEPS)
-        first, second = work.take_in(amount=2**60, entity="Æther\u0301 ☂"), work.take_in()
+        first, second = work.create_exception(amount=2**60, entity="Æther\u0301 ☂"), work.create_exception()
         for exception_id in (first, second):
             for step in range(1, len(STEPS) + 1):
                 work.complete(exception_id, step)
@@ -396,7 +396,7 @@ ODD = {
 
 @pytest.mark.parametrize("odd", ODD)
 def test_a_log_of_odd_content_is_whole(scene: Scene, odd: str):
-    exception_id = scene.work.take_in(normalized_context={"odd": ODD[odd]})
+    exception_id = scene.work.create_exception(normalized_context={"odd": ODD[odd]})
     scene.work.complete(exception_id, 1)
     path = f"/api/exceptions/{exception_id}"
     assert scene.work.admin.ok("GET", path)["normalized_context"] == {"odd": ODD[odd]}

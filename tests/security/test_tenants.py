@@ -71,7 +71,7 @@ class Victim:
 def victim(work: Casework) -> Victim:
     work.policy(tags=[f"{SECRET}-tag"])
     playbook_id = work.publish(f"{SECRET} plan", [tell(message=SECRET), call()])
-    exception_id = work.take_in(entity=SECRET, normalized_context={"meter": SECRET})
+    exception_id = work.create_exception(entity=SECRET, normalized_context={"meter": SECRET})
     work.complete(exception_id, 1, notes=SECRET)
     ids = {"exception_id": exception_id, "playbook_id": str(playbook_id), "step_order": "2"}
     return Victim(work, {**ids, "domain": work.domain, "tool_id": "reread_meter"})
@@ -114,14 +114,14 @@ def test_lists_and_figures_of_another_tenant_are_empty(victim: Victim, pair: Thr
 
 
 def test_a_cursor_of_another_tenant_opens_nothing(victim: Victim, pair: Threaded):
-    victim.work.take_in(entity=SECRET)
+    victim.work.create_exception(entity=SECRET)
     cursor = victim.work.admin.ok("GET", "/api/exceptions", params={"limit": 1})["next_cursor"]
     client = pair.client(f"{victim.work.tenant_id}-empty", "viewer")
     assert client.ok("GET", "/api/exceptions", params={"cursor": cursor})["items"] == []
 
 
 def test_the_same_ids_in_two_tenants_are_two_things(work: Casework, pair: Threaded):
-    mine = work.take_in(entity="mine")
+    mine = work.create_exception(entity="mine")
     other = pair.client(f"{work.tenant_id}-other", "admin")
     other.ok("POST", "/api/exceptions", work.document(exception_id=mine, entity="theirs"))
     other.ok("PATCH", f"/api/exceptions/{mine}", {"amount": 1})

@@ -114,7 +114,7 @@ def test_without_a_bearer_token_nothing_is_open(pair: Threaded, header: str):
 )
 def test_an_agent_is_never_taken_for_a_person(work: Casework, claims: dict[str, Any]):
     work.publish("One", [note(requires_approval=True)])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     agent = work.acting(AGENT, "admin", **{name: value for name, value in claims.items() if name != "roles"})
     agent.problem(403, "actor_mismatch", "POST", step_path(exception_id, 1), PERSON)
     agent.problem(403, "human_required", "POST", step_path(exception_id, 1), AGENT)
@@ -140,7 +140,7 @@ def test_a_sign_in_link_is_good_for_signing_in_once_and_for_nothing_else(work: C
 
 
 def test_a_browser_session_changes_nothing_without_its_second_token(work: Casework, pair: Threaded):
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     base, cookies = pair.urls["executor"], {"sentinai_session": pair.token(work.tenant_id)}
     url = f"{base}/api/exceptions/{exception_id}/comments"
     for headers in ({}, {"X-CSRF-Token": "guess"}, {"X-CSRF-Token": ""}, {"X-CSRF-Token": "gu\xe9ss"}):

@@ -129,7 +129,7 @@ class Casework:
         """A deadline so far from now, as a document has it."""
         return (self.now + timedelta(**distance)).isoformat()
 
-    def take_in(self, **attributes: Any) -> str:
+    def create_exception(self, **attributes: Any) -> str:
         """The id of a new exception."""
         return str(self.admin.ok("POST", "/api/exceptions", self.document(**attributes))["exception_id"])
 

@@ -10,7 +10,7 @@ from tests.support.casework import Casework, new_casework
 from tests.support.databases import KINDS
 from tests.support.threaded import Threaded, threaded_pair
 
-_PARAMS = [pytest.param(kind, thresholds=[pytest.mark.postgres] * (kind == "postgres")) for kind in KINDS]
+_PARAMS = [pytest.param(kind, marks=[pytest.mark.postgres] * (kind == "postgres")) for kind in KINDS]
 
 
 @pytest.fixture(scope="session", params=_PARAMS)

@@ -7,22 +7,22 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from executor.domain.changeset import Draft
+from executor.domain.changeset import ChangeSet
 from executor.domain.model import Actor, Event, NewEvent
-from executor.domain.snapshot import FINISHING, Situation
+from executor.domain.snapshot import FINISHING, Snapshot
 from sentinai.clock import format_optional_time, format_time
 
 AGENT = Actor("agent", "feedback-agent", None)
 
 
-def capture(draft: Draft, situation: Situation, trigger: str) -> NewEvent:
+def capture(changeset: ChangeSet, snapshot: Snapshot, trigger: str) -> NewEvent:
     """The event that says what was done, by whom, how long it took, and whether the SLA was kept.
 
     ``trigger`` is ``playbook_completed`` or ``resolved``. A step's seconds count from the step before it,
     the first one's from the start, so that they add up to the run's.
     """
-    playbook, deadline = situation.playbook, draft.record.sla_deadline
-    done = [*_earlier(situation.run_events), *_now(draft)]
+    playbook, deadline = snapshot.playbook, changeset.record.sla_deadline
+    done = [*_earlier(snapshot.run_events), *_now(changeset)]
     started_at = done[0][1] if done else None
     steps = _steps(done)
     return NewEvent(
@@ -32,20 +32,20 @@ def capture(draft: Draft, situation: Situation, trigger: str) -> NewEvent:
             "playbook_id": playbook.playbook_id if playbook else None,
             "playbook_name": playbook.name if playbook else None,
             "playbook_version": playbook.version if playbook else None,
-            "run": draft.record.playbook_run,
+            "run": changeset.record.playbook_run,
             "steps_total": len(playbook.steps) if playbook else 0,
             "steps_completed": sum(step["outcome"] == "completed" for step in steps),
             "steps_skipped": sum(step["outcome"] == "skipped" for step in steps),
             "steps": steps,
             "started_at": format_optional_time(started_at),
-            "finished_at": format_time(draft.now),
-            "duration_seconds": (draft.now - started_at).total_seconds() if started_at else None,
+            "finished_at": format_time(changeset.now),
+            "duration_seconds": (changeset.now - started_at).total_seconds() if started_at else None,
             "actors": _actors(steps),
             "sla_deadline": format_optional_time(deadline),
-            "sla_kept": None if deadline is None else draft.now <= deadline,
-            "summary": summarise(steps, len(playbook.steps) if playbook else 0, deadline, draft.now),
+            "sla_kept": None if deadline is None else changeset.now <= deadline,
+            "summary": summarise(steps, len(playbook.steps) if playbook else 0, deadline, changeset.now),
         },
-        run=draft.record.playbook_run or None,
+        run=changeset.record.playbook_run or None,
     )
 
 
@@ -64,10 +64,10 @@ def _earlier(events: Sequence[Event]) -> list[_Done]:
     return [(e.event_type, e.created_at, dict(e.payload)) for e in events if e.event_type in kept]
 
 
-def _now(draft: Draft) -> list[_Done]:
+def _now(changeset: ChangeSet) -> list[_Done]:
     kept = ("PlaybookStarted", *FINISHING)
-    events = (each.event for each in draft.emitted)
-    return [(e.event_type, draft.now, dict(e.payload)) for e in events if e.event_type in kept]
+    events = (each.event for each in changeset.added_events)
+    return [(e.event_type, changeset.now, dict(e.payload)) for e in events if e.event_type in kept]
 
 
 def _steps(done: Sequence[_Done]) -> list[dict[str, Any]]:

@@ -8,19 +8,19 @@ from executor.actions.registry import ACTIONS
 from executor.domain import risk
 from executor.domain.documents import named
 from executor.domain.model import Actor, NewEvent
-from executor.domain.snapshot import Situation, step_context
+from executor.domain.snapshot import Snapshot, step_context
 
 AGENT = Actor("agent", "resolution-agent", None)
 
 
-def suggest(situation: Situation, now: datetime) -> NewEvent | None:
+def suggest(snapshot: Snapshot, now: datetime) -> NewEvent | None:
     """The event that suggests the current step; None when there is none to do."""
-    playbook, record = situation.playbook, situation.record
-    step = situation.step(record.current_step or 0)
+    playbook, record = snapshot.playbook, snapshot.record
+    step = snapshot.step(record.current_step or 0)
     if playbook is None or step is None:
         return None
     action = ACTIONS[step.action_type]
-    found = risk.assess(step, action.effect, severity=record.severity, policy_pack=situation.packs.policy)
+    found = risk.assess(step, action.effect, severity=record.severity, policy_pack=snapshot.packs.policy)
     who = "a person" if found.requires_human else "a person or an agent"
     return NewEvent(
         "ResolutionSuggested",
@@ -31,7 +31,7 @@ def suggest(situation: Situation, now: datetime) -> NewEvent | None:
             "step_name": step.name,
             "action_type": step.action_type,
             "requires_human": found.requires_human,
-            "preview": action.preview(step_context(situation, step, AGENT, now)),
+            "preview": action.preview(step_context(snapshot, step, AGENT, now)),
             "summary": f"Next: step {step.step_order} of {len(playbook.steps)}, {step.name}, by {who}.",
         },
         run=record.playbook_run,

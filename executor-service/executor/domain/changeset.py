@@ -16,14 +16,14 @@ from executor.domain.model import Actor, ExceptionRecord, NewEvent, OutboxMessag
 
 
 @dataclass(frozen=True, slots=True)
-class Emitted:
+class AddedEvent:
     """A new event and who caused it."""
 
     event: NewEvent
     actor: Actor
 
 
-class Draft:
+class ChangeSet:
     """The changes of one call to one exception, by one actor, at one instant."""
 
     def __init__(self, record: ExceptionRecord, actor: Actor, now: datetime) -> None:
@@ -31,23 +31,23 @@ class Draft:
         self.record = record
         self.actor = actor
         self.now = now
-        self.emitted: list[Emitted] = []
+        self.added_events: list[AddedEvent] = []
         self.messages: list[OutboxMessage] = []
 
-    def emit(self, event: NewEvent, actor: Actor | None = None) -> None:
+    def add_event(self, event: NewEvent, actor: Actor | None = None) -> None:
         """Add an event, caused by the call's actor or the one given, and let the fields follow."""
-        self.emitted.append(Emitted(event, actor or self.actor))
+        self.added_events.append(AddedEvent(event, actor or self.actor))
         self.record = fold.apply(self.record, event, self.now)
 
-    def send(self, *messages: OutboxMessage) -> None:
+    def enqueue(self, *messages: OutboxMessage) -> None:
         """Add messages to be delivered once the call is committed."""
         self.messages.extend(messages)
 
-    def remember(self, recommendation: Mapping[str, Any] | None, valid_until: datetime | None) -> None:
+    def cache_recommendation(self, recommendation: Mapping[str, Any] | None, valid_until: datetime | None) -> None:
         """Keep the matcher's answer beside the fields; it is a cache and no part of the log."""
         self.record = replace(self.record, recommendation=recommendation, valid_until=valid_until)
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to commit."""
-        return not self.emitted and not self.messages and self.record == self.stored
+        return not self.added_events and not self.messages and self.record == self.stored

@@ -16,7 +16,7 @@ PROGRESS = ("PlaybookStarted", *FINISHING, "PlaybookCompleted")
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
+class Snapshot:
     """An exception with all that decides what may be done next. ``playbook`` is None where none is assigned."""
 
     record: ExceptionRecord
@@ -47,21 +47,21 @@ class Situation:
         return next((step for step in steps if step.step_order == step_order), None)
 
 
-def look(tx: Transaction, exception_id: str, *, lock: bool = False) -> Situation:
+def load_snapshot(tx: Transaction, exception_id: str, *, lock: bool = False) -> Snapshot:
     """Read where an exception stands.
 
     Raises:
         NotFound: this tenant has no such exception.
     """
-    return around(tx, tx.exception(exception_id, lock=lock))
+    return snapshot_of(tx, tx.exception(exception_id, lock=lock))
 
 
-def around(tx: Transaction, record: ExceptionRecord) -> Situation:
+def snapshot_of(tx: Transaction, record: ExceptionRecord) -> Snapshot:
     """Read what surrounds a record."""
     packs = tx.packs(record.domain)
     if record.current_playbook_id is None:
-        return Situation(record, None, packs, ())
-    return Situation(
+        return Snapshot(record, None, packs, ())
+    return Snapshot(
         record=record,
         playbook=tx.playbook(record.current_playbook_id),
         packs=packs,
@@ -69,24 +69,24 @@ def around(tx: Transaction, record: ExceptionRecord) -> Situation:
     )
 
 
-def after(before: Situation, saved: Saved) -> Situation:
+def with_saved(before: Snapshot, saved: Saved) -> Snapshot:
     """Where an exception stands after a call that left it on the same playbook."""
     added = [event for event in saved.events if event.event_type in PROGRESS]
     return replace(before, record=saved.record, run_events=[*before.run_events, *added])
 
 
 def step_context(
-    situation: Situation, step: Step, actor: Actor, now: datetime, tool_mode: str = "log_only"
+    snapshot: Snapshot, step: Step, actor: Actor, now: datetime, tool_mode: str = "log_only"
 ) -> StepContext:
     """What an action needs to know to do a step, or to preview it."""
-    assert situation.playbook is not None
+    assert snapshot.playbook is not None
     return StepContext(
-        record=situation.record,
+        record=snapshot.record,
         step=step,
-        playbook=situation.playbook,
-        packs=situation.packs,
+        playbook=snapshot.playbook,
+        packs=snapshot.packs,
         actor=actor,
         as_of=now,
         tool_mode=tool_mode,
-        has_completed_step=situation.has_completed_step,
+        has_completed_step=snapshot.has_completed_step,
     )

@@ -59,7 +59,7 @@ class _Standing:
     playbooks: Mapping[str, Playbook]
 
 
-def take_in(
+def import_bundle(
     database: Database, tenant_id: str, given: Read, now: datetime, options: Options, tick: Tick = lambda: None
 ) -> list[Change]:
     """Store what differs from what stands; the changes, in order of kind and name. Again, it changes nothing.

@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any
 
 from executor.agents import intake, triage
-from executor.domain.changeset import Draft
+from executor.domain.changeset import ChangeSet
 from executor.domain.model import Actor, Event, ExceptionRecord
-from executor.domain.snapshot import Situation, around, look
+from executor.domain.snapshot import Snapshot, load_snapshot, snapshot_of
 from executor.service_layer import recommend
 from executor.service_layer.ports import Matcher, Store, Transaction
 from sentinai.problems import MatcherUnavailable, VersionConflict
@@ -20,14 +20,14 @@ TRIGGER = "created"
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class Created:
     """Where an exception stands after it came in. ``is_new`` is False when it had come before."""
 
-    situation: Situation
+    snapshot: Snapshot
     is_new: bool
 
 
-def take_in(
+def create_exception(
     store: Store,
     matcher: Matcher,
     document: Mapping[str, Any],
@@ -36,7 +36,7 @@ def take_in(
     exception_id: str,
     actor: Actor,
     now: datetime,
-) -> Taken:
+) -> Created:
     """Store an exception and recommend a playbook for it; safe to repeat.
 
     Without the matcher the exception is stored all the same, and its recommendation is deferred.
@@ -50,23 +50,23 @@ def take_in(
         if before:
             return _again(tx, before, record, document, actor)
         proposal = triage.propose(record, tx.packs(record.domain), now)
-    keep = partial(_store, store, record, document, proposal, actor, now)
+    persist = partial(_store, store, record, document, proposal, actor, now)
     try:
-        return recommend.ask(matcher, triage.apply(record, proposal), now, keep)
+        return recommend.request_match(matcher, triage.apply(record, proposal), now, persist)
     except MatcherUnavailable as away:
-        return keep(away)
+        return persist(away)
 
 
 def _again(
     tx: Transaction, before: Event, record: ExceptionRecord, document: Mapping[str, Any], actor: Actor
-) -> Taken:
+) -> Created:
     sent = intake.created(record, actor).payload["exception"]
     if not intake.is_same(before.payload["exception"], sent, document):
         raise VersionConflict(
             f"An exception {record.exception_id!r} exists with other content; change it with PATCH, "
             "or send this one under another exception_id."
         )
-    return Taken(look(tx, record.exception_id), is_new=False)
+    return Created(load_snapshot(tx, record.exception_id), is_new=False)
 
 
 def _store(
@@ -77,19 +77,19 @@ def _store(
     actor: Actor,
     now: datetime,
     answer: Mapping[str, Any] | MatcherUnavailable,
-) -> Taken:
-    def work(tx: Transaction) -> Taken:
+) -> Created:
+    def work(tx: Transaction) -> Created:
         before = tx.created_event(record.exception_id)
         if before:
             return _again(tx, before, record, document, actor)
-        draft = Draft(record, actor, now)
-        draft.emit(intake.created(record, actor))
+        changeset = ChangeSet(record, actor, now)
+        changeset.add_event(intake.created(record, actor))
         hint = None if isinstance(answer, MatcherUnavailable) else answer["selected"]
-        draft.emit(triage.completed(record, proposal, hint["name"] if hint else None), triage.AGENT)
+        changeset.add_event(triage.completed(record, proposal, hint["name"] if hint else None), triage.AGENT)
         if isinstance(answer, MatcherUnavailable):
-            recommend.defer(draft, answer.detail, TRIGGER)
+            recommend.defer(changeset, answer.detail, TRIGGER)
         else:
-            recommend.take(tx, draft, answer, trigger=TRIGGER, switch=False)
-        return Taken(around(tx, tx.insert(draft).record), is_new=True)
+            recommend.apply_answer(tx, changeset, answer, trigger=TRIGGER, switch=False)
+        return Created(snapshot_of(tx, tx.insert(changeset).record), is_new=True)
 
     return store.write(record.tenant_id, work)

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from executor.domain.changeset import Draft
+from executor.domain.changeset import ChangeSet
 from executor.domain.model import Event, ExceptionRecord, Packs, Playbook, Saved
 
 T = TypeVar("T")
@@ -44,10 +44,10 @@ class Transaction(Protocol):
     def created_event(self, exception_id: str) -> Event | None:
         """The first event of an exception, if there is such an exception."""
 
-    def insert(self, draft: Draft) -> Saved:
+    def insert(self, changeset: ChangeSet) -> Saved:
         """Store a new exception with its first events."""
 
-    def save(self, draft: Draft) -> Saved:
+    def save(self, changeset: ChangeSet) -> Saved:
         """Store what a call did to an exception: fields, events and outbox, together."""
 
 

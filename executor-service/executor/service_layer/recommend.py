@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 
 from executor.agents import policy, resolution
 from executor.agents.policy import PolicyVerdict
-from executor.domain.changeset import Draft
+from executor.domain.changeset import ChangeSet
 from executor.domain.documents import exception_document, named
 from executor.domain.model import Actor, ExceptionRecord, NewEvent, Playbook
-from executor.domain.snapshot import Situation, around
+from executor.domain.snapshot import Snapshot, snapshot_of
 from executor.service_layer.ports import Matcher, Store, Transaction
 from sentinai.clock import format_time, parse_time
 from sentinai.problems import MatcherUnavailable, NotFound, VersionConflict
@@ -67,13 +67,13 @@ class Choice:
     rejected: tuple[tuple[Playbook, PolicyVerdict], ...]
 
 
-def standing(situation: Situation) -> Standing:
+def standing(snapshot: Snapshot) -> Standing:
     """How far the exception is with its playbook."""
-    if situation.playbook is None:
+    if snapshot.playbook is None:
         return Standing.NONE
-    if situation.record.current_step is None:
+    if snapshot.record.current_step is None:
         return Standing.FINISHED
-    return Standing.IN_PROGRESS if situation.started else Standing.RECOMMENDED
+    return Standing.IN_PROGRESS if snapshot.started else Standing.RECOMMENDED
 
 
 def decide(now_at: Standing, current: int | None, chosen: int | None, *, switch: bool, resolved: bool) -> Move:
@@ -100,23 +100,25 @@ def recalculate(
     now: datetime,
     trigger: str,
     switch: bool = False,
-) -> tuple[Situation, bool]:
+) -> tuple[Snapshot, bool]:
     """Ask the matcher and store its answer; tells where the exception stands and whether that changed.
 
     Raises:
         MatcherUnavailable: nothing was touched. NotFound: this tenant has no such exception.
     """
 
-    def ask_and_store(record: ExceptionRecord) -> tuple[Situation, bool] | None:
-        def work(tx: Transaction, answer: Mapping[str, Any]) -> tuple[Situation, bool] | None:
+    def ask_and_store(record: ExceptionRecord) -> tuple[Snapshot, bool] | None:
+        def work(tx: Transaction, answer: Mapping[str, Any]) -> tuple[Snapshot, bool] | None:
             current = tx.exception(exception_id, lock=True)
             if current.row_version != record.row_version:
                 return None
-            draft = Draft(current, actor, now)
-            changed = take(tx, draft, answer, trigger=trigger, switch=switch)
-            return around(tx, tx.save(draft).record), changed
+            changeset = ChangeSet(current, actor, now)
+            changed = apply_answer(tx, changeset, answer, trigger=trigger, switch=switch)
+            return snapshot_of(tx, tx.save(changeset).record), changed
 
-        return ask(matcher, record, now, lambda answer: store.write(tenant_id, lambda tx: work(tx, answer)))
+        return request_match(
+            matcher, record, now, lambda answer: store.write(tenant_id, lambda tx: work(tx, answer))
+        )
 
     for _ in range(_ATTEMPTS):
         with store.read(tenant_id) as tx:
@@ -127,59 +129,67 @@ def recalculate(
     raise VersionConflict("The exception keeps changing; try again in a moment.", retry_after=1)
 
 
-def ask(matcher: Matcher, record: ExceptionRecord, now: datetime, keep: Callable[[Mapping[str, Any]], T]) -> T:
-    """Ask the matcher about an exception, and ``keep`` its answer; a longer one when the policy blocks all of it.
+def request_match(
+    matcher: Matcher, record: ExceptionRecord, now: datetime, persist: Callable[[Mapping[str, Any]], T]
+) -> T:
+    """Ask the matcher about an exception and ``persist`` its answer; a longer one where policy blocks all of it.
 
     Raises:
         MatcherUnavailable: there is no answer, or none that could be kept.
     """
     document = exception_document(record)
     try:
-        return keep(matcher.match(record.tenant_id, document, now, RANKED))
+        return persist(matcher.match(record.tenant_id, document, now, RANKED))
     except EveryRankedBlocked:
-        return keep(matcher.match(record.tenant_id, document, now, MOST_RANKED))
+        return persist(matcher.match(record.tenant_id, document, now, MOST_RANKED))
 
 
-def take(tx: Transaction, draft: Draft, answer: Mapping[str, Any], *, trigger: str, switch: bool) -> bool:
+def apply_answer(
+    tx: Transaction, changeset: ChangeSet, answer: Mapping[str, Any], *, trigger: str, switch: bool
+) -> bool:
     """Bring the matcher's answer into a draft; True when the exception gets or loses a playbook by it.
 
     Raises:
         EveryRankedBlocked: a longer answer may have one that is not. MatcherUnavailable: it makes no sense here.
     """
-    situation = around(tx, draft.record)
-    choice = _choose(tx, situation, answer)
+    snapshot = snapshot_of(tx, changeset.record)
+    choice = _choose(tx, snapshot, answer)
     chosen_id = choice.playbook.playbook_id if choice.playbook else None
     move = decide(
-        standing(situation),
-        draft.record.current_playbook_id,
+        standing(snapshot),
+        changeset.record.current_playbook_id,
         chosen_id,
         switch=switch,
-        resolved=draft.record.status == "resolved",
+        resolved=changeset.record.status == "resolved",
     )
     if move is not Move.KEEP:
-        _change_playbook(draft, situation, choice, answer, trigger)
-    elif situation.playbook is None and _blocked(choice) != (draft.record.recommendation or {}).get("blocked", {}):
-        _tell_policy(draft, choice)
-    _remember(draft, choice, answer)
-    suggestion = resolution.suggest(around(tx, draft.record), draft.now) if move is Move.ASSIGN else None
+        _change_playbook(changeset, snapshot, choice, answer, trigger)
+    elif snapshot.playbook is None and _blocked(choice) != (changeset.record.recommendation or {}).get(
+        "blocked", {}
+    ):
+        _add_policy_event(changeset, choice)
+    _cache(changeset, choice, answer)
+    suggestion = (
+        resolution.suggest(snapshot_of(tx, changeset.record), changeset.now) if move is Move.ASSIGN else None
+    )
     if suggestion:
-        draft.emit(suggestion, resolution.AGENT)
+        changeset.add_event(suggestion, resolution.AGENT)
     return move is not Move.KEEP
 
 
-def defer(draft: Draft, reason: str, trigger: str) -> None:
+def defer(changeset: ChangeSet, reason: str, trigger: str) -> None:
     """Leave the recommendation to the worker, because the matcher is away."""
-    retry_at = draft.now + RETRY_AFTER
+    retry_at = changeset.now + RETRY_AFTER
     payload = {"reason": reason, "retry_at": format_time(retry_at), "trigger": trigger}
-    draft.emit(NewEvent("RecommendationDeferred", payload))
-    draft.remember({**(draft.record.recommendation or {}), "deferred": True}, retry_at)
+    changeset.add_event(NewEvent("RecommendationDeferred", payload))
+    changeset.cache_recommendation({**(changeset.record.recommendation or {}), "deferred": True}, retry_at)
 
 
-def _choose(tx: Transaction, situation: Situation, answer: Mapping[str, Any]) -> Choice:
+def _choose(tx: Transaction, snapshot: Snapshot, answer: Mapping[str, Any]) -> Choice:
     rejected: list[tuple[Playbook, PolicyVerdict]] = []
     for entry in answer["ranked"]:
         playbook = _stored(tx, entry["playbook_id"])
-        verdict = policy.evaluate(playbook, situation.packs, situation.record.severity)
+        verdict = policy.evaluate(playbook, snapshot.packs, snapshot.record.severity)
         if verdict.verdict != "blocked":
             return Choice(playbook, entry, verdict, tuple(rejected))
         rejected.append((playbook, verdict))
@@ -198,13 +208,13 @@ def _stored(tx: Transaction, playbook_id: int) -> Playbook:
 
 
 def _change_playbook(
-    draft: Draft, situation: Situation, choice: Choice, answer: Mapping[str, Any], trigger: str
+    changeset: ChangeSet, snapshot: Snapshot, choice: Choice, answer: Mapping[str, Any], trigger: str
 ) -> None:
-    run = draft.record.playbook_run + (1 if choice.playbook else 0)
+    run = changeset.record.playbook_run + (1 if choice.playbook else 0)
     new = named(choice.playbook, run) if choice.playbook else None
-    before = situation.playbook
-    _tell_policy(draft, choice)
-    draft.emit(
+    before = snapshot.playbook
+    _add_policy_event(changeset, choice)
+    changeset.add_event(
         NewEvent(
             "PlaybookRecalculated",
             {
@@ -212,22 +222,22 @@ def _change_playbook(
                 "playbook_name": new["playbook_name"] if new else None,
                 "playbook_version": new["playbook_version"] if new else None,
                 "run": run,
-                "previous": named(before, draft.record.playbook_run) if before else None,
+                "previous": named(before, changeset.record.playbook_run) if before else None,
                 "new": new,
                 "reasoning": _reasoning(choice, answer),
                 "trigger": trigger,
                 "as_of": answer["as_of"],
                 "catalogue_revision": answer["catalogue_revision"],
-                **draft.actor.called_by_member(),
+                **changeset.actor.called_by_member(),
             },
             run=run or None,
         )
     )
 
 
-def _tell_policy(draft: Draft, choice: Choice) -> None:
+def _add_policy_event(changeset: ChangeSet, choice: Choice) -> None:
     if choice.playbook or choice.rejected:
-        draft.emit(policy.evaluated(choice.playbook, choice.verdict, choice.rejected), policy.AGENT)
+        changeset.add_event(policy.evaluated(choice.playbook, choice.verdict, choice.rejected), policy.AGENT)
 
 
 def _blocked(choice: Choice) -> dict[str, list[str]]:
@@ -242,17 +252,17 @@ def _reasoning(choice: Choice, answer: Mapping[str, Any]) -> str:
     return str(answer["reasoning"]) + passed_over
 
 
-def _remember(draft: Draft, choice: Choice, answer: Mapping[str, Any]) -> None:
+def _cache(changeset: ChangeSet, choice: Choice, answer: Mapping[str, Any]) -> None:
     """Keep the answer; and, of the playbook that stands, the reasons for which it was taken."""
     reasoning = _reasoning(choice, answer)
-    standing_before = (draft.record.recommendation or {}).get("standing")
-    if choice.entry and choice.entry["playbook_id"] == draft.record.current_playbook_id:
+    standing_before = (changeset.record.recommendation or {}).get("standing")
+    if choice.entry and choice.entry["playbook_id"] == changeset.record.current_playbook_id:
         stands = {**choice.entry, "reasoning": reasoning, "as_of": answer["as_of"]}
-    elif standing_before and standing_before["playbook_id"] == draft.record.current_playbook_id:
+    elif standing_before and standing_before["playbook_id"] == changeset.record.current_playbook_id:
         stands = standing_before
     else:
         stands = None
-    draft.remember(
+    changeset.cache_recommendation(
         {
             "standing": stands,
             "choice": {**choice.entry, "reasoning": reasoning} if choice.entry else None,
@@ -264,13 +274,13 @@ def _remember(draft: Draft, choice: Choice, answer: Mapping[str, Any]) -> None:
             "catalogue_revision": answer["catalogue_revision"],
             "blocked": _blocked(choice),
         },
-        _valid_until(draft, answer),
+        _valid_until(changeset, answer),
     )
 
 
-def _valid_until(draft: Draft, answer: Mapping[str, Any]) -> datetime | None:
+def _valid_until(changeset: ChangeSet, answer: Mapping[str, Any]) -> datetime | None:
     """When to ask again. An answer that is good for its own instant only is asked for anew in a while."""
-    if draft.record.status == "resolved" or answer["valid_until"] is None:
+    if changeset.record.status == "resolved" or answer["valid_until"] is None:
         return None
     until = parse_time(answer["valid_until"])
-    return until if until > parse_time(answer["as_of"]) else draft.now + ASK_AGAIN_AFTER
+    return until if until > parse_time(answer["as_of"]) else changeset.now + ASK_AGAIN_AFTER

@@ -13,10 +13,10 @@ from typing import Any
 
 from executor.actions.registry import ACTIONS, plan_step
 from executor.domain import risk
-from executor.domain.changeset import Draft
+from executor.domain.changeset import ChangeSet
 from executor.domain.documents import named
 from executor.domain.model import Actor, NewEvent, Playbook, Step
-from executor.domain.snapshot import Situation, after, look, step_context
+from executor.domain.snapshot import Snapshot, load_snapshot, step_context, with_saved
 from executor.service_layer import completion
 from executor.service_layer.ports import Store, Transaction
 from sentinai.problems import (
@@ -52,25 +52,25 @@ class Finished:
     ``outcome`` is ``completed``, ``skipped`` or ``already_completed``.
     """
 
-    situation: Situation
+    snapshot: Snapshot
     outcome: str
 
 
-def start(store: Store, tenant_id: str, exception_id: str, actor: Actor, now: datetime) -> Situation:
+def start(store: Store, tenant_id: str, exception_id: str, actor: Actor, now: datetime) -> Snapshot:
     """Begin the recommended playbook; one that is begun already stays as it is.
 
     Raises:
         NotFound: no such exception. NoPlaybook: none is assigned.
     """
 
-    def work(tx: Transaction) -> Situation:
-        situation = look(tx, exception_id, lock=True)
-        playbook = _require_playbook(situation)
-        if situation.started:
-            return situation
-        draft = Draft(situation.record, actor, now)
-        draft.emit(_started(situation, playbook, actor))
-        return after(situation, tx.save(draft))
+    def work(tx: Transaction) -> Snapshot:
+        snapshot = load_snapshot(tx, exception_id, lock=True)
+        playbook = _require_playbook(snapshot)
+        if snapshot.started:
+            return snapshot
+        changeset = ChangeSet(snapshot.record, actor, now)
+        changeset.add_event(_started(snapshot, playbook, actor))
+        return with_saved(snapshot, tx.save(changeset))
 
     return store.write(tenant_id, work)
 
@@ -84,48 +84,48 @@ def finish(store: Store, tenant_id: str, call: StepCall, now: datetime, tool_mod
     """
 
     def work(tx: Transaction) -> Finished:
-        situation = look(tx, call.exception_id, lock=True)
-        step = _require_step(situation, call)
-        if call.step_order in situation.finished_steps:
-            return Finished(situation, "already_completed")
-        _require_turn(situation, call)
-        _require_permission(situation, step, call)
-        draft = _carry_out(situation, step, call, now, tool_mode)
+        snapshot = load_snapshot(tx, call.exception_id, lock=True)
+        step = _require_step(snapshot, call)
+        if call.step_order in snapshot.finished_steps:
+            return Finished(snapshot, "already_completed")
+        _require_turn(snapshot, call)
+        _require_permission(snapshot, step, call)
+        changeset = _carry_out(snapshot, step, call, now, tool_mode)
         outcome = "skipped" if call.mode == "skip" else "completed"
-        return Finished(after(situation, tx.save(draft)), outcome)
+        return Finished(with_saved(snapshot, tx.save(changeset)), outcome)
 
     return store.write(tenant_id, work)
 
 
-def _require_playbook(situation: Situation) -> Playbook:
-    if situation.playbook is None:
+def _require_playbook(snapshot: Snapshot) -> Playbook:
+    if snapshot.playbook is None:
         raise NoPlaybook(
             "No playbook is assigned to the exception; recalculate, or publish one whose conditions it meets."
         )
-    return situation.playbook
+    return snapshot.playbook
 
 
-def _require_step(situation: Situation, call: StepCall) -> Step:
-    playbook = _require_playbook(situation)
+def _require_step(snapshot: Snapshot, call: StepCall) -> Step:
+    playbook = _require_playbook(snapshot)
     if call.playbook_id is not None and call.playbook_id != playbook.playbook_id:
         raise PlaybookChanged(
             f"The exception is on playbook {playbook.playbook_id} ({playbook.name} v{playbook.version}) now, "
             f"not on {call.playbook_id}; look again before acting.",
             current_playbook_id=playbook.playbook_id,
         )
-    step = situation.step(call.step_order)
+    step = snapshot.step(call.step_order)
     if step is None:
         raise NotFound(f"{playbook.name} v{playbook.version} has no step {call.step_order}.")
     return step
 
 
-def _require_turn(situation: Situation, call: StepCall) -> None:
-    expected = situation.record.current_step
+def _require_turn(snapshot: Snapshot, call: StepCall) -> None:
+    expected = snapshot.record.current_step
     if expected is not None and call.step_order != expected:
         raise StepNotCurrent(call.step_order, expected)
 
 
-def _require_permission(situation: Situation, step: Step, call: StepCall) -> None:
+def _require_permission(snapshot: Snapshot, step: Step, call: StepCall) -> None:
     """Attesting and skipping are a person's; doing is, where the step's risk says so."""
     is_person = call.actor.actor_type == "human"
     if call.mode != "execute" and not is_person:
@@ -137,50 +137,50 @@ def _require_permission(situation: Situation, step: Step, call: StepCall) -> Non
     found = risk.assess(
         step,
         ACTIONS[step.action_type].effect,
-        severity=situation.record.severity,
-        policy_pack=situation.packs.policy,
+        severity=snapshot.record.severity,
+        policy_pack=snapshot.packs.policy,
     )
     if found.requires_human:
         raise HumanRequired(f"Step {step.step_order}, {step.name!r}, needs a person: {'; '.join(found.reasons)}.")
 
 
-def _carry_out(situation: Situation, step: Step, call: StepCall, now: datetime, tool_mode: str) -> Draft:
-    playbook = _require_playbook(situation)
-    draft = Draft(situation.record, call.actor, now)
-    if not situation.started:
-        draft.emit(_started(situation, playbook, call.actor))
+def _carry_out(snapshot: Snapshot, step: Step, call: StepCall, now: datetime, tool_mode: str) -> ChangeSet:
+    playbook = _require_playbook(snapshot)
+    changeset = ChangeSet(snapshot.record, call.actor, now)
+    if not snapshot.started:
+        changeset.add_event(_started(snapshot, playbook, call.actor))
     result = None
     if call.mode == "execute":
-        plan = plan_step(step_context(situation, step, call.actor, now, tool_mode))
+        plan = plan_step(step_context(snapshot, step, call.actor, now, tool_mode))
         for event in plan.events:
-            draft.emit(event)
-        draft.send(*plan.outbox)
+            changeset.add_event(event)
+        changeset.enqueue(*plan.outbox)
         result = dict(plan.result)
-    draft.emit(_finished(situation, playbook, step, call, result))
-    if draft.record.current_step is None:
-        completion.close(draft, situation)
-    elif draft.record.status == "resolved" != situation.record.status:
-        completion.capture_feedback(draft, situation, "resolved")
-    if situation.record.status == "resolved" != draft.record.status:
+    changeset.add_event(_finished(snapshot, playbook, step, call, result))
+    if changeset.record.current_step is None:
+        completion.close(changeset, snapshot)
+    elif changeset.record.status == "resolved" != snapshot.record.status:
+        completion.capture_feedback(changeset, snapshot, "resolved")
+    if snapshot.record.status == "resolved" != changeset.record.status:
         # While it was resolved, nobody asked the matcher when its advice would end; the worker does now.
-        draft.remember(draft.record.recommendation, draft.now)
-    return draft
+        changeset.cache_recommendation(changeset.record.recommendation, changeset.now)
+    return changeset
 
 
-def _started(situation: Situation, playbook: Playbook, actor: Actor) -> NewEvent:
-    run = situation.record.playbook_run
+def _started(snapshot: Snapshot, playbook: Playbook, actor: Actor) -> NewEvent:
+    run = snapshot.record.playbook_run
     return NewEvent("PlaybookStarted", {**named(playbook, run), **_actor_members(actor)}, run=run)
 
 
 def _finished(
-    situation: Situation,
+    snapshot: Snapshot,
     playbook: Playbook,
     step: Step,
     call: StepCall,
     result: Mapping[str, Any] | None,
 ) -> NewEvent:
     skipped = call.mode == "skip"
-    run = situation.record.playbook_run
+    run = snapshot.record.playbook_run
     payload: dict[str, Any] = {
         **named(playbook, run),
         "step_id": step.step_id,

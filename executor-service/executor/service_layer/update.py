@@ -7,10 +7,10 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from executor.domain.changeset import Draft
+from executor.domain.changeset import ChangeSet
 from executor.domain.documents import exception_document
 from executor.domain.model import Actor, Event, ExceptionRecord, NewEvent
-from executor.domain.snapshot import Situation, around, look
+from executor.domain.snapshot import Snapshot, load_snapshot, snapshot_of
 from executor.service_layer import recommend
 from executor.service_layer.ports import Matcher, Store, Transaction
 from sentinai.clock import format_time, parse_time
@@ -21,7 +21,7 @@ TRIGGER = "updated"
 _ATTEMPTS = 8
 
 
-def amend(
+def update_exception(
     store: Store,
     matcher: Matcher,
     tenant_id: str,
@@ -31,7 +31,7 @@ def amend(
     expected_versions: Collection[int] | None,
     actor: Actor,
     now: datetime,
-) -> Situation:
+) -> Snapshot:
     """Change some attributes (an ``exception-patch`` document), and recommend anew where that changes anything.
 
     Without the matcher the change is stored all the same, and the recommendation is deferred.
@@ -42,19 +42,19 @@ def amend(
     wanted = _normalised(changes)
     for _ in range(_ATTEMPTS):
         with store.read(tenant_id) as tx:
-            situation = look(tx, exception_id)
-        record = situation.record
+            snapshot = load_snapshot(tx, exception_id)
+        record = snapshot.record
         _require_version(record, expected_versions)
         event = _updated(record, wanted, actor)
         if event is None:
-            return situation
-        amended = Draft(record, actor, now)
-        amended.emit(event)
-        keep = partial(_store, store, record, event, actor, now)
+            return snapshot
+        amended = ChangeSet(record, actor, now)
+        amended.add_event(event)
+        persist = partial(_store, store, record, event, actor, now)
         try:
-            stored = recommend.ask(matcher, amended.record, now, keep)
+            stored = recommend.request_match(matcher, amended.record, now, persist)
         except MatcherUnavailable as away:
-            stored = keep(away)
+            stored = persist(away)
         if stored is not None:
             return stored
     raise VersionConflict("The exception keeps changing; try again in a moment.", retry_after=1)
@@ -68,9 +68,11 @@ def comment(store: Store, tenant_id: str, exception_id: str, text: str, actor: A
     """
 
     def work(tx: Transaction) -> Event:
-        draft = Draft(tx.exception(exception_id, lock=True), actor, now)
-        draft.emit(NewEvent("CommentAdded", {"text": text, "cause": "comment", **actor.called_by_member()}))
-        return tx.save(draft).events[-1]
+        changeset = ChangeSet(tx.exception(exception_id, lock=True), actor, now)
+        changeset.add_event(
+            NewEvent("CommentAdded", {"text": text, "cause": "comment", **actor.called_by_member()})
+        )
+        return tx.save(changeset).events[-1]
 
     return store.write(tenant_id, work)
 
@@ -109,19 +111,19 @@ def _store(
     actor: Actor,
     now: datetime,
     answer: Mapping[str, Any] | MatcherUnavailable,
-) -> Situation | None:
+) -> Snapshot | None:
     """Commit the change; None when the exception changed since it was read."""
 
-    def work(tx: Transaction) -> Situation | None:
+    def work(tx: Transaction) -> Snapshot | None:
         current = tx.exception(record.exception_id, lock=True)
         if current.row_version != record.row_version:
             return None
-        draft = Draft(current, actor, now)
-        draft.emit(event)
+        changeset = ChangeSet(current, actor, now)
+        changeset.add_event(event)
         if isinstance(answer, MatcherUnavailable):
-            recommend.defer(draft, answer.detail, TRIGGER)
+            recommend.defer(changeset, answer.detail, TRIGGER)
         else:
-            recommend.take(tx, draft, answer, trigger=TRIGGER, switch=False)
-        return around(tx, tx.save(draft).record)
+            recommend.apply_answer(tx, changeset, answer, trigger=TRIGGER, switch=False)
+        return snapshot_of(tx, tx.save(changeset).record)
 
     return store.write(record.tenant_id, work)

@@ -10,22 +10,22 @@ from executor.actions.registry import ACTIONS, plan_step
 from executor.domain import risk
 from executor.domain.fold import StepState, step_states
 from executor.domain.model import Actor, Playbook, Step
-from executor.domain.snapshot import Situation, step_context
+from executor.domain.snapshot import Snapshot, step_context
 from sentinai.clock import format_optional_time
 from sentinai.problems import Problem
 
 
-def playbook_state(situation: Situation, viewer: Actor, now: datetime, tool_mode: str) -> dict[str, Any]:
+def playbook_state(snapshot: Snapshot, viewer: Actor, now: datetime, tool_mode: str) -> dict[str, Any]:
     """Where an exception stands with its playbook, by the schema ``playbook-state``."""
-    record, playbook = situation.record, situation.playbook
+    record, playbook = snapshot.record, snapshot.playbook
     advice = record.recommendation or {}
     stands = advice.get("standing") or {}
-    steps = _steps(situation, playbook, viewer, now, tool_mode) if playbook else []
+    steps = _steps(snapshot, playbook, viewer, now, tool_mode) if playbook else []
     return {
         "exception_id": record.exception_id,
         "playbook": _playbook(playbook) if playbook else None,
         "run": record.playbook_run,
-        "started": situation.started,
+        "started": snapshot.started,
         "current_step": record.current_step,
         "steps": steps,
         "progress": {
@@ -36,26 +36,26 @@ def playbook_state(situation: Situation, viewer: Actor, now: datetime, tool_mode
         "reasons": stands.get("reasons", []),
         "alternatives": _alternatives(advice, record.current_playbook_id),
         "near_misses": advice.get("near_misses", []),
-        "better_match": better_match(situation),
+        "better_match": better_match(snapshot),
         "valid_until": format_optional_time(record.valid_until),
     }
 
 
-def obstacle(situation: Situation, viewer: Actor, now: datetime, tool_mode: str) -> Problem | None:
+def obstacle(snapshot: Snapshot, viewer: Actor, now: datetime, tool_mode: str) -> Problem | None:
     """What stands in the way of the current step; None where nothing does, or where there is no such step."""
-    step = situation.step(situation.record.current_step or 0)
+    step = snapshot.step(snapshot.record.current_step or 0)
     if step is None:
         return None
     try:
-        plan_step(step_context(situation, step, viewer, now, tool_mode))
+        plan_step(step_context(snapshot, step, viewer, now, tool_mode))
     except Problem as problem:
         return problem
     return None
 
 
-def recalculation(situation: Situation, changed: bool) -> dict[str, Any]:
+def recalculation(snapshot: Snapshot, changed: bool) -> dict[str, Any]:
     """What a recalculation came to, by the schema of the same name."""
-    record, playbook = situation.record, situation.playbook
+    record, playbook = snapshot.record, snapshot.playbook
     return {
         "exception_id": record.exception_id,
         "changed": changed,
@@ -64,16 +64,16 @@ def recalculation(situation: Situation, changed: bool) -> dict[str, Any]:
         "playbook_name": playbook.name if playbook else None,
         "playbook_version": playbook.version if playbook else None,
         "reasoning": (record.recommendation or {}).get("reasoning"),
-        "better_match": better_match(situation),
+        "better_match": better_match(snapshot),
         "valid_until": format_optional_time(record.valid_until),
     }
 
 
-def better_match(situation: Situation) -> dict[str, Any] | None:
+def better_match(snapshot: Snapshot) -> dict[str, Any] | None:
     """The playbook that would be chosen now, when another one is being worked through."""
-    choice = (situation.record.recommendation or {}).get("choice")
-    in_progress = situation.started and situation.record.current_step is not None
-    if not choice or not in_progress or choice["playbook_id"] == situation.record.current_playbook_id:
+    choice = (snapshot.record.recommendation or {}).get("choice")
+    in_progress = snapshot.started and snapshot.record.current_step is not None
+    if not choice or not in_progress or choice["playbook_id"] == snapshot.record.current_playbook_id:
         return None
     return {key: choice[key] for key in ("playbook_id", "name", "version", "priority", "reasoning")}
 
@@ -98,24 +98,22 @@ def _alternatives(advice: Mapping[str, Any], current: int | None) -> list[dict[s
 
 
 def _steps(
-    situation: Situation, playbook: Playbook, viewer: Actor, now: datetime, tool_mode: str
+    snapshot: Snapshot, playbook: Playbook, viewer: Actor, now: datetime, tool_mode: str
 ) -> list[dict[str, Any]]:
-    refusal = obstacle(situation, viewer, now, tool_mode)
+    refusal = obstacle(snapshot, viewer, now, tool_mode)
     reason = refusal.detail if refusal else None
-    states = step_states(playbook, situation.record, situation.run_events, blocked_reason=reason)
+    states = step_states(playbook, snapshot.record, snapshot.run_events, blocked_reason=reason)
     return [
-        _step(situation, step, state, viewer, now, tool_mode)
+        _step(snapshot, step, state, viewer, now, tool_mode)
         for step, state in zip(playbook.steps, states, strict=True)
     ]
 
 
 def _step(
-    situation: Situation, step: Step, state: StepState, viewer: Actor, now: datetime, tool_mode: str
+    snapshot: Snapshot, step: Step, state: StepState, viewer: Actor, now: datetime, tool_mode: str
 ) -> dict[str, Any]:
     action = ACTIONS[step.action_type]
-    found = risk.assess(
-        step, action.effect, severity=situation.record.severity, policy_pack=situation.packs.policy
-    )
+    found = risk.assess(step, action.effect, severity=snapshot.record.severity, policy_pack=snapshot.packs.policy)
     open_still = state.status not in ("completed", "skipped")
     return {
         "step_id": step.step_id,
@@ -133,5 +131,5 @@ def _step(
         "mode": state.mode,
         "notes": state.notes,
         "result": state.result,
-        "preview": action.preview(step_context(situation, step, viewer, now, tool_mode)) if open_still else None,
+        "preview": action.preview(step_context(snapshot, step, viewer, now, tool_mode)) if open_still else None,
     }

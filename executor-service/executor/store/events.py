@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
 from executor.domain import hash_chain
-from executor.domain.changeset import Emitted
+from executor.domain.changeset import AddedEvent
 from executor.domain.model import Event, ExceptionRecord
 from executor.domain.snapshot import PROGRESS
 from executor.store.tables import ExceptionEventRow
@@ -37,20 +37,22 @@ class InvalidEvent(RuntimeError):
     """An event was about to be written that breaks its schema: a fault of ours, never of the caller."""
 
 
-def append(session: Session, record: ExceptionRecord, emitted: Sequence[Emitted], now: datetime) -> list[Event]:
+def append(
+    session: Session, record: ExceptionRecord, added_events: Sequence[AddedEvent], now: datetime
+) -> list[Event]:
     """Write events to the end of an exception's log, chained to ``record.event_hash``."""
-    events = _chained(record, emitted, now)
-    places = [{"run": each.event.run, "step_order": each.event.step_order} for each in emitted]
+    events = _chained(record, added_events, now)
+    places = [{"run": each.event.run, "step_order": each.event.step_order} for each in added_events]
     rows = [_values(record, event) | place for event, place in zip(events, places, strict=True)]
     if rows:
         _INSERT.change_many(session, rows)
     return events
 
 
-def _chained(record: ExceptionRecord, emitted: Sequence[Emitted], now: datetime) -> list[Event]:
+def _chained(record: ExceptionRecord, added_events: Sequence[AddedEvent], now: datetime) -> list[Event]:
     events: list[Event] = []
     last = record.event_hash
-    for seq, each in enumerate(emitted, record.event_seq + 1):
+    for seq, each in enumerate(added_events, record.event_seq + 1):
         _require_valid(each)
         unsealed = Event(
             event_id=str(uuid7()),
@@ -68,8 +70,8 @@ def _chained(record: ExceptionRecord, emitted: Sequence[Emitted], now: datetime)
     return events
 
 
-def _require_valid(emitted: Emitted) -> None:
-    event = emitted.event
+def _require_valid(added_events: AddedEvent) -> None:
+    event = added_events.event
     found = check(f"events/{event.event_type}", event.payload)
     if found:
         raise InvalidEvent(f"{event.event_type}: {[finding.to_json() for finding in found]}")

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
-from executor.domain.changeset import Draft
+from executor.domain.changeset import ChangeSet
 from executor.domain.model import Event, ExceptionRecord, Packs, Playbook, Saved
 from executor.store import events, exceptions, outbox, tenants
 from executor.store.catalogue_cache import CatalogueCache, CatalogueSnapshot
@@ -51,29 +51,29 @@ class SqlTransaction:
         """The first event of an exception, if there is such an exception."""
         return events.first(self.session, exception_id)
 
-    def insert(self, draft: Draft) -> Saved:
+    def insert(self, changeset: ChangeSet) -> Saved:
         """Store a new exception with its first events."""
         tenants.require_tenant(self.session, self.tenant_id)
-        exceptions.add(self.session, draft.stored)
-        return self._write(draft, draft.record.row_version)
+        exceptions.add(self.session, changeset.stored)
+        return self._write(changeset, changeset.record.row_version)
 
-    def save(self, draft: Draft) -> Saved:
+    def save(self, changeset: ChangeSet) -> Saved:
         """Store what a call did: fields, events and outbox, together."""
-        if draft.is_empty:
-            return Saved(draft.record, ())
-        return self._write(draft, draft.record.row_version + 1)
+        if changeset.is_empty:
+            return Saved(changeset.record, ())
+        return self._write(changeset, changeset.record.row_version + 1)
 
-    def _write(self, draft: Draft, row_version: int) -> Saved:
-        added = events.append(self.session, draft.stored, draft.emitted, draft.now)
+    def _write(self, changeset: ChangeSet, row_version: int) -> Saved:
+        added = events.append(self.session, changeset.stored, changeset.added_events, changeset.now)
         record = replace(
-            draft.record,
+            changeset.record,
             row_version=row_version,
-            updated_at=draft.now,
-            event_seq=added[-1].seq if added else draft.record.event_seq,
-            event_hash=added[-1].hash if added else draft.record.event_hash,
+            updated_at=changeset.now,
+            event_seq=added[-1].seq if added else changeset.record.event_seq,
+            event_hash=added[-1].hash if added else changeset.record.event_hash,
         )
-        outbox.add(self.session, record, draft.messages, draft.now)
-        exceptions.save(self.session, draft.stored, record)
+        outbox.add(self.session, record, changeset.messages, changeset.now)
+        exceptions.save(self.session, changeset.stored, record)
         return Saved(record, added)
 
 

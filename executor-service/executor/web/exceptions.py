@@ -39,7 +39,7 @@ def create_exception(call: _Call) -> Answer:
     services, body = call.services, call.body
     if body.get("tenant_id", call.identity.tenant_id) != call.identity.tenant_id:
         raise TenantMismatch("Leave tenant_id out, or send the token's own.")
-    taken = create.take_in(
+    created = create.create_exception(
         services.store,
         services.matcher,
         body,
@@ -48,9 +48,9 @@ def create_exception(call: _Call) -> Answer:
         actor=caller(call.identity),
         now=services.clock(),
     )
-    answer = _one(services, taken.situation.record)
-    location = {"Location": f"/api/exceptions/{taken.situation.record.exception_id}"}
-    status, headers = (201, {**answer.headers, **location}) if taken.is_new else (200, answer.headers)
+    answer = _one(services, created.snapshot.record)
+    location = {"Location": f"/api/exceptions/{created.snapshot.record.exception_id}"}
+    status, headers = (201, {**answer.headers, **location}) if created.is_new else (200, answer.headers)
     return Answer(answer.body, status, headers)
 
 
@@ -105,7 +105,7 @@ def get_exception(call: _Call, exception_id: str) -> Answer:
 )
 def change_exception(call: _Call, exception_id: str) -> Answer:
     """Change an exception's attributes; the recommendation follows."""
-    situation = update.amend(
+    snapshot = update.update_exception(
         call.services.store,
         call.services.matcher,
         call.identity.tenant_id,
@@ -115,7 +115,7 @@ def change_exception(call: _Call, exception_id: str) -> Answer:
         actor=caller(call.identity),
         now=call.services.clock(),
     )
-    return _one(call.services, situation.record)
+    return _one(call.services, snapshot.record)
 
 
 @api.operation(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from executor.bootstrap import Services
-from executor.domain.snapshot import Situation, look
+from executor.domain.snapshot import Snapshot, load_snapshot
 from executor.service_layer import recommend, steps, views
 from executor.web.actors import caller, named_in
 from sentinai.problems import HumanRequired
@@ -19,8 +19,8 @@ _BASE = "/api/exceptions/{exception_id}/playbook"
 def get_playbook_state(call: _Call, exception_id: str) -> Answer:
     """See where an exception stands with its playbook."""
     with call.services.store.read(call.identity.tenant_id) as tx:
-        situation = look(tx, exception_id)
-    return _state(call, situation)
+        snapshot = load_snapshot(tx, exception_id)
+    return _state(call, snapshot)
 
 
 @api.operation(
@@ -38,7 +38,7 @@ def recalculate_playbook(call: _Call, exception_id: str) -> Answer:
     identity = call.identity
     if switch and identity.actor_type != "human" and "human" not in identity.may_act_for:
         raise HumanRequired("Only a person may switch a playbook that is in progress.")
-    situation, changed = recommend.recalculate(
+    snapshot, changed = recommend.recalculate(
         call.services.store,
         call.services.matcher,
         identity.tenant_id,
@@ -48,7 +48,7 @@ def recalculate_playbook(call: _Call, exception_id: str) -> Answer:
         trigger="switched" if switch else "requested",
         switch=switch,
     )
-    return Answer(views.recalculation(situation, changed))
+    return Answer(views.recalculation(snapshot, changed))
 
 
 @api.operation(
@@ -62,10 +62,10 @@ def recalculate_playbook(call: _Call, exception_id: str) -> Answer:
 def start_playbook(call: _Call, exception_id: str) -> Answer:
     """Begin the recommended playbook."""
     actor = named_in(call.body, call.identity)
-    situation = steps.start(
+    snapshot = steps.start(
         call.services.store, call.identity.tenant_id, exception_id, actor, call.services.clock()
     )
-    return _state(call, situation)
+    return _state(call, snapshot)
 
 
 @api.operation(
@@ -112,12 +112,12 @@ def _finish(call: _Call, exception_id: str, step_order: int, mode: str, notes: s
         services.settings.tool_mode,
     )
     OUTCOMES.labels(mode, finished.outcome).inc()
-    answer = _state(call, finished.situation)
+    answer = _state(call, finished.snapshot)
     return Answer({**answer.body, "outcome": finished.outcome})
 
 
-def _state(call: _Call, situation: Situation) -> Answer:
+def _state(call: _Call, snapshot: Snapshot) -> Answer:
     services = call.services
     return Answer(
-        views.playbook_state(situation, caller(call.identity), services.clock(), services.settings.tool_mode)
+        views.playbook_state(snapshot, caller(call.identity), services.clock(), services.settings.tool_mode)
     )

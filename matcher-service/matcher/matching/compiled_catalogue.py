@@ -29,10 +29,10 @@ Answering = tuple[ClauseIndex | None, ...]
 class Catalogue:
     """Compiled playbooks, best ranked first.
 
-    ``time_dependent`` and ``time_independent`` are the groups that time moves and those that it does not, those that leave the
-    fewest first. ``clause_indexes`` has, for each position, which group answers for each of its clauses; None for a
-    clause that no group does, which is in ``residuals``. ``thresholds`` are the SLA minutes at which a position may
-    change, where no threshold in ``time_dependent`` tells them.
+    ``time_dependent`` and ``time_independent`` are the indexes whose answers change with time and those whose do
+    not, most selective first. ``clause_indexes`` has, for each position, the index of each of its clauses; None
+    for a clause that no index covers, which is in ``residuals``. ``thresholds`` are the SLA minutes at which a
+    position may change and of which no index in ``time_dependent`` knows.
     """
 
     playbooks: Sequence[Playbook]

@@ -18,14 +18,14 @@ FEW = 4
 
 
 class IndexQuery:
-    """The answers of the groups for one context, each asked for when it is first needed.
+    """The answers of the clause indexes for one context, each computed when it is first needed.
 
-    ``answers`` are those given so far, None where the library must be asked. ``time_independent`` are the positions
-    that satisfy all that time does not move, ``left`` those that satisfy all that the index knows. ``undecided``
-    are the positions of which a clause must be asked of the library.
+    ``answers`` are those given so far, None where the library must decide. ``time_independent`` are the positions
+    that satisfy every clause that does not change with time, ``candidates`` those that satisfy all that the index
+    covers. ``undecided`` are the positions with a clause that the library must decide.
     """
 
-    __slots__ = ("_verdicts", "answers", "catalogue", "context", "lasting", "left", "unsure")
+    __slots__ = ("_verdicts", "answers", "candidates", "catalogue", "context", "time_independent", "undecided")
 
     def __init__(self, catalogue: Catalogue, context: Mapping[str, Any]) -> None:
         self.catalogue = catalogue
@@ -34,7 +34,7 @@ class IndexQuery:
         self.answers: dict[ClauseIndex, Satisfied | None] = {}
         self._verdicts: dict[int, bool | EvaluationError] = {}
         self.time_independent = self._satisfying(catalogue.time_independent, catalogue.everyone)
-        self.left = self._satisfying(catalogue.time_dependent, self.time_independent)
+        self.candidates = self._satisfying(catalogue.time_dependent, self.time_independent)
 
     def answer(self, group: ClauseIndex) -> Satisfied | None:
         """What a group says; None where the library must be asked."""

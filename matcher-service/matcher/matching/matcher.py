@@ -32,8 +32,9 @@ def match(
 ) -> MatchResult:
     """The playbooks that fit an exception, best ranked first, and why.
 
-    ``context`` is what ``evaluation.context.build`` gives for ``as_of``. ``time_dependent_rules`` are further rules on
-    which the context itself depends (a Policy Pack's tag rules), so that ``valid_until`` knows their marks.
+    ``context`` is what ``evaluation.context.build`` gives for ``as_of``. ``time_dependent_rules`` are further
+    rules on which the context itself depends (a Policy Pack's tag rules), so that ``valid_until`` knows their
+    thresholds.
     """
     query = IndexQuery(catalogue, context)
     errors: list[ClauseError] = []
@@ -62,10 +63,10 @@ def _walk(query: IndexQuery, limit: int, errors: list[ClauseError]) -> tuple[lis
     beyond that the count is of those known to match.
     """
     playbooks = query.catalogue.playbooks
-    open_questions = query.left & query.catalogue.with_residuals
+    open_questions = query.candidates & query.catalogue.with_residuals
     if query.undecided:
-        open_questions |= query.left & query.undecided
-    settled = query.left - open_questions if open_questions else query.left
+        open_questions |= query.candidates & query.undecided
+    settled = query.candidates - open_questions if open_questions else query.candidates
     best = list(islice(settled, limit))
     confirmed: list[int] = []
     for asked, position in enumerate(open_questions):

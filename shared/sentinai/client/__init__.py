@@ -17,7 +17,7 @@ __all__ = [
     "ExecutorClient",
     "MatcherClient",
     "NotFound",
-    "Patience",
+    "RetryPolicy",
     "ServiceUnavailable",
     "UnusableAnswer",
 ]

@@ -1,8 +1,8 @@
-"""Statements made once, fenced once: for what is done with every call.
+"""Statements that are compiled once, with the tenant filter in them: for what every call does.
 
 A session filters each ORM statement when it is executed (``sentinai.database.tenant_session``), and SQLAlchemy
-looks each one over again; that is most of the time of a short transaction. A ``TenantStatement`` statement has the tenant's
-filter put into it when it is made. The tenant that it is executed for is the session's: it cannot be given.
+looks each one over again; that is most of the time of a short transaction. A ``TenantStatement`` has the filter
+put into it when it is made. The tenant that it is executed for is the session's: it cannot be given.
 """
 
 from __future__ import annotations

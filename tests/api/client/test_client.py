@@ -193,14 +193,14 @@ def test_lists_go_on_from_page_to_page(program: Program):
 
 
 def test_a_long_list_is_read_to_its_end(program: Program):
-    made = [program.work.take_in(severity="critical" if index % 3 else "low") for index in range(9)]
+    made = [program.work.create_exception(severity="critical" if index % 3 else "low") for index in range(9)]
     urgent = [made[index] for index in range(9) if index % 3]
     exceptions = program.executor.exceptions(severity=["critical", "high"], domain=program.work.domain)
     assert sorted(each["exception_id"] for each in exceptions) == sorted(urgent)
 
 
 def test_a_log_is_followed_as_it_grows(program: Program):
-    exception_id = program.work.take_in()
+    exception_id = program.work.create_exception()
     seen = len(list(program.executor.events(exception_id)))
     comments = program.executor.events(exception_id, after_seq=seen, event_type=["CommentAdded"], wait=10)
     later = threading.Timer(0.5, program.executor.add_comment, (exception_id, "Now."))
@@ -214,7 +214,7 @@ def test_a_log_is_followed_as_it_grows(program: Program):
 
 
 def test_a_log_of_many_pages_is_read_to_its_end(program: Program):
-    exception_id = program.work.take_in()
+    exception_id = program.work.create_exception()
     for index in range(205):
         program.executor.add_comment(exception_id, f"Comment {index}")
     texts = [

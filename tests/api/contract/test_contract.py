@@ -35,7 +35,7 @@ def begun(tmp_path: Path) -> Begun:
 
 @pytest.mark.parametrize(
     ("service", "kind"),
-    [("matcher", "sqlite"), pytest.param("executor", "postgres", thresholds=pytest.mark.postgres)],
+    [("matcher", "sqlite"), pytest.param("executor", "postgres", marks=pytest.mark.postgres)],
 )
 def test_a_service_keeps_to_its_document(begun: Begun, tmp_path: Path, service: str, kind: str):
     with begun(kind) as (pair, work):
@@ -50,7 +50,7 @@ def test_work_on_an_exception_keeps_to_the_document(begun: Begun, tmp_path: Path
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", thresholds=pytest.mark.postgres)])
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 @pytest.mark.parametrize("service", ["matcher", "executor"])
 def test_a_service_keeps_to_its_document_at_length(begun: Begun, tmp_path: Path, service: str, kind: str):
     with begun(kind) as (pair, work):
@@ -62,7 +62,7 @@ def test_a_service_keeps_to_its_document_at_length(begun: Begun, tmp_path: Path,
 def hold_at_work(pair: Threaded, work: Casework, folder: Path, *, examples: int) -> None:
     """Hold the executor to its document on an exception that is there and has steps to go."""
     playbook_id = work.publish("Plan", [note(), tell(), call()])
-    named = {"EXCEPTION_ID": work.take_in(), "PLAYBOOK_ID": str(playbook_id)}
+    named = {"EXCEPTION_ID": work.create_exception(), "PLAYBOOK_ID": str(playbook_id)}
     only = ["--include-path-regex", r"\{(exception_id|playbook_id)\}"]
     # It would take a name that the settings replace for the bad one that was made up first.
     only += ["--exclude-checks", "negative_data_rejection"]

@@ -35,7 +35,7 @@ def test_the_same_again_makes_no_version_and_another_makes_the_next(work: Casewo
     other = work.admin("POST", "/api/playbooks", {**document, "steps": [note(), own(queue="field")]})
     assert (other.status_code, other.json()["version"]) == (201, 2)
     assert other.json()["playbook_id"] != first["playbook_id"]
-    assert work.state(work.take_in())["playbook"]["version"] == 2
+    assert work.state(work.create_exception())["playbook"]["version"] == 2
 
 
 def test_a_truth_value_in_the_place_of_a_number_is_other_content(work: Casework):
@@ -131,7 +131,7 @@ def test_one_that_can_never_be_chosen_is_told(work: Casework):
 
 def test_retiring_takes_out_of_matching_and_leaves_running_ones(work: Casework):
     playbook_id = work.publish("Old", [note(), note()])
-    running = work.take_in()
+    running = work.create_exception()
     work.complete(running, 1)
     for _ in range(2):
         assert work.admin.ok("POST", f"/api/playbooks/{playbook_id}/retire")["status"] == "retired"
@@ -235,12 +235,12 @@ def test_analytics_sum_up_what_was_started_completed_and_skipped(work: Casework,
     playbook_id = work.publish("Two", [note(), note("Last")])
     for minutes, skip, allowed in ((10, False, 60), (30, True, 20), (50, False, 90)):
         deadline = pair.clock() + timedelta(minutes=allowed)
-        exception_id = work.take_in(sla_deadline=deadline.isoformat())
+        exception_id = work.create_exception(sla_deadline=deadline.isoformat())
         work.complete(exception_id, 1)
         pair.clock.advance(minutes=minutes)
         verb, body = ("skip", {**PERSON, "reason": "No."}) if skip else ("complete", PERSON)
         work.admin.ok("POST", step_path(exception_id, 2, verb), body)
-    work.complete(work.take_in(), 1)
+    work.complete(work.create_exception(), 1)
     answer = work.admin.ok("GET", "/api/analytics/playbooks")
     assert check("playbook-analytics", answer) == []
     [item] = answer["items"]
@@ -255,7 +255,7 @@ def test_analytics_come_in_pages_most_started_first(work: Casework):
     ids = {name: work.publish(name, [note()], entity=name) for name in names}
     for name, times in (("Dates", 2), ("Cider", 1)):
         for _ in range(times):
-            work.complete(work.take_in(entity=name), 1)
+            work.complete(work.create_exception(entity=name), 1)
     work.admin.ok("POST", f"/api/playbooks/{ids['Dates']}/retire")
     work.admin.ok("POST", f"/api/playbooks/{ids['Elder']}/retire")
     found: list[str] = []

@@ -58,7 +58,7 @@ def counts(pair: Threaded, work: Casework) -> dict[str, int]:
 
 def test_a_notification_waits_in_the_outbox_until_the_worker_sends_it_once(work: Casework, pair: Threaded):
     work.publish("One", [tell(template_id="visit", placeholders={"meter": "7"}, group="field crew"), note()])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     work.complete(exception_id, 1)
     [requested] = work.events(exception_id, "NotificationRequested")
     assert requested["payload"]["group"] == "field crew"
@@ -76,7 +76,7 @@ def test_a_webhook_is_posted_to_the_configured_address_with_its_key(
     work: Casework, pair: Threaded, sink: Sink, webhook: str
 ):
     work.publish("One", [tell(channel="webhook", subject="S", message="See {exception.entity}.")])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     work.complete(exception_id, 1)
     pair.work(work.tenant_id, webhook_url=webhook)
     [(key, posted)] = sink.taken
@@ -90,7 +90,7 @@ def test_what_fails_is_tried_again_later_under_the_same_key(
 ):
     sink.refusals = 2
     work.publish("One", [tell(channel="webhook")])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     work.complete(exception_id, 1)
     for tries in (1, 2, 3):
         pair.work(work.tenant_id, webhook_url=webhook)
@@ -104,7 +104,7 @@ def test_what_fails_is_tried_again_later_under_the_same_key(
 
 def test_a_receiver_whose_answer_never_ends_does_not_keep_the_worker(work: Casework, pair: Threaded):
     work.publish("One", [tell(channel="webhook")])
-    work.complete(work.take_in(), 1)
+    work.complete(work.create_exception(), 1)
     with serving(dripping) as url:
         begun = time.monotonic()
         pair.work(work.tenant_id, webhook_url=url, outbox_timeout_seconds=0.3)
@@ -114,7 +114,7 @@ def test_a_receiver_whose_answer_never_ends_does_not_keep_the_worker(work: Casew
 
 def test_an_answer_too_long_to_be_kept_is_none(work: Casework, pair: Threaded):
     work.publish("One", [tell(channel="webhook")])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     work.complete(exception_id, 1)
     with serving(saying("x" * 2**21)) as url:
         pair.work(work.tenant_id, webhook_url=url)
@@ -126,7 +126,7 @@ def test_nothing_in_the_environment_leads_a_delivery_elsewhere(
     work: Casework, pair: Threaded, sink: Sink, webhook: str, monkeypatch: pytest.MonkeyPatch
 ):
     work.publish("One", [tell(channel="webhook")])
-    work.complete(work.take_in(), 1)
+    work.complete(work.create_exception(), 1)
     with monkeypatch.context() as elsewhere:
         elsewhere.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
         elsewhere.setenv("no_proxy", "")
@@ -137,7 +137,7 @@ def test_nothing_in_the_environment_leads_a_delivery_elsewhere(
 def test_what_keeps_failing_is_given_up_in_plain_sight(work: Casework, pair: Threaded, webhook: str, sink: Sink):
     sink.refusals = 99
     work.publish("One", [tell(channel="webhook")])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     work.complete(exception_id, 1)
     for _ in range(5):
         pair.work(work.tenant_id, webhook_url=webhook, outbox_attempts=3)
@@ -151,7 +151,7 @@ def test_what_keeps_failing_is_given_up_in_plain_sight(work: Casework, pair: Thr
 
 def test_one_that_fails_does_not_hold_up_the_others(work: Casework, pair: Threaded):
     work.publish("Two", [tell(channel="webhook"), tell(channel="email")])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     work.complete(exception_id, 1)
     work.complete(exception_id, 2)
     pair.work(work.tenant_id, webhook_url=f"http://127.0.0.1:{free_port()}/")
@@ -162,7 +162,7 @@ def test_one_that_fails_does_not_hold_up_the_others(work: Casework, pair: Thread
 
 def test_what_a_worker_took_and_did_not_finish_is_due_again_after_its_lease(work: Casework, pair: Threaded):
     work.publish("One", [tell()])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     work.complete(exception_id, 1)
     lease = timedelta(minutes=5)
     pair.services.database.write(
@@ -179,7 +179,7 @@ def test_what_a_worker_took_and_did_not_finish_is_due_again_after_its_lease(work
 def test_several_workers_deliver_each_message_once(work: Casework, pair: Threaded, sink: Sink, webhook: str):
     work.publish("Five", [tell(channel="webhook") for _ in range(5)])
     for _ in range(3):
-        exception_id = work.take_in()
+        exception_id = work.create_exception()
         for step in range(1, 6):
             work.complete(exception_id, step)
     with ThreadPoolExecutor(4) as pool:
@@ -192,7 +192,7 @@ def test_several_workers_deliver_each_message_once(work: Casework, pair: Threade
 
 def test_a_tool_is_only_logged_unless_told_otherwise(work: Casework, pair: Threaded):
     work.publish("One", [call()])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     work.complete(exception_id, 1)
     requested, recorded = work.events(exception_id, "ToolCallRequested", "ToolCallRecorded")
     assert (requested["payload"]["mode"], requested["payload"]["payload"]) == ("log_only", {"meter": "EM-44"})
@@ -207,7 +207,7 @@ def _complete_at(url: str, pair: Threaded, work: Casework, exception_id: str) ->
 
 def test_in_stub_mode_the_dummy_tool_is_called_through_the_outbox(work: Casework, pair: Threaded):
     work.publish("One", [call()])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     stub = replace(pair.settings, tool_mode="stub")
     with serving(create_app(stub, pair.clock)) as url:
         result = _complete_at(url, pair, work, exception_id)["steps"][0]["result"]
@@ -223,7 +223,7 @@ def test_in_stub_mode_the_dummy_tool_is_called_through_the_outbox(work: Casework
 
 def test_a_tool_that_cannot_be_reached_is_given_up_in_plain_sight(work: Casework, pair: Threaded):
     work.publish("One", [call()])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     with serving(create_app(replace(pair.settings, tool_mode="stub"), pair.clock)) as url:
         _complete_at(url, pair, work, exception_id)
     pair.work(work.tenant_id, executor_url=f"http://127.0.0.1:{free_port()}", outbox_attempts=1)
@@ -234,7 +234,7 @@ def test_a_tool_that_cannot_be_reached_is_given_up_in_plain_sight(work: Casework
 
 def test_an_outbox_row_comes_with_the_event_that_asked_for_it_or_not_at_all(work: Casework, pair: Threaded):
     work.publish("One", [tell()])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     work.complete(exception_id, 1)
     with pair.services.database.read(work.tenant_id) as session:
         rows = session.execute(select(OutboxRow.outbox_id, OutboxRow.idempotency_key)).all()

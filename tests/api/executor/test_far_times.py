@@ -30,7 +30,7 @@ def test_deadlines_at_the_ends_of_time_can_be_read_again_wherever_the_database_l
         work = new_casework(pair, pair.clock())
         work.publish("Note it", [note()])
         for deadline in ENDS:
-            exception_id = work.take_in(sla_deadline=deadline)
+            exception_id = work.create_exception(sla_deadline=deadline)
             assert work.admin.ok("GET", f"/api/exceptions/{exception_id}")["sla_deadline"] == deadline
             assert work.complete(exception_id, 1)["outcome"] == "completed"
         for sort in ("sla", "created_at"):

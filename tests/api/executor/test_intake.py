@@ -35,7 +35,7 @@ def test_a_new_exception_is_answered_whole_with_its_place_and_version(work: Case
 
 def test_what_comes_in_is_logged_by_the_agents_in_their_order(work: Casework):
     work.publish("Look", [note()])
-    log = work.events(work.take_in())
+    log = work.events(work.create_exception())
     assert [event["event_type"] for event in log] == [
         "ExceptionCreated",
         "TriageCompleted",
@@ -100,7 +100,7 @@ def test_without_an_id_each_is_a_new_one(work: Casework):
 
 @pytest.mark.parametrize(("amount", "severity"), [(9000, "high"), (8999.99, "low"), (None, "low")])
 def test_triage_gives_the_severity_that_was_left_open(work: Casework, amount: float | None, severity: str):
-    exception_id = work.take_in(severity=None, amount=amount)
+    exception_id = work.create_exception(severity=None, amount=amount)
     assert work.admin.ok("GET", f"/api/exceptions/{exception_id}")["severity"] == severity
     triaged = work.events(exception_id, "TriageCompleted")[0]
     assert triaged["payload"]["applied"] == {"severity": severity}
@@ -109,14 +109,14 @@ def test_triage_gives_the_severity_that_was_left_open(work: Casework, amount: fl
 
 def test_the_policy_packs_override_goes_before_the_domain_packs_rule(work: Casework):
     work.policy(severity_overrides=[{"exception_type": "bill mismatch", "severity": "Critical"}])
-    billed = work.take_in(severity=None, exception_type="Bill Mismatch", amount=10)
-    silent = work.take_in(severity=None, amount=10)
+    billed = work.create_exception(severity=None, exception_type="Bill Mismatch", amount=10)
+    silent = work.create_exception(severity=None, amount=10)
     severities = [work.admin.ok("GET", f"/api/exceptions/{each}")["severity"] for each in (billed, silent)]
     assert severities == ["critical", "low"]
 
 
 def test_a_severity_that_was_given_stands_whatever_the_rules_say(work: Casework):
-    exception_id = work.take_in(severity="Low", amount=20_000)
+    exception_id = work.create_exception(severity="Low", amount=20_000)
     assert work.admin.ok("GET", f"/api/exceptions/{exception_id}")["severity"] == "low"
     payload = work.events(exception_id, "TriageCompleted")[0]["payload"]
     assert (payload["severity"], payload["applied"]) == ("high", {})
@@ -182,7 +182,7 @@ def test_other_media_types_are_refused(work: Casework):
 
 @pytest.mark.parametrize("amount", [0.1 + 0.2, 2**63 + 1, -0.005, 10**15 + 0.25])
 def test_numbers_keep_their_value(work: Casework, amount: float):
-    exception_id = work.take_in(amount=amount, normalized_context={"n": [amount, {"deep": amount}]})
+    exception_id = work.create_exception(amount=amount, normalized_context={"n": [amount, {"deep": amount}]})
     found = work.admin.ok("GET", f"/api/exceptions/{exception_id}")
     assert found["amount"] == amount
     assert found["normalized_context"] == {"n": [amount, {"deep": amount}]}

@@ -19,9 +19,9 @@ def test_filters_narrow_and_go_together(work: Casework):
     playbook_id = work.publish(
         "Move", [to_status("analyzing"), own(queue="field")], severity_in=["high", "critical"]
     )
-    high = work.take_in(severity="high")
-    critical = work.take_in(severity="critical", exception_type="Bill Mismatch")
-    low = work.take_in(severity="low")
+    high = work.create_exception(severity="high")
+    critical = work.create_exception(severity="critical", exception_type="Bill Mismatch")
+    low = work.create_exception(severity="low")
     work.complete(high, 1)
     work.complete(high, 2)
     assert set(ids(work)) == {high, critical, low}
@@ -38,11 +38,11 @@ def test_filters_narrow_and_go_together(work: Casework):
 
 def test_what_is_breached_and_what_is_at_risk_goes_by_the_deadline_and_not_when_resolved(work: Casework):
     work.publish("Finish", [note(), to_status("resolved")], exception_type="Bill Mismatch")
-    late = work.take_in(sla_deadline=work.due(seconds=-1))
-    soon = work.take_in(sla_deadline=work.due(minutes=59))
-    later = work.take_in(sla_deadline=work.due(minutes=61))
-    never = work.take_in()
-    done = work.take_in(exception_type="Bill Mismatch", sla_deadline=work.due(minutes=-9))
+    late = work.create_exception(sla_deadline=work.due(seconds=-1))
+    soon = work.create_exception(sla_deadline=work.due(minutes=59))
+    later = work.create_exception(sla_deadline=work.due(minutes=61))
+    never = work.create_exception()
+    done = work.create_exception(exception_type="Bill Mismatch", sla_deadline=work.due(minutes=-9))
     work.complete(done, 1)
     work.complete(done, 2)
     assert ids(work, sla="breached") == [late]
@@ -55,7 +55,7 @@ def test_pages_give_each_exception_once_in_the_order_of_the_whole(work: Casework
     deadlines = [None, work.due(hours=2), work.due(hours=2), work.due(hours=-1), None, work.due(hours=9)]
     for number, deadline in enumerate(deadlines):
         created = work.due(minutes=-number // 2)
-        work.take_in(exception_id=f"P-{number}", sla_deadline=deadline, created_at=created)
+        work.create_exception(exception_id=f"P-{number}", sla_deadline=deadline, created_at=created)
     whole = ids(work, sort=sort)
     assert len(whole) == len(deadlines)
     paged: list[str] = []
@@ -71,16 +71,16 @@ def test_pages_give_each_exception_once_in_the_order_of_the_whole(work: Casework
 
 def test_the_newest_come_first(work: Casework):
     for minutes in (5, 1, 9):
-        work.take_in(created_at=work.due(minutes=-minutes))
+        work.create_exception(created_at=work.due(minutes=-minutes))
     items = work.admin.ok("GET", "/api/exceptions")["items"]
     assert all(left["created_at"] > right["created_at"] for left, right in pairwise(items))
 
 
 def test_one_that_comes_in_between_two_pages_shifts_nothing(work: Casework):
     for number in range(4):
-        work.take_in(exception_id=f"S-{number}", created_at=work.due(minutes=number))
+        work.create_exception(exception_id=f"S-{number}", created_at=work.due(minutes=number))
     first = work.admin.ok("GET", "/api/exceptions", params={"limit": 2})
-    work.take_in(exception_id="S-9", created_at=work.due(minutes=9))
+    work.create_exception(exception_id="S-9", created_at=work.due(minutes=9))
     second = work.admin.ok("GET", "/api/exceptions", params={"limit": 2, "cursor": first["next_cursor"]})
     assert [item["exception_id"] for item in first["items"] + second["items"]] == ["S-3", "S-2", "S-1", "S-0"]
 
@@ -100,7 +100,7 @@ def test_a_cursor_of_playbooks_that_was_tampered_with_is_refused(work: Casework,
 
 def test_a_cursor_of_another_order_is_refused(work: Casework):
     for _ in range(2):
-        work.take_in()
+        work.create_exception()
     cursor = work.admin.ok("GET", "/api/exceptions", params={"limit": 1})["next_cursor"]
     work.admin.problem(400, "invalid_cursor", "GET", "/api/exceptions", params={"cursor": cursor, "sort": "sla"})
     found = work.admin.ok("GET", f"/api/exceptions/{ids(work)[0]}/events", params={"limit": 1})
@@ -130,7 +130,7 @@ def test_parameters_that_mean_nothing_are_told(work: Casework, query: dict[str, 
 
 def test_the_list_shows_what_the_exception_itself_shows(work: Casework):
     work.publish("Two", [note(), note("Again")])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     work.complete(exception_id, 1)
     alone = work.admin.ok("GET", f"/api/exceptions/{exception_id}")
     assert work.admin.ok("GET", "/api/exceptions")["items"] == [alone]
@@ -168,7 +168,7 @@ def test_whatever_happens_to_an_exception_makes_another_version_of_it(work: Case
 
 
 def test_a_change_is_told_with_what_was_before_and_one_that_is_none_is_not_told(work: Casework):
-    exception_id = work.take_in(sla_deadline=work.due(hours=3))
+    exception_id = work.create_exception(sla_deadline=work.due(hours=3))
     path = f"/api/exceptions/{exception_id}"
     deadline = work.admin.ok("GET", path)["sla_deadline"]
     work.admin.ok("PATCH", path, {"amount": 7, "severity": "Medium", "sla_deadline": deadline})

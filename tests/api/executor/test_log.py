@@ -13,7 +13,7 @@ from sentinai.documents.schemas import check
 
 def test_the_log_is_read_after_a_place_and_by_type(work: Casework):
     work.publish("Two", [note(), note()])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     work.complete(exception_id, 1)
     whole = work.events(exception_id)
     assert [event["seq"] for event in whole] == list(range(1, len(whole) + 1))
@@ -29,7 +29,7 @@ def test_the_log_is_read_after_a_place_and_by_type(work: Casework):
 @pytest.mark.parametrize("limit", [1, 2, 3])
 def test_pages_of_the_log_give_the_whole_log(work: Casework, limit: int):
     work.publish("One", [note()])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     work.complete(exception_id, 1)
     path, query, paged = f"/api/exceptions/{exception_id}/events", {"limit": limit}, []
     while True:
@@ -54,7 +54,7 @@ def test_a_cursor_that_is_none_is_refused(work: Casework):
 
 
 def test_who_waits_hears_of_what_comes(work: Casework):
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     end = len(work.events(exception_id))
     later = threading.Timer(
         0.3, work.admin.ok, ("POST", f"/api/exceptions/{exception_id}/comments", {"text": "At last."})
@@ -68,7 +68,7 @@ def test_who_waits_hears_of_what_comes(work: Casework):
 
 
 def test_who_waits_for_a_type_is_not_answered_by_another(work: Casework):
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     later = threading.Timer(
         0.2, work.admin.ok, ("POST", f"/api/exceptions/{exception_id}/comments", {"text": "Not this."})
     )
@@ -81,14 +81,14 @@ def test_who_waits_for_a_type_is_not_answered_by_another(work: Casework):
 
 
 def test_who_waits_for_what_is_there_is_answered_with_it(work: Casework):
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     whole = work.events(exception_id)
     path = f"/api/exceptions/{exception_id}/events"
     assert work.admin.ok("GET", path, params={"wait": 20})["items"] == whole
 
 
 def test_a_comment_is_answered_as_its_event(work: Casework):
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     agent = work.acting(AGENT)
     answer = agent(
         "POST", f"/api/exceptions/{exception_id}/comments", {"text": "<b>Odd</b> {not.a.placeholder} ☃"}
@@ -108,7 +108,7 @@ def test_a_comment_that_is_none_is_refused(work: Casework, body: dict[str, Any])
 
 def test_the_log_proves_itself_and_its_chain_hangs_together(work: Casework):
     work.publish("Two", [tell(), note()])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     work.complete(exception_id, 1)
     log = work.events(exception_id)
     proof = work.admin.ok("GET", f"/api/exceptions/{exception_id}/events/verify")

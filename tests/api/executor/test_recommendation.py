@@ -25,7 +25,7 @@ def test_the_best_ranked_is_recommended_with_its_reasons(work: Casework):
     broad = work.publish("Broad", [note()], priority=1)
     narrow = work.publish("Narrow", [note(), note("More")], priority=30, severity="medium")
     work.publish("Other", [note()], priority=90, severity="critical")
-    state = work.state(work.take_in())
+    state = work.state(work.create_exception())
     assert (state["playbook"]["playbook_id"], state["run"], state["current_step"]) == (narrow, 1, 1)
     assert state["started"] is False
     assert [step["status"] for step in state["steps"]] == ["pending", "pending"]
@@ -38,7 +38,7 @@ def test_the_best_ranked_is_recommended_with_its_reasons(work: Casework):
 
 def test_asking_again_any_number_of_times_is_as_asking_once(work: Casework):
     playbook_id = work.publish("One", [note()])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     before = work.events(exception_id)
     for _ in range(3):
         answer = recalculate(work, exception_id)
@@ -53,7 +53,7 @@ def test_asking_again_any_number_of_times_is_as_asking_once(work: Casework):
 
 def test_an_unstarted_recommendation_follows_what_is_published(work: Casework):
     first = work.publish("First", [note()])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     second = work.publish("Second", [note()], priority=5)
     assert current(work, exception_id) == first
     answer = recalculate(work, exception_id)
@@ -70,7 +70,7 @@ def test_a_change_of_what_conditions_look_at_recalculates(work: Casework):
     work.publish("Billing", [note()], exception_type="Bill*", priority=9)
     visited = work.publish("Visited", [note()], **{"context.visits_gte": 5}, priority=20)
     urgent = work.publish("Urgent", [note()], sla_minutes_remaining_lt=30, priority=40)
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     path = f"/api/exceptions/{exception_id}"
     assert current(work, exception_id) == medium
     assert work.admin.ok("PATCH", path, {"severity": "low"})["current_playbook_id"] is None
@@ -83,7 +83,7 @@ def test_a_change_of_what_conditions_look_at_recalculates(work: Casework):
 
 def test_a_recommendation_that_fits_no_more_is_withdrawn(work: Casework):
     work.publish("Medium", [note()], severity="medium")
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     changed = work.admin.ok("PATCH", f"/api/exceptions/{exception_id}", {"severity": "high"})
     assert (changed["current_playbook_id"], changed["current_step"], changed["playbook"]) == (None, None, None)
     assert work.events(exception_id, "PlaybookRecalculated")[-1]["payload"]["new"] is None
@@ -94,7 +94,7 @@ def test_a_recommendation_that_fits_no_more_is_withdrawn(work: Casework):
 
 def test_a_playbook_in_progress_is_never_pulled_away_but_a_better_one_is_shown(work: Casework):
     kept = work.publish("Kept", [note(), note("More")])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     work.complete(exception_id, 1)
     better = work.publish("Better", [note()], priority=8)
     answer = recalculate(work, exception_id)
@@ -111,7 +111,7 @@ def test_a_playbook_in_progress_is_never_pulled_away_but_a_better_one_is_shown(w
 
 def test_one_that_was_started_and_fits_no_more_stays(work: Casework):
     kept = work.publish("Medium", [note(), note("More")], severity="medium")
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     work.admin.ok("POST", f"/api/exceptions/{exception_id}/playbook/start", PERSON)
     work.admin.ok("PATCH", f"/api/exceptions/{exception_id}", {"severity": "critical"})
     assert current(work, exception_id) == kept
@@ -120,7 +120,7 @@ def test_one_that_was_started_and_fits_no_more_stays(work: Casework):
 
 def test_a_person_switches_and_coming_back_starts_clean(work: Casework):
     old = work.publish("Old", [note(), note("More")])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     work.complete(exception_id, 1)
     new = work.publish("New", [note()], priority=8)
     answer = recalculate(work, exception_id, {"switch": True})
@@ -135,7 +135,7 @@ def test_a_person_switches_and_coming_back_starts_clean(work: Casework):
 
 def test_an_agent_does_not_switch(work: Casework):
     work.publish("Old", [note(), note("More")])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     work.complete(exception_id, 1)
     work.publish("New", [note()], priority=8)
     path = f"/api/exceptions/{exception_id}/playbook/recalculate"
@@ -145,7 +145,7 @@ def test_an_agent_does_not_switch(work: Casework):
 
 def test_switching_when_nothing_better_is_there_changes_nothing(work: Casework):
     work.publish("Only", [note(), note("More")])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     work.complete(exception_id, 1)
     assert recalculate(work, exception_id, {"switch": True})["changed"] is False
     assert work.state(exception_id)["progress"]["done"] == 1
@@ -154,7 +154,7 @@ def test_switching_when_nothing_better_is_there_changes_nothing(work: Casework):
 def test_a_blocked_playbook_is_passed_over_for_the_next_one(work: Casework):
     work.publish("Cuts", [call("cut_supply", "Cut", reason="x")], priority=50)
     mild = work.publish("Mild", [note()], priority=1)
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     assert current(work, exception_id) == mild
     payload = work.events(exception_id, "PolicyEvaluated")[-1]["payload"]
     assert [each["playbook_name"] for each in payload["rejected"]] == ["Cuts"]
@@ -166,7 +166,7 @@ def test_a_blocked_playbook_is_passed_over_for_the_next_one(work: Casework):
 def test_when_every_one_is_blocked_there_is_none(work: Casework):
     work.policy(blocked_actions=["add_comment"])
     work.publish("Comments", [note()])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     assert current(work, exception_id) is None
     log = work.events(exception_id)
     assert [event["event_type"] for event in log] == ["ExceptionCreated", "TriageCompleted", "PolicyEvaluated"]
@@ -180,7 +180,7 @@ def test_when_every_one_is_blocked_there_is_none(work: Casework):
 def test_a_policy_that_blocks_for_another_reason_says_so_once(work: Casework):
     work.policy(blocked_actions=["add_comment"])
     work.publish("Both", [note(), call("cut_supply", "Cut", reason="x")])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     work.policy(blocked_actions=["cut_supply"])
     for _ in range(2):
         recalculate(work, exception_id)
@@ -194,7 +194,7 @@ def test_however_many_are_blocked_the_next_ranked_is_found(work: Casework):
     for number in range(RANKED + 3):
         work.publish(f"Cuts {number}", [call("cut_supply", "Cut", reason="x")], priority=50 - number)
     mild = work.publish("Mild", [note()], priority=1)
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     assert current(work, exception_id) == mild
     [payload] = [event["payload"] for event in work.events(exception_id, "PolicyEvaluated")]
     assert len(payload["rejected"]) == RANKED + 3
@@ -207,7 +207,7 @@ def test_however_many_are_blocked_the_next_ranked_is_found(work: Casework):
 
 def test_what_needs_a_person_is_recommended_and_told(work: Casework):
     work.publish("Reads", [call()])
-    payload = work.events(work.take_in(), "PolicyEvaluated")[0]["payload"]
+    payload = work.events(work.create_exception(), "PolicyEvaluated")[0]["payload"]
     assert payload["verdict"] == "needs_approval"
     assert payload["reasons"]
 
@@ -215,7 +215,7 @@ def test_what_needs_a_person_is_recommended_and_told(work: Casework):
 def test_when_a_threshold_passes_the_worker_asks_anew(work: Casework, pair: Threaded):
     calm = work.publish("Calm", [note()])
     hurry = work.publish("Hurry", [note()], sla_minutes_remaining_lt=20, priority=9)
-    exception_id = work.take_in(sla_deadline=work.due(minutes=45))
+    exception_id = work.create_exception(sla_deadline=work.due(minutes=45))
     assert current(work, exception_id) == calm
     pair.clock.advance(minutes=24)
     pair.work()
@@ -235,7 +235,7 @@ def test_one_that_is_reopened_is_followed_again(work: Casework, pair: Threaded):
     work.publish("Long", steps)
     work.publish("Hurry", [note()], sla_minutes_remaining_lt=20, priority=9)
     work.publish("Run", [note()], sla_minutes_remaining_lt=5, priority=10)
-    exception_id = work.take_in(sla_deadline=work.due(minutes=45))
+    exception_id = work.create_exception(sla_deadline=work.due(minutes=45))
     work.complete(exception_id, 1)
     work.complete(exception_id, 2)
     pair.clock.advance(minutes=30)
@@ -252,7 +252,7 @@ def test_one_that_is_reopened_is_followed_again(work: Casework, pair: Threaded):
 def test_the_worker_leaves_a_playbook_in_progress(work: Casework, pair: Threaded):
     calm = work.publish("Calm", [note(), note("More")])
     work.publish("Hurry", [note()], sla_minutes_remaining_lt=20, priority=9)
-    exception_id = work.take_in(sla_deadline=work.due(minutes=45))
+    exception_id = work.create_exception(sla_deadline=work.due(minutes=45))
     work.complete(exception_id, 1)
     pair.clock.advance(minutes=30)
     pair.work()

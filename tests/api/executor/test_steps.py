@@ -17,7 +17,7 @@ def statuses(state: Any) -> list[str]:
 
 def test_a_playbook_is_worked_from_start_to_end(work: Casework):
     work.publish("Three", [tell(), own(queue="field"), note(text="{step.name} by {actor.id}.")])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     started = work.admin.ok("POST", f"/api/exceptions/{exception_id}/playbook/start", PERSON)
     assert (started["started"], statuses(started)) == (True, ["running", "pending", "pending"])
     for step in (1, 2, 3):
@@ -38,7 +38,7 @@ def test_a_playbook_is_worked_from_start_to_end(work: Casework):
 
 def test_each_call_is_told_in_the_log_by_what_it_did(work: Casework):
     playbook_id = work.publish("Two", [own(user_id="ines"), tell(channel="log")])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     seen = len(work.events(exception_id))
     work.complete(exception_id, 1)
     work.complete(exception_id, 2, notes="rang twice")
@@ -67,7 +67,7 @@ def test_each_call_is_told_in_the_log_by_what_it_did(work: Casework):
 
 def test_starting_twice_is_starting_once(work: Casework):
     work.publish("One", [note()])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     for _ in range(2):
         work.admin.ok("POST", f"/api/exceptions/{exception_id}/playbook/start", PERSON)
     assert len(work.events(exception_id, "PlaybookStarted")) == 1
@@ -76,7 +76,7 @@ def test_starting_twice_is_starting_once(work: Casework):
 @pytest.mark.parametrize("verb", ["complete", "skip"])
 def test_a_later_step_waits_for_its_turn_and_the_right_one_is_named(work: Casework, verb: str):
     work.publish("Three", [note(), note(), note()])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     body = SKIP if verb == "skip" else PERSON
     before = work.events(exception_id)
     for step in (2, 3):
@@ -91,12 +91,12 @@ def test_a_later_step_waits_for_its_turn_and_the_right_one_is_named(work: Casewo
 @pytest.mark.parametrize("step", [0, 4, 2**31])
 def test_a_step_that_the_playbook_does_not_have_is_not_found(work: Casework, step: int):
     work.publish("Three", [note(), note(), note()])
-    work.admin.problem(404, "not_found", "POST", step_path(work.take_in(), step), PERSON)
+    work.admin.problem(404, "not_found", "POST", step_path(work.create_exception(), step), PERSON)
 
 
 def test_what_is_done_stays_done_and_adds_nothing(work: Casework):
     work.publish("Two", [own(queue="field"), note()])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     work.complete(exception_id, 1, notes="first")
     before = work.events(exception_id)
     for verb, body in (("complete", {**PERSON, "notes": "again"}), ("skip", SKIP)):
@@ -112,7 +112,7 @@ def test_what_is_done_stays_done_and_adds_nothing(work: Casework):
 
 def test_many_at_once_complete_a_step_once(work: Casework):
     work.publish("Two", [tell(), note()])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     callers = [work.acting({"actor_type": "human", "actor_id": f"hand-{number}"}) for number in range(12)]
 
     def complete(number: int) -> str:
@@ -129,7 +129,7 @@ def test_many_at_once_complete_a_step_once(work: Casework):
 
 def test_skipping_needs_a_reason_and_is_told_as_such(work: Casework):
     work.publish("Two", [note(), note("Last")])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     for reason in ("", "  ", None):
         body = {**PERSON, "reason": reason}
         work.admin.problem(422, "invalid_document", "POST", step_path(exception_id, 1, "skip"), body)
@@ -144,7 +144,7 @@ def test_skipping_needs_a_reason_and_is_told_as_such(work: Casework):
 
 def test_a_mandatory_step_is_never_skipped_but_may_be_attested(work: Casework):
     work.publish("One", [note(mandatory=True)])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     assert work.state(exception_id)["steps"][0]["mandatory"] is True
     work.admin.problem(422, "step_mandatory", "POST", step_path(exception_id, 1, "skip"), SKIP)
     assert work.complete(exception_id, 1, mode="attest", notes="by phone")["outcome"] == "completed"
@@ -152,7 +152,7 @@ def test_a_mandatory_step_is_never_skipped_but_may_be_attested(work: Casework):
 
 def test_attesting_records_and_does_nothing(work: Casework):
     work.publish("Two", [own(queue="field"), tell()])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     state = work.complete(exception_id, 1, mode="attest", notes="Told them in person.")
     assert (state["steps"][0]["mode"], state["steps"][0]["result"]) == ("attest", None)
     assert state["steps"][0]["notes"] == "Told them in person."
@@ -162,7 +162,7 @@ def test_attesting_records_and_does_nothing(work: Casework):
 
 def test_an_agent_does_what_is_harmless_and_neither_skips_nor_attests(work: Casework):
     work.publish("Two", [note(), note("Last")])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     agent = work.acting(AGENT)
     skip = {**AGENT, "reason": "Because."}
     agent.problem(403, "human_required", "POST", step_path(exception_id, 1, "skip"), skip)
@@ -187,7 +187,7 @@ def test_what_is_risky_needs_a_person_and_the_exception_stays_as_it_was(
 ):
     work.policy(**policy)
     work.publish("Risky", [step])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     before = work.admin.ok("GET", f"/api/exceptions/{exception_id}"), work.events(exception_id)
     assert work.state(exception_id)["steps"][0]["requires_human"] is True
     work.acting(AGENT).problem(403, "human_required", "POST", step_path(exception_id, 1), AGENT)
@@ -207,7 +207,7 @@ def test_what_is_risky_needs_a_person_and_the_exception_stays_as_it_was(
 def test_an_approval_rule_asks_only_where_all_that_it_names_is_so(work: Casework, rule: dict[str, Any]):
     work.policy(human_approval_rules=[rule])
     work.publish("Harmless", [note()])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     assert work.acting(AGENT).ok("POST", step_path(exception_id, 1), AGENT)["outcome"] == "completed"
 
 
@@ -215,7 +215,7 @@ def test_an_approval_rule_asks_only_where_all_that_it_names_is_so(work: Casework
 @pytest.mark.parametrize("body", [{"actor_type": "human", "actor_id": "noor"}, {**AGENT, "actor_id": "other"}])
 def test_nobody_acts_as_another(work: Casework, verb: str, body: dict[str, str]):
     work.publish("One", [note()])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     path = f"/api/exceptions/{exception_id}/playbook/start"
     path = path if verb == "start" else step_path(exception_id, 1, verb)
     given = {**body, "reason": "x"} if verb == "skip" else body
@@ -225,7 +225,7 @@ def test_nobody_acts_as_another(work: Casework, verb: str, body: dict[str, str])
 
 def test_a_service_that_may_act_for_people_is_named_beside_them(work: Casework):
     work.publish("One", [call()])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     backend = {"actor_type": "system", "actor_id": "ui-backend"}
     client = work.acting(backend, may_act_for=["human"])
     client.problem(403, "actor_mismatch", "POST", step_path(exception_id, 1), AGENT)
@@ -238,7 +238,7 @@ def test_a_service_that_may_act_for_people_is_named_beside_them(work: Casework):
 
 def test_a_playbook_that_was_switched_meanwhile_is_noticed(work: Casework):
     old = work.publish("Old", [note(), note()])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     new = work.publish("New", [note(), note()], priority=3)
     work.admin.ok("POST", f"/api/exceptions/{exception_id}/playbook/recalculate")
     for path, body in (
@@ -252,7 +252,7 @@ def test_a_playbook_that_was_switched_meanwhile_is_noticed(work: Casework):
 
 
 def test_without_a_playbook_there_is_nothing_to_do(work: Casework):
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     work.admin.problem(409, "no_playbook", "POST", f"/api/exceptions/{exception_id}/playbook/start", PERSON)
     work.admin.problem(409, "no_playbook", "POST", step_path(exception_id, 1), PERSON)
     work.admin.problem(409, "no_playbook", "POST", step_path(exception_id, 1, "skip"), SKIP)
@@ -285,7 +285,7 @@ def test_a_step_that_would_be_refused_is_blocked_says_why_and_leaves_no_trace(
     work: Casework, step: dict[str, Any], meanwhile: Any, status: int, code: str, says: str
 ):
     work.publish("One", [step, note()])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     if meanwhile:
         meanwhile(work)
     first = work.state(exception_id)["steps"][0]
@@ -300,7 +300,7 @@ def test_a_step_that_would_be_refused_is_blocked_says_why_and_leaves_no_trace(
 
 def test_a_step_that_was_blocked_goes_on_when_nothing_stands_in_its_way(work: Casework):
     work.publish("One", [call(meter="{exception.normalized_context.serial}")])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     work.admin.problem(422, "template_unresolved", "POST", step_path(exception_id, 1), PERSON)
     work.admin.ok("PATCH", f"/api/exceptions/{exception_id}", {"normalized_context": {"serial": "EM-45"}})
     state = work.complete(exception_id, 1)
@@ -315,7 +315,9 @@ def test_a_preview_shows_what_would_be_done_and_what_is_missing(work: Casework):
         to_status("pending_review"),
     ]
     work.publish("Four", steps)
-    previews = [step["preview"] for step in work.state(work.take_in(sla_deadline=work.due(minutes=90)))["steps"]]
+    previews = [
+        step["preview"] for step in work.state(work.create_exception(sla_deadline=work.due(minutes=90)))["steps"]
+    ]
     assert previews[0]["subject"] == "Visit Pier 9"
     assert previews[0]["message"] == "By noor, meter EM-44."
     assert previews[1]["text"].startswith("{literal} 1,240.50 ")
@@ -326,7 +328,7 @@ def test_a_preview_shows_what_would_be_done_and_what_is_missing(work: Casework):
 
 def test_a_value_that_is_missing_in_a_text_shows_as_such(work: Casework):
     work.publish("One", [note(text="For {exception.normalized_context.tenant_name}.")])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     work.complete(exception_id, 1)
     [comment] = work.events(exception_id, "CommentAdded")
     assert comment["payload"]["text"] == "For [missing: exception.normalized_context.tenant_name]."
@@ -338,17 +340,17 @@ def test_a_placeholder_alone_keeps_its_values_type(work: Casework):
     work.admin.ok("PUT", f"/api/domain-packs/{work.domain}", pack)
     context = "{exception.normalized_context}"
     work.publish("One", [call(visits="{exception.normalized_context.visits}", all=context)])
-    result = work.complete(work.take_in(), 1)["steps"][0]["result"]
+    result = work.complete(work.create_exception(), 1)["steps"][0]["result"]
     assert result["payload"] == {"visits": 2, "all": {"meter": "EM-44", "visits": 2}}
     assert result["mode"] == "log_only"
 
 
 def test_resolving_needs_a_completed_step_and_only_a_person_reopens(work: Casework):
     work.publish("Close", [note(), to_status("resolved", "Close it"), to_status("analyzing", "Open again")])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     work.admin.ok("POST", step_path(exception_id, 1, "skip"), SKIP)
     work.admin.problem(409, "illegal_transition", "POST", step_path(exception_id, 2), PERSON)
-    other = work.take_in()
+    other = work.create_exception()
     work.complete(other, 1)
     work.complete(other, 2)
     resolved = work.admin.ok("GET", f"/api/exceptions/{other}")
@@ -362,7 +364,7 @@ def test_resolving_needs_a_completed_step_and_only_a_person_reopens(work: Casewo
 
 def test_what_was_resolved_is_summed_up(work: Casework):
     work.publish("Close", [note(), to_status("resolved"), note("After")])
-    exception_id = work.take_in(sla_deadline=work.due(minutes=5))
+    exception_id = work.create_exception(sla_deadline=work.due(minutes=5))
     work.complete(exception_id, 1)
     work.complete(exception_id, 2)
     [feedback] = work.events(exception_id, "FeedbackCaptured")
@@ -385,7 +387,7 @@ def test_the_end_of_a_playbook_sets_the_status_where_that_is_asked_for(
 ):
     work.policy(**policy)
     work.publish("One", [note()], on_completion=on_completion)
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     work.complete(exception_id, 1)
     found = work.admin.ok("GET", f"/api/exceptions/{exception_id}")
     assert (found["status"], found["current_step"]) == (status, None)
@@ -396,7 +398,7 @@ def test_the_end_of_a_playbook_sets_the_status_where_that_is_asked_for(
 def test_skipping_everything_resolves_nothing(work: Casework):
     work.policy(resolve_on_completion=True)
     work.publish("One", [note()])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     work.admin.ok("POST", step_path(exception_id, 1, "skip"), SKIP)
     assert work.admin.ok("GET", f"/api/exceptions/{exception_id}")["status"] == "open"
     payload = work.events(exception_id, "PlaybookCompleted")[0]["payload"]
@@ -418,14 +420,14 @@ def test_skipping_everything_resolves_nothing(work: Casework):
 )
 def test_a_completion_that_is_none_is_refused(work: Casework, body: dict[str, Any]):
     work.publish("One", [note()])
-    work.admin.problem(422, "invalid_document", "POST", step_path(work.take_in(), 1), body)
+    work.admin.problem(422, "invalid_document", "POST", step_path(work.create_exception(), 1), body)
 
 
 @pytest.mark.parametrize("verb", ["start", "complete", "skip", "recalculate", "comment", "patch", "create"])
 @pytest.mark.parametrize("role", ["viewer", "author"])
 def test_working_on_exceptions_is_for_operators(work: Casework, verb: str, role: str):
     work.publish("One", [note()])
-    exception_id = work.take_in()
+    exception_id = work.create_exception()
     base = f"/api/exceptions/{exception_id}"
     method, path, body = {
         "start": ("POST", f"{base}/playbook/start", PERSON),

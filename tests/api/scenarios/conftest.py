@@ -104,7 +104,7 @@ def path(exception_id: str, order: int, how: str = "complete") -> str:
 
 @pytest.fixture(
     scope="session",
-    params=[pytest.param(kind, thresholds=[pytest.mark.postgres] * (kind == "postgres")) for kind in KINDS],
+    params=[pytest.param(kind, marks=[pytest.mark.postgres] * (kind == "postgres")) for kind in KINDS],
 )
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     folder = tmp_path_factory.mktemp(request.param)

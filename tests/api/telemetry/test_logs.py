@@ -71,7 +71,7 @@ def _path(exception_id: str, rest: str) -> str:
 
 
 def test_one_id_and_one_trace_find_a_recalculation_in_both_services(site: Site) -> None:
-    exception_id, request_id = site.work.take_in(), f"desk:{uuid4().hex}"
+    exception_id, request_id = site.work.create_exception(), f"desk:{uuid4().hex}"
     headers = {"X-Request-Id": request_id, "traceparent": _TRACEPARENT}
     answer = site.work.admin("POST", _path(exception_id, "recalculate"), headers=headers)
     assert (answer.status_code, answer.headers["X-Request-ID"]) == (200, request_id)
@@ -97,7 +97,7 @@ def test_one_id_and_one_trace_find_a_recalculation_in_both_services(site: Site) 
 
 
 def test_a_request_without_a_trace_is_in_none_whatever_was_served_before(site: Site) -> None:
-    exception_id = site.work.take_in()
+    exception_id = site.work.create_exception()
     for number in range(6):
         headers = {"traceparent": _TRACEPARENT} if number % 2 else {}
         request_id = uuid4().hex
@@ -152,7 +152,7 @@ def test_nothing_that_was_said_reaches_a_log(site: Site) -> None:
 def _say_it_everywhere(site: Site) -> None:
     work, url = site.work, site.pair.executor.url
     context = {"meter": f"{_CANARY}-meter", f"{_CANARY}-key": 1}
-    exception_id = work.take_in(entity=f"{_CANARY}-entity", normalized_context=context)
+    exception_id = work.create_exception(entity=f"{_CANARY}-entity", normalized_context=context)
     work.complete(exception_id, 1, notes=f"{_CANARY}-notes")
     work.complete(exception_id, 2)
     refused = work.document(severity=f"{_CANARY}-severity", normalized_context=context)
@@ -201,7 +201,7 @@ def test_an_unforeseen_error_is_one_line_without_what_was_to_be_written(site: Si
 
 
 def test_a_worker_that_meets_one_ends_with_a_line_that_says_so(site: Site) -> None:
-    exception_id = site.work.take_in()
+    exception_id = site.work.create_exception()
     for step in (1, 2):
         site.work.complete(exception_id, step)
     log = site.folder / "faulty.log"

@@ -67,7 +67,7 @@ def test_counts_are_those_of_all_workers_whichever_answers(site: Site) -> None:
     work, executor = site.work, site.pair.executor.url
     work.publish("Look at it", [note(), note(), note()])
     before, matched_before = scrape(executor), scrape(site.pair.matcher.url)
-    exception_ids = _each(9, lambda _: work.take_in())
+    exception_ids = _each(9, lambda _: work.create_exception())
     _each(4, lambda _: work.admin.problem(422, "invalid_document", "POST", "/api/exceptions", {}))
     _each(3, lambda number: _too_early(work, exception_ids[number]))
     _each(6, lambda number: work.complete(exception_ids[number], 1))
@@ -96,7 +96,7 @@ def test_counts_are_those_of_all_workers_whichever_answers(site: Site) -> None:
 
 def test_what_a_killed_worker_counted_stays_counted(site: Site) -> None:
     executor = site.pair.executor
-    exception_ids = _each(6, lambda _: site.work.take_in())
+    exception_ids = _each(6, lambda _: site.work.create_exception())
     before, workers = scrape(executor.url), executor.workers()
     killed = executor.kill_worker()
     until(lambda: killed not in executor.workers() and len(executor.workers()) == len(workers))
@@ -109,7 +109,7 @@ def test_what_a_killed_worker_counted_stays_counted(site: Site) -> None:
 
 
 def test_labels_are_few_whatever_is_asked_for(site: Site) -> None:
-    exception_id = site.work.take_in()
+    exception_id = site.work.create_exception()
     for number in range(5):
         site.work.admin("GET", f"/nowhere/{number}-{exception_id}")
         site.work.admin("GET", f"/api/exceptions/absent-{number}")
@@ -122,7 +122,7 @@ def test_labels_are_few_whatever_is_asked_for(site: Site) -> None:
 
 def test_a_worker_shows_what_waits_and_what_was_given_up(site: Site) -> None:
     site.work.publish("Tell", [tell(channel="webhook")], priority=50)
-    exception_id = site.work.take_in()
+    exception_id = site.work.create_exception()
     site.work.complete(exception_id, 1)
     url = f"http://127.0.0.1:{site.pair.settings.worker_metrics_port}"
     with Worker(site.pair.settings, site.folder / "worker.log") as worker:

@@ -161,7 +161,7 @@ def seen_of(exception: Any) -> Any:
     return context.build(exception, domain_pack={}, policy_pack={}, as_of=AS_OF)
 
 
-def other(number: int, conditions: Conditions) -> PublishedRule:
+def published_rule(number: int, conditions: Conditions) -> PublishedRule:
     return PublishedRule(number, f"P{number}", 1, conditions, AS_OF + timedelta(seconds=number % 3))
 
 
@@ -170,7 +170,7 @@ def claims_hold(own: Any, priority: int, others: list[tuple[Any, int]], exceptio
     if conditions is None:
         return
     read_others = [each for document, rank in others if (each := read(document, rank))]
-    other_playbooks = [other(number, each) for number, each in enumerate(read_others, 1)]
+    other_playbooks = [published_rule(number, each) for number, each in enumerate(read_others, 1)]
     published = (AS_OF + timedelta(seconds=1), 2)
     found = lint(conditions, others=other_playbooks, published=published)
     codes = {finding.code for finding in found}
@@ -334,7 +334,7 @@ def test_what_follows_for_a_value_of_any_type_is_so_very_often(own: list[Any], w
 @settings(max_examples=50)
 def test_a_rule_follows_from_itself(documents: list[Any]) -> None:
     for conditions in filter(None, map(read, documents)):
-        assert OtherPlaybooks([other(1, conditions)]).same_as(conditions)
+        assert OtherPlaybooks([published_rule(1, conditions)]).same_as(conditions)
 
 
 @given(
@@ -348,8 +348,10 @@ def test_peers_that_were_brought_up_to_date_are_as_those_filed_anew(
     first: list[Any], later: list[Any], gone: set[int], own: Any
 ) -> None:
     conditions = read(own, 0)
-    before = [other(number, each) for number, document in enumerate(first) if (each := read(document, 1))]
-    come = [other(number, each) for number, document in enumerate(later, 10) if (each := read(document, 2))]
+    before = [published_rule(number, each) for number, document in enumerate(first) if (each := read(document, 1))]
+    come = [
+        published_rule(number, each) for number, document in enumerate(later, 10) if (each := read(document, 2))
+    ]
     stay = [each for each in before if each.playbook_id not in gone]
     updated = OtherPlaybooks(before)
     updated.update([each.playbook_id for each in before if each not in stay], come)

@@ -13,7 +13,7 @@ from tests.support.values import NOON, PERSON, context, playbook, record, step
 from executor.actions.registry import ACTIONS, plan_step
 from executor.agents import intake
 from executor.domain import fold, hash_chain
-from executor.domain.changeset import Draft
+from executor.domain.changeset import ChangeSet
 from executor.domain.model import Actor, Event, ExceptionRecord, NewEvent
 from sentinai.clock import format_time
 from sentinai.documents.schemas import check
@@ -43,19 +43,19 @@ def taken_in(document: dict[str, Any]) -> ExceptionRecord:
     return intake.normalise(document, tenant_id="harbour", exception_id="BOX-1", now=NOON)
 
 
-def sealed(draft: Draft) -> list[Event]:
+def sealed(changeset: ChangeSet) -> list[Event]:
     """The events of a draft as a store that keeps JSON would give them back."""
     events: list[Event] = []
     last = hash_chain.GENESIS
-    for seq, emitted in enumerate(draft.emitted, 1):
+    for seq, added_events in enumerate(changeset.added_events, 1):
         bare = Event(
             event_id=f"e{seq}",
             seq=seq,
-            event_type=emitted.event.event_type,
-            actor_type=emitted.actor.actor_type,
-            actor_id=emitted.actor.actor_id,
-            payload=json.loads(json.dumps(emitted.event.payload)),
-            created_at=draft.now,
+            event_type=added_events.event.event_type,
+            actor_type=added_events.actor.actor_type,
+            actor_id=added_events.actor.actor_id,
+            payload=json.loads(json.dumps(added_events.event.payload)),
+            created_at=changeset.now,
             prev_hash=last,
             hash="",
         )
@@ -67,11 +67,11 @@ def sealed(draft: Draft) -> list[Event]:
 @given(DOCUMENTS)
 def test_the_first_event_gives_back_what_was_taken_in(document: dict[str, Any]) -> None:
     of = taken_in(document)
-    draft = Draft(of, PERSON, NOON)
-    draft.emit(intake.created(of, PERSON))
-    assert check("events/ExceptionCreated", draft.emitted[0].event.payload) == []
-    assert fold.difference(of, sealed(draft)) == {}
-    assert draft.record == of
+    changeset = ChangeSet(of, PERSON, NOON)
+    changeset.add_event(intake.created(of, PERSON))
+    assert check("events/ExceptionCreated", changeset.added_events[0].event.payload) == []
+    assert fold.difference(of, sealed(changeset)) == {}
+    assert changeset.record == of
 
 
 @given(DOCUMENTS, DOCUMENTS)
@@ -116,21 +116,21 @@ def test_whatever_happens_the_fields_are_what_the_events_say(
     document: dict[str, Any], happening: list[Any]
 ) -> None:
     of = taken_in(document)
-    draft = Draft(of, PERSON, NOON)
-    draft.emit(intake.created(of, PERSON))
+    changeset = ChangeSet(of, PERSON, NOON)
+    changeset.add_event(intake.created(of, PERSON))
     for each in happening:
-        for event in [each] if isinstance(each, NewEvent) else _events_of(each, draft):
-            draft.emit(event)
-    events = sealed(draft)
-    assert fold.difference(draft.record, events) == {}
+        for event in [each] if isinstance(each, NewEvent) else _events_of(each, changeset):
+            changeset.add_event(event)
+    events = sealed(changeset)
+    assert fold.difference(changeset.record, events) == {}
     assert hash_chain.verify(
         events, "harbour", "BOX-1", expected_seq=len(events), expected_hash=events[-1].hash
     ).valid
 
 
-def _events_of(of: Any, draft: Draft) -> tuple[NewEvent, ...]:
+def _events_of(of: Any, changeset: ChangeSet) -> tuple[NewEvent, ...]:
     try:
-        return plan_step(context(of, record=draft.record, has_completed_step=True)).events
+        return plan_step(context(of, record=changeset.record, has_completed_step=True)).events
     except Problem:
         return ()
 

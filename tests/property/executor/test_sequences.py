@@ -99,7 +99,7 @@ class Office(RuleBasedStateMachine):
         return multiple(*(self.take_in_one(severity=severity) for severity in ("low", "high", None)))
 
     @rule(target=exceptions, attributes=ATTRIBUTES, minutes=st.none() | st.integers(-60, 300))
-    def take_in(self, attributes: dict[str, Any], minutes: int | None) -> str:
+    def create_exception(self, attributes: dict[str, Any], minutes: int | None) -> str:
         """An exception comes in."""
         deadline = None if minutes is None else (self.pair.clock() + timedelta(minutes=minutes)).isoformat()
         return self.take_in_one(**attributes, sla_deadline=deadline)

@@ -10,10 +10,10 @@ import pytest
 from tests.support.values import NO_PACKS, NOON, PERSON, playbook, record, step, written
 
 from executor.agents import feedback, policy, resolution
-from executor.domain.changeset import Draft
+from executor.domain.changeset import ChangeSet
 from executor.domain.documents import named
 from executor.domain.model import Actor, Event, NewEvent, Packs
-from executor.domain.snapshot import Situation
+from executor.domain.snapshot import Snapshot
 from sentinai.documents.schemas import check
 
 BOOK = playbook(
@@ -23,8 +23,8 @@ BOOK = playbook(
 )
 
 
-def situation(*, current: int | None = 1, events: tuple[Event, ...] = (), packs: Packs = NO_PACKS) -> Situation:
-    return Situation(record(current_step=current), BOOK, packs, events)
+def snapshot(*, current: int | None = 1, events: tuple[Event, ...] = (), packs: Packs = NO_PACKS) -> Snapshot:
+    return Snapshot(record(current_step=current), BOOK, packs, events)
 
 
 def test_the_verdict_names_what_was_chosen_and_what_was_passed_over() -> None:
@@ -49,7 +49,7 @@ def test_a_policy_that_blocks_everything_says_so() -> None:
 
 @pytest.mark.parametrize(("current", "needs_person"), [(1, False), (2, True), (3, False)])
 def test_the_next_step_is_suggested_with_who_may_do_it(current: int, needs_person: bool) -> None:
-    event = resolution.suggest(situation(current=current), NOON)
+    event = resolution.suggest(snapshot(current=current), NOON)
     assert event is not None
     assert check("events/ResolutionSuggested", event.payload) == []
     assert (event.payload["step_order"], event.payload["requires_human"]) == (current, needs_person)
@@ -57,14 +57,14 @@ def test_the_next_step_is_suggested_with_who_may_do_it(current: int, needs_perso
 
 
 def test_the_suggestion_shows_the_step_as_it_would_be_done() -> None:
-    event = resolution.suggest(situation(current=2), NOON)
+    event = resolution.suggest(snapshot(current=2), NOON)
     assert event is not None
     assert event.payload["preview"]["payload"] == {"row": 9}
 
 
 def test_where_there_is_nothing_to_do_nothing_is_suggested() -> None:
-    assert resolution.suggest(situation(current=None), NOON) is None
-    assert resolution.suggest(Situation(record(current_playbook_id=None), None, NO_PACKS, ()), NOON) is None
+    assert resolution.suggest(snapshot(current=None), NOON) is None
+    assert resolution.suggest(Snapshot(record(current_playbook_id=None), None, NO_PACKS, ()), NOON) is None
 
 
 def finishing(order: int, who: str, *, skipped: bool = False) -> NewEvent:
@@ -98,10 +98,10 @@ def run_so_far() -> tuple[Event, ...]:
 
 
 def test_a_finished_run_is_summed_up() -> None:
-    at = situation(current=3, events=run_so_far())
-    draft = Draft(at.record, PERSON, NOON)
-    draft.emit(finishing(3, "odile"))
-    event = feedback.capture(draft, at, "playbook_completed")
+    at = snapshot(current=3, events=run_so_far())
+    changeset = ChangeSet(at.record, PERSON, NOON)
+    changeset.add_event(finishing(3, "odile"))
+    event = feedback.capture(changeset, at, "playbook_completed")
     told = event.payload
     assert check("events/FeedbackCaptured", told) == []
     assert (told["steps_total"], told["steps_completed"], told["steps_skipped"]) == (3, 2, 1)
@@ -115,15 +115,15 @@ def test_a_finished_run_is_summed_up() -> None:
     [(None, None), (NOON, True), (NOON + timedelta(hours=1), True), (NOON - timedelta(microseconds=1), False)],
 )
 def test_the_sla_is_kept_up_to_its_deadline(deadline: Any, kept: bool | None) -> None:
-    at = situation(current=3, events=run_so_far())
-    event = feedback.capture(Draft(record(sla_deadline=deadline), PERSON, NOON), at, "resolved")
+    at = snapshot(current=3, events=run_so_far())
+    event = feedback.capture(ChangeSet(record(sla_deadline=deadline), PERSON, NOON), at, "resolved")
     assert event.payload["sla_kept"] is kept
 
 
 def test_an_exception_resolved_without_a_playbook_is_summed_up_too() -> None:
     bare = record(current_playbook_id=None, current_step=None, playbook_run=0)
     event = feedback.capture(
-        Draft(bare, Actor("system", "s"), NOON), Situation(bare, None, NO_PACKS, ()), "resolved"
+        ChangeSet(bare, Actor("system", "s"), NOON), Snapshot(bare, None, NO_PACKS, ()), "resolved"
     )
     assert check("events/FeedbackCaptured", event.payload) == []
     assert (event.run, event.payload["steps"], event.payload["duration_seconds"]) == (None, [], None)

@@ -15,7 +15,7 @@ START = datetime(2026, 2, 2, tzinfo=UTC)
 READ = {"var": "exception.entity"}
 
 
-def other(number: int, document: Any, *, name: str | None = None, version: int = 1) -> PublishedRule:
+def published(number: int, document: Any, *, name: str | None = None, version: int = 1) -> PublishedRule:
     created = START + timedelta(days=number)
     return PublishedRule(number, name or f"P{number}", version, parse(document), created)
 
@@ -65,10 +65,10 @@ SHADOWED = [
 @pytest.mark.parametrize(("narrow", "wide"), SHADOWED, ids=str)
 def test_a_rule_that_another_covers_is_found(narrow: Any, wide: Any) -> None:
     own, other = {"match": narrow, "priority": 3}, {"match": wide, "priority": 4}
-    found = codes(own, others=[other(1, other)])
+    found = codes(own, others=[published(1, other)])
     if "duplicate" not in found:
         assert "never_chosen" in found
-    assert "never_chosen" not in codes({**own, "priority": 4}, others=[other(1, other)]), (
+    assert "never_chosen" not in codes({**own, "priority": 4}, others=[published(1, other)]), (
         "published later, it wins"
     )
 
@@ -94,11 +94,11 @@ NOT_SHADOWED = [
 @pytest.mark.parametrize(("narrow", "wide"), NOT_SHADOWED, ids=str)
 def test_a_rule_that_another_does_not_cover_is_left_alone(narrow: Any, wide: Any) -> None:
     own, other = {"match": narrow, "priority": 3}, {"match": wide, "priority": 4}
-    assert not {"never_chosen", "duplicate"} & set(codes(own, others=[other(1, other)]))
+    assert not {"never_chosen", "duplicate"} & set(codes(own, others=[published(1, other)]))
 
 
 def test_of_equal_priority_the_later_one_covers() -> None:
-    own, wide = {"match": {"entity": "Pier 4"}}, other(5, {"match": {}})
+    own, wide = {"match": {"entity": "Pier 4"}}, published(5, {"match": {}})
     assert codes(own, others=[wide], published=(START + timedelta(days=4), 4)) == ["never_chosen"]
     assert codes(own, others=[wide], published=(START + timedelta(days=5), 4)) == ["never_chosen"]
     assert codes(own, others=[wide], published=(START + timedelta(days=5), 6)) == []
@@ -106,8 +106,8 @@ def test_of_equal_priority_the_later_one_covers() -> None:
 
 
 def test_only_the_newest_version_of_another_name_counts() -> None:
-    wide = other(1, {"match": {}, "priority": 9}, name="Catch-all")
-    narrowed = other(2, {"match": {"entity": "Pier 9"}, "priority": 9}, name="Catch-all", version=2)
+    wide = published(1, {"match": {}, "priority": 9}, name="Catch-all")
+    narrowed = published(2, {"match": {"entity": "Pier 9"}, "priority": 9}, name="Catch-all", version=2)
     own = {"match": {"entity": "Pier 4"}}
     assert codes(own, others=[wide]) == ["never_chosen"]
     assert codes(own, others=[wide], name="Catch-all") == []
@@ -116,7 +116,7 @@ def test_only_the_newest_version_of_another_name_counts() -> None:
 
 def test_a_duplicate_is_told_with_which_of_the_two_is_chosen() -> None:
     others = OtherPlaybooks(
-        [other(1, {"match": {"severity_in": ["low", "high"], "entity": "Pier 4"}, "priority": 2})]
+        [published(1, {"match": {"severity_in": ["low", "high"], "entity": "Pier 4"}, "priority": 2})]
     )
     same = {"match": {"entity": "Pier 4", "severity": ["HIGH", "low"]}}
     (below,) = lint(parse(same), others=others)

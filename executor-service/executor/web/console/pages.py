@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from executor.domain.documents import event_document, exception_document, playbook_document
-from executor.domain.snapshot import look
+from executor.domain.snapshot import load_snapshot
 from executor.service_layer import views
 from executor.store import analytics, events, exceptions
 from executor.store import packs as pack_store
@@ -164,14 +164,14 @@ def nowhere(elsewhere: str) -> str:
 def _exception(exception_id: str) -> dict[str, Any]:
     person: Identity = g.person
     with services().store.read(person.tenant_id) as tx:
-        situation = look(tx, exception_id)
-        record = situation.record
+        snapshot = load_snapshot(tx, exception_id)
+        record = snapshot.record
         log = events.after(tx.session, exception_id, max(0, record.event_seq - _EVENTS_SHOWN))
     seen_by = (caller(person), services().clock(), services().settings.tool_mode)
     return {
         "record": exception_document(record),
-        "state": views.playbook_state(situation, *seen_by),
-        "obstacle": views.obstacle(situation, *seen_by),
+        "state": views.playbook_state(snapshot, *seen_by),
+        "obstacle": views.obstacle(snapshot, *seen_by),
         "deferred": (record.recommendation or {}).get("deferred", False),
         "events": [wording.told(event_document(event, person.tenant_id, exception_id)) for event in log],
         "earlier": record.event_seq - len(log),

@@ -21,7 +21,7 @@ from sentinai.conditions.lint.other_playbooks import OtherPlaybooks, PublishedRu
 from sentinai.problems import Finding
 
 Pack = Mapping[str, Any]
-__all__ = ["Peer", "Peers", "lint"]
+__all__ = ["OtherPlaybooks", "PublishedRule", "lint"]
 
 
 def lint(
@@ -138,7 +138,7 @@ def _about_others(
     for other in same:
         before = other.rank > rank
         hint = "It ranks before this one, which is never chosen." if before else "This one ranks before it."
-        yield Finding("", "duplicate", f"{_named(peer)} has the same conditions.", hint)
+        yield Finding("", "duplicate", f"{_named(other)} has the same conditions.", hint)
     if same and same[0].rank > rank:
         return
     better = other_playbooks.covering(conditions, rank, name)
@@ -150,4 +150,4 @@ def _about_others(
 
 
 def _named(other: PublishedRule) -> str:
-    return f"{peer.name} v{peer.version}"
+    return f"{other.name} v{other.version}"
