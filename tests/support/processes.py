@@ -24,9 +24,9 @@ _PATIENCE_SECONDS = 40
 
 def free_port() -> int:
     """A port of the loopback address that nothing uses now."""
-    with socket.socket() as query:
-        query.bind(("127.0.0.1", 0))
-        return int(query.getsockname()[1])
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def until(reached: Callable[[], Any]) -> None:
