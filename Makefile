@@ -2,6 +2,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+NODE_MODULES := tests/node/node_modules/.package-lock.json
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 UV_COMPILE := $(BIN)/uv pip compile pyproject.toml --group build --universal --generate-hashes --no-annotate \
   --custom-compile-command "make lock" --quiet
@@ -21,17 +22,17 @@ help: ## List these commands
 run: $(VENV)/.runtime ## Start matcher, executor and worker with demo data; Ctrl-C stops them
 	@exec $(BIN)/python deploy/run.py
 
-test: $(VENV)/.dev ## Run the tests, on SQLite and PostgreSQL and in a browser (all but the long ones)
+test: $(VENV)/.dev $(NODE_MODULES) ## Run the tests, on SQLite and PostgreSQL and in a browser (all but the long ones)
 	@$(BIN)/python -m tests.support.browser
 	@$(BIN)/python -m tests.support.nginx
 	$(BIN)/python -m pytest --numprocesses=$(TEST_PROCESSES) --maxprocesses=8 -m "not slow" $(PYTEST_ARGS)
 
-test-all: $(VENV)/.dev ## Run every test, the long ones too
+test-all: $(VENV)/.dev $(NODE_MODULES) ## Run every test, the long ones too
 	@$(BIN)/python -m tests.support.browser
 	@$(BIN)/python -m tests.support.nginx
 	$(BIN)/python -m pytest --numprocesses=$(TEST_PROCESSES) --maxprocesses=8 $(PYTEST_ARGS)
 
-lint: $(VENV)/.dev ## Check style, format, types and which way imports run
+lint: $(VENV)/.dev $(NODE_MODULES) ## Check style, format, types and which way imports run
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -51,7 +52,7 @@ lock: $(BIN)/python ## Write the lock files anew; UPGRADE=1 takes the newest ver
 	$(PIP) uninstall --quiet --yes uv
 
 clean: ## Remove what was installed and built; var/ with its data stays
-	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) dist tests/node/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -68,3 +69,7 @@ $(VENV)/.dev: requirements-dev.lock pyproject.toml | $(BIN)/python
 	@$(PIP) install --quiet --require-hashes --requirement requirements-dev.lock
 	@$(PIP) install --quiet --no-build-isolation --no-deps --editable .
 	@touch $@ $(VENV)/.runtime
+
+$(NODE_MODULES): tests/node/package.json tests/node/package-lock.json tests/node/.npmrc | $(VENV)/.dev
+	@echo "Installing what the tests and checks need from npm ..."
+	@PATH="$(abspath $(BIN)):$$PATH" npm ci --prefix tests/node --loglevel=error
