@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from threading import BoundedSemaphore
 
+from executor.actions.registry import actions
 from executor.matcher_client import HttpMatcher
 from executor.store.unit_of_work import SqlStore
 from sentinai.clock import Clock, utc_now
@@ -27,7 +28,8 @@ class Services:
 
 
 def assemble(settings: Settings, clock: Clock = utc_now) -> Services:
-    """The executor's parts, by its settings."""
+    """The executor's parts, by its settings; its actions are found now, not by the first call that needs one."""
+    actions()
     database = Database(settings)
     return Services(
         settings=settings,

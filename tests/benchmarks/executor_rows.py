@@ -16,9 +16,9 @@ from tests.benchmarks.harness import Row, compare, short, step
 from tests.support.databases import new_database
 
 from executor.domain.model import Actor
-from executor.domain.snapshot import load_snapshot
 from executor.publishing import packs, playbooks
 from executor.service_layer import create, steps, update, views
+from executor.service_layer.snapshots import load_snapshot
 from executor.store.unit_of_work import SqlStore
 from sentinai.clock import format_time, utc_now
 from sentinai.database.engine import Database

@@ -20,11 +20,11 @@ def slow(name, package=None):
     return real(name, package)
 
 importlib.import_module = slow
-first = threading.Thread(target=lambda: registry.ACTIONS["notify"])
+first = threading.Thread(target=lambda: registry.actions()["notify"])
 first.start()
 held.wait()
 found = []
-second = threading.Thread(target=lambda: found.append(registry.ACTIONS["set_status"].action_type))
+second = threading.Thread(target=lambda: found.append(registry.actions()["set_status"].action_type))
 second.start()
 second.join(0.2)
 go.set()

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from executor.actions.registry import StepContext
+from executor.actions.base import StepContext
 from executor.domain.hash_chain import GENESIS
 from executor.domain.model import Actor, Event, ExceptionRecord, NewEvent, Packs, Playbook, Step
 

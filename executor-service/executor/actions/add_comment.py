@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from executor.actions import templating
-from executor.actions.registry import Plan, StepContext, step_members
+from executor.actions.base import Plan, StepContext, step_members
 from executor.domain.model import NewEvent, Packs
 from sentinai.problems import Finding
 from sentinai.templates import render
@@ -17,16 +17,7 @@ class AddComment:
 
     action_type = "add_comment"
     effect = "changes_exception"
-    params_schema: Mapping[str, Any] = {
-        "type": "object",
-        "properties": {
-            "text_template": {"type": "string", "minLength": 1, "maxLength": 4096},
-            "text": {"type": "string", "minLength": 1, "maxLength": 4096},
-            "mandatory": {"type": "boolean"},
-        },
-        "oneOf": [{"required": ["text_template"]}, {"required": ["text"]}],
-        "additionalProperties": False,
-    }
+    verb = "add the comment"
 
     def check(self, params: Mapping[str, Any], packs: Packs) -> tuple[Sequence[Finding], Sequence[Finding]]:
         """Errors and warnings about the params."""
@@ -44,6 +35,10 @@ class AddComment:
         """The comment as it would be written."""
         params = context.step.params
         return {"text": render.render_text(params[_member(params)], templating.values(context))}
+
+    def summary(self, params: Mapping[str, Any]) -> str:
+        """The step in one line, from its params alone."""
+        return str(params[_member(params)])
 
 
 def _member(params: Mapping[str, Any]) -> str:

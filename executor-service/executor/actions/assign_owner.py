@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from executor.actions.registry import Plan, StepContext, step_members
+from executor.actions.base import Plan, StepContext, step_members
 from executor.domain.model import NewEvent, Packs
 from sentinai import packs as of_packs
 from sentinai.problems import Finding, OwnerNotAllowed
-
-_OWNER = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}$"}
 
 
 class AssignOwner:
@@ -18,12 +16,7 @@ class AssignOwner:
 
     action_type = "assign_owner"
     effect = "changes_exception"
-    params_schema: Mapping[str, Any] = {
-        "type": "object",
-        "properties": {"queue": _OWNER, "user_id": _OWNER, "mandatory": {"type": "boolean"}},
-        "oneOf": [{"required": ["queue"]}, {"required": ["user_id"]}],
-        "additionalProperties": False,
-    }
+    verb = "assign the owner"
 
     def check(self, params: Mapping[str, Any], packs: Packs) -> tuple[Sequence[Finding], Sequence[Finding]]:
         """Errors and warnings about the params."""
@@ -51,6 +44,11 @@ class AssignOwner:
         """The owner before and after."""
         kind, owner = _owner(context.step.params)
         return {"owner_kind": kind, "owner_id": owner, "previous": context.record.owner_id}
+
+    def summary(self, params: Mapping[str, Any]) -> str:
+        """The step in one line, from its params alone."""
+        kind, owner = _owner(params)
+        return f"To the queue {owner}" if kind == "queue" else f"To {owner}"
 
 
 _MEMBER = {"queue": "queue", "user": "user_id"}

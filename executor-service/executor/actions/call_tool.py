@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from executor.actions import templating
-from executor.actions.outgoing import idempotency_key, message
-from executor.actions.registry import Plan, StepContext, step_members
+from executor.actions.base import Plan, StepContext, idempotency_key, message, step_members
 from executor.domain.model import NewEvent, Packs
 from sentinai import packs as of_packs
 from sentinai.documents.schemas import check_schema, summary
@@ -20,19 +19,7 @@ class CallTool:
 
     action_type = "call_tool"
     effect = "external"
-    params_schema: Mapping[str, Any] = {
-        "type": "object",
-        "properties": {
-            "tool_id": {"type": "string", "minLength": 1, "maxLength": 128},
-            "payload_template": {"type": "object"},
-            "payload": {"type": "object"},
-            "placeholders": {"type": "object", "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_-]*$"}},
-            "mandatory": {"type": "boolean"},
-        },
-        "required": ["tool_id"],
-        "not": {"required": ["payload_template", "payload"]},
-        "additionalProperties": False,
-    }
+    verb = "call the tool"
 
     def check(self, params: Mapping[str, Any], packs: Packs) -> tuple[Sequence[Finding], Sequence[Finding]]:
         """Errors and warnings about the params."""
@@ -63,6 +50,10 @@ class CallTool:
         values = templating.with_placeholders(context)
         payload = render.preview_payload(params.get(_member(params), {}), values)
         return {"tool_id": params["tool_id"], "payload": payload, "mode": context.tool_mode}
+
+    def summary(self, params: Mapping[str, Any]) -> str:
+        """The step in one line, from its params alone."""
+        return str(params["tool_id"])
 
 
 def _plan(context: StepContext, tool_id: str, payload: Any) -> Plan:

@@ -6,14 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from executor.actions import placeholder_check, templating
-from executor.actions.outgoing import message
-from executor.actions.registry import Plan, StepContext, step_members
+from executor.actions.base import Plan, StepContext, message, step_members
 from executor.domain.model import NewEvent, Packs
 from sentinai import packs as of_packs
 from sentinai.problems import Finding, TemplateUnresolved
 from sentinai.templates import render
-
-_TEXT = {"type": "string", "minLength": 1, "maxLength": 4096}
 
 
 class Notify:
@@ -21,21 +18,7 @@ class Notify:
 
     action_type = "notify"
     effect = "read_only"
-    params_schema: Mapping[str, Any] = {
-        "type": "object",
-        "properties": {
-            "channel": {"enum": ["log", "email", "slack", "sms", "webhook"]},
-            "template_id": {"type": "string", "minLength": 1, "maxLength": 128},
-            "subject": _TEXT,
-            "message": _TEXT,
-            "placeholders": {"type": "object", "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_-]*$"}},
-            "group": {"type": "string", "minLength": 1, "maxLength": 256},
-            "mandatory": {"type": "boolean"},
-        },
-        "required": ["channel"],
-        "oneOf": [{"required": ["template_id"]}, {"required": ["message"]}],
-        "additionalProperties": False,
-    }
+    verb = "send the notification"
 
     def check(self, params: Mapping[str, Any], packs: Packs) -> tuple[Sequence[Finding], Sequence[Finding]]:
         """Errors and warnings about the params."""
@@ -79,6 +62,11 @@ class Notify:
             "subject": render.render_text(text["subject"], values) if text.get("subject") else None,
             "message": render.render_text(text.get("message", ""), values),
         }
+
+    def summary(self, params: Mapping[str, Any]) -> str:
+        """The step in one line, from its params alone."""
+        by = f"By {params['channel']}" + (f" to {params['group']}" if params.get("group") else "")
+        return f"{by}: {params.get('subject') or params.get('message') or 'template ' + params['template_id']}"
 
 
 def _doubts(params: Mapping[str, Any], packs: Packs, names: tuple[str, ...]) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from executor.actions.registry import Plan, StepContext, step_members
+from executor.actions.base import Plan, StepContext, step_members
 from executor.domain import transitions
 from executor.domain.model import NewEvent, Packs
 from sentinai.problems import Finding
@@ -16,15 +16,7 @@ class SetStatus:
 
     action_type = "set_status"
     effect = "changes_exception"
-    params_schema: Mapping[str, Any] = {
-        "type": "object",
-        "properties": {
-            "status": {"enum": ["open", "analyzing", "pending_review", "escalated", "resolved"]},
-            "mandatory": {"type": "boolean"},
-        },
-        "required": ["status"],
-        "additionalProperties": False,
-    }
+    verb = "change the status"
 
     def check(self, params: Mapping[str, Any], packs: Packs) -> tuple[Sequence[Finding], Sequence[Finding]]:
         """Errors and warnings about the params."""
@@ -51,6 +43,10 @@ class SetStatus:
     def preview(self, context: StepContext) -> dict[str, Any]:
         """The status before and after."""
         return {"from": context.record.status, "to": context.step.params["status"]}
+
+    def summary(self, params: Mapping[str, Any]) -> str:
+        """The step in one line, from its params alone."""
+        return f"To {params['status'].replace('_', ' ')}"
 
 
 ACTION = SetStatus()

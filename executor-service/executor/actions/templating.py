@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from executor.actions import placeholder_check
-from executor.actions.registry import StepContext
+from executor.actions.base import StepContext
 from executor.domain.documents import exception_document
 from executor.domain.model import Packs
 from sentinai.problems import Finding

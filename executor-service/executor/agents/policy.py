@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from executor.actions.registry import ACTIONS
+from executor.actions.registry import action_of
 from executor.domain import risk
 from executor.domain.model import Actor, NewEvent, Packs, Playbook, Step
 
@@ -33,7 +33,7 @@ def evaluate(playbook: Playbook, packs: Packs, severity: str | None) -> PolicyVe
         f"step {step.step_order} ({step.name}): {reason}"
         for step in playbook.steps
         for reason in risk.assess(
-            step, ACTIONS[step.action_type].effect, severity=severity, policy_pack=packs.policy
+            step, action_of(step.action_type).effect, severity=severity, policy_pack=packs.policy
         ).reasons
     )
     return PolicyVerdict("needs_approval" if needed else "aligned", needed)
@@ -72,7 +72,7 @@ def _why_blocked(step: Step, packs: Packs) -> Iterator[str]:
     refused = packs.policy.get("blocked_actions", ())
     if step.action_type in refused:
         yield f"{where}: the action {step.action_type} is blocked"
-    tool_id = step.params.get("tool_id") if step.action_type == "call_tool" else None
+    tool_id = step.params.get("tool_id")
     if tool_id is None:
         return
     if tool_id in refused:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from executor.actions.registry import ACTIONS
+from executor.actions.base import step_context
+from executor.actions.registry import action_of
 from executor.domain import risk
 from executor.domain.documents import named
 from executor.domain.model import Actor, NewEvent
-from executor.domain.snapshot import Snapshot, step_context
+from executor.domain.snapshot import Snapshot
 
 AGENT = Actor("agent", "resolution-agent", None)
 
@@ -19,7 +20,7 @@ def suggest(snapshot: Snapshot, now: datetime) -> NewEvent | None:
     step = snapshot.step(record.current_step or 0)
     if playbook is None or step is None:
         return None
-    action = ACTIONS[step.action_type]
+    action = action_of(step.action_type)
     found = risk.assess(step, action.effect, severity=record.severity, policy_pack=snapshot.packs.policy)
     who = "a person" if found.requires_human else "a person or an agent"
     return NewEvent(

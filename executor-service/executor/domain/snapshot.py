@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
-from executor.actions.registry import StepContext
-from executor.domain.model import Actor, Event, ExceptionRecord, Packs, Playbook, Saved, Step
-from executor.service_layer.ports import Transaction
+from executor.domain.model import Event, ExceptionRecord, Packs, Playbook, Saved, Step
 
 FINISHING = ("PlaybookStepCompleted", "PlaybookStepSkipped")
 PROGRESS = ("PlaybookStarted", *FINISHING, "PlaybookCompleted")
@@ -47,46 +44,7 @@ class Snapshot:
         return next((step for step in steps if step.step_order == step_order), None)
 
 
-def load_snapshot(tx: Transaction, exception_id: str, *, lock: bool = False) -> Snapshot:
-    """Read where an exception stands.
-
-    Raises:
-        NotFound: this tenant has no such exception.
-    """
-    return snapshot_of(tx, tx.exception(exception_id, lock=lock))
-
-
-def snapshot_of(tx: Transaction, record: ExceptionRecord) -> Snapshot:
-    """Read what surrounds a record."""
-    packs = tx.packs(record.domain)
-    if record.current_playbook_id is None:
-        return Snapshot(record, None, packs, ())
-    return Snapshot(
-        record=record,
-        playbook=tx.playbook(record.current_playbook_id),
-        packs=packs,
-        run_events=tx.run_events(record.exception_id, record.playbook_run),
-    )
-
-
 def with_saved(before: Snapshot, saved: Saved) -> Snapshot:
     """Where an exception stands after a call that left it on the same playbook."""
     added = [event for event in saved.events if event.event_type in PROGRESS]
     return replace(before, record=saved.record, run_events=[*before.run_events, *added])
-
-
-def step_context(
-    snapshot: Snapshot, step: Step, actor: Actor, now: datetime, tool_mode: str = "log_only"
-) -> StepContext:
-    """What an action needs to know to do a step, or to preview it."""
-    assert snapshot.playbook is not None
-    return StepContext(
-        record=snapshot.record,
-        step=step,
-        playbook=snapshot.playbook,
-        packs=snapshot.packs,
-        actor=actor,
-        as_of=now,
-        tool_mode=tool_mode,
-        has_completed_step=snapshot.has_completed_step,
-    )

@@ -11,9 +11,10 @@ from typing import Any
 from executor.agents import intake, triage
 from executor.domain.changeset import ChangeSet
 from executor.domain.model import Actor, Event, ExceptionRecord
-from executor.domain.snapshot import Snapshot, load_snapshot, snapshot_of
+from executor.domain.snapshot import Snapshot
 from executor.service_layer import recommend
 from executor.service_layer.ports import Matcher, Store, Transaction
+from executor.service_layer.snapshots import load_snapshot, snapshot_of
 from sentinai.problems import MatcherUnavailable, VersionConflict
 
 TRIGGER = "created"

@@ -17,8 +17,9 @@ from executor.agents.policy import PolicyVerdict
 from executor.domain.changeset import ChangeSet
 from executor.domain.documents import exception_document, named
 from executor.domain.model import Actor, ExceptionRecord, NewEvent, Playbook
-from executor.domain.snapshot import Snapshot, snapshot_of
+from executor.domain.snapshot import Snapshot
 from executor.service_layer.ports import Matcher, Store, Transaction
+from executor.service_layer.snapshots import snapshot_of
 from sentinai.clock import format_time, parse_time
 from sentinai.problems import MatcherUnavailable, NotFound, VersionConflict
 

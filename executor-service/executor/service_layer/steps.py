@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from executor.actions.registry import ACTIONS, plan_step
+from executor.actions.base import step_context
+from executor.actions.registry import action_of, plan_step
 from executor.domain import risk
 from executor.domain.changeset import ChangeSet
 from executor.domain.documents import named
 from executor.domain.model import Actor, NewEvent, Playbook, Step
-from executor.domain.snapshot import Snapshot, load_snapshot, step_context, with_saved
+from executor.domain.snapshot import Snapshot, with_saved
 from executor.service_layer import completion
 from executor.service_layer.ports import Store, Transaction
+from executor.service_layer.snapshots import load_snapshot
 from sentinai.problems import (
     HumanRequired,
     NoPlaybook,
@@ -136,7 +138,7 @@ def _require_permission(snapshot: Snapshot, step: Step, call: StepCall) -> None:
         return
     found = risk.assess(
         step,
-        ACTIONS[step.action_type].effect,
+        action_of(step.action_type).effect,
         severity=snapshot.record.severity,
         policy_pack=snapshot.packs.policy,
     )

@@ -10,9 +10,10 @@ from typing import Any
 from executor.domain.changeset import ChangeSet
 from executor.domain.documents import exception_document
 from executor.domain.model import Actor, Event, ExceptionRecord, NewEvent
-from executor.domain.snapshot import Snapshot, load_snapshot, snapshot_of
+from executor.domain.snapshot import Snapshot
 from executor.service_layer import recommend
 from executor.service_layer.ports import Matcher, Store, Transaction
+from executor.service_layer.snapshots import load_snapshot, snapshot_of
 from sentinai.clock import format_time, parse_time
 from sentinai.documents.strict_json import same
 from sentinai.problems import MatcherUnavailable, VersionConflict

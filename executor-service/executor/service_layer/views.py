@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from executor.actions.registry import ACTIONS, plan_step
+from executor.actions.base import step_context
+from executor.actions.registry import action_of, plan_step
 from executor.domain import risk
 from executor.domain.fold import StepState, step_states
 from executor.domain.model import Actor, Playbook, Step
-from executor.domain.snapshot import Snapshot, step_context
+from executor.domain.snapshot import Snapshot
 from sentinai.clock import format_optional_time
 from sentinai.problems import Problem
 
@@ -112,7 +113,7 @@ def _steps(
 def _step(
     snapshot: Snapshot, step: Step, state: StepState, viewer: Actor, now: datetime, tool_mode: str
 ) -> dict[str, Any]:
-    action = ACTIONS[step.action_type]
+    action = action_of(step.action_type)
     found = risk.assess(step, action.effect, severity=snapshot.record.severity, policy_pack=snapshot.packs.policy)
     open_still = state.status not in ("completed", "skipped")
     return {

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from executor.bootstrap import Services
-from executor.domain.snapshot import Snapshot, load_snapshot
+from executor.domain.snapshot import Snapshot
 from executor.service_layer import recommend, steps, views
+from executor.service_layer.snapshots import load_snapshot
 from executor.web.actors import caller, named_in
 from sentinai.problems import HumanRequired
 from sentinai.telemetry import OUTCOMES

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from executor.actions.registry import ACTIONS
+from executor.actions.registry import actions
 from executor.delivery import deliver
 from executor.domain.transitions import ALLOWED
 from executor.service_layer.recommend import Standing
@@ -59,7 +59,7 @@ def test_the_diagram_of_a_step_has_every_status_that_a_step_may_have():
 
 def test_actions_and_their_effects():
     told = {name.strip("`"): EFFECTS[effect] for name, effect, *_ in cells("Actions")}
-    assert told == {name: action.effect for name, action in ACTIONS.items()}
+    assert told == {name: action.effect for name, action in actions().items()}
 
 
 def test_stubs_say_what_the_page_says_they_say():

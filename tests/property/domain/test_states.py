@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.values import NOON, PERSON, context, playbook, record, step
 
-from executor.actions.registry import ACTIONS, plan_step
+from executor.actions.registry import action_of, plan_step
 from executor.agents import intake
 from executor.domain import fold, hash_chain
 from executor.domain.changeset import ChangeSet
@@ -190,7 +190,7 @@ def test_previews_and_plans_of_any_exception_come_to_an_end_in_words(
             actor=Actor(actor_type, "a"),
             as_of=NOON + past,
         )
-        assert isinstance(ACTIONS[action_type].preview(given_), dict)
+        assert isinstance(action_of(action_type).preview(given_), dict)
         try:
             plan_step(given_)
         except Problem as problem:

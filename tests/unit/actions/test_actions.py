@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from tests.support.values import NO_PACKS, NOON, PERSON, context, playbook, record, step
 
-from executor.actions.registry import ACTIONS, Plan, StepContext, plan_step
+from executor.actions.base import Plan, StepContext
+from executor.actions.registry import action_of, actions, plan_step
 from executor.domain.model import Actor, Packs
 from sentinai.documents.schemas import check
 from sentinai.problems import (
@@ -36,7 +37,7 @@ def planned(action_type: str, *, packs: Packs = LIFT, **params: Any) -> Plan:
 
 
 def test_these_five_are_found_and_nothing_else() -> None:
-    effects = {name: action.effect for name, action in ACTIONS.items()}
+    effects = {name: action.effect for name, action in actions().items()}
     assert effects == {
         "notify": "read_only",
         "assign_owner": "changes_exception",
@@ -272,7 +273,7 @@ def test_a_payload_that_grows_out_of_bounds_is_refused_and_its_preview_says_so()
     given = context(step("call_tool", tool_id="lift", payload_template=payload), packs=LIFT, record=crowded)
     with pytest.raises(InvalidDocument, match=str(render.MAX_PAYLOAD)):
         plan_step(given)
-    assert str(render.MAX_PAYLOAD) in ACTIONS["call_tool"].preview(given)["payload"]
+    assert str(render.MAX_PAYLOAD) in action_of("call_tool").preview(given)["payload"]
 
 
 @pytest.mark.parametrize("action_type", ["notify", "add_comment", "set_status", "assign_owner", "call_tool"])
@@ -301,12 +302,12 @@ HOPELESS = record(
 @pytest.mark.parametrize("packs", [LIFT, NO_PACKS])
 def test_a_preview_never_raises(action_type: str, params: dict[str, Any], packs: Packs) -> None:
     given = context(step(action_type, **params), record=HOPELESS, packs=packs, actor=Actor("agent", "a"))
-    assert isinstance(ACTIONS[action_type].preview(given), dict)
+    assert isinstance(action_of(action_type).preview(given), dict)
 
 
 def test_the_preview_of_a_tool_call_is_the_call() -> None:
     given = context(step("call_tool", tool_id="lift", payload_template=ROW), packs=LIFT)
-    shown = ACTIONS["call_tool"].preview(given)
+    shown = action_of("call_tool").preview(given)
     assert shown == {"tool_id": "lift", "payload": plan_step(given).result["payload"], "mode": "log_only"}
 
 

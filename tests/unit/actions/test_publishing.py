@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from executor.actions.registry import ACTIONS, check_params
+from executor.actions.registry import actions, check_params
 from executor.domain.model import Packs
 
 PACKS = Packs(
@@ -142,7 +142,7 @@ def test_a_payload_of_placeholders_is_given_the_benefit_of_the_doubt() -> None:
     assert list(warnings) == []
 
 
-@pytest.mark.parametrize("action_type", list(ACTIONS))
+@pytest.mark.parametrize("action_type", list(actions()))
 def test_a_blocked_action_is_doubtful(action_type: str) -> None:
     params = {
         "notify": {"channel": "log", "message": "x"},

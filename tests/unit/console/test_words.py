@@ -124,7 +124,7 @@ GISTS = [
 
 @pytest.mark.parametrize(("action_type", "params", "expected"), GISTS)
 def test_a_step_is_told_in_a_line(action_type: str, params: dict[str, Any], expected: str) -> None:
-    assert wording.gist({"action_type": action_type, "params": params}) == expected
+    assert wording.step_summary({"action_type": action_type, "params": params}) == expected
 
 
 OBSTACLES = [

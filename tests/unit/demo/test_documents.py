@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from tests.unit.demo.demo_data import TENANTS, Demo, demo, operators
 
-from executor.actions.registry import ACTIONS
+from executor.actions.registry import actions
 from executor.publishing.playbooks import check_playbook
 from matcher.authoring.validate import check_files
 from sentinai import packs
 from sentinai.conditions.language import vocabulary
 from sentinai.conditions.language.vocabulary import CONTEXT_PREFIX, FIELDS, SEVERITIES, SUFFIXES, TEXT
-from sentinai.documents.schemas import check
+from sentinai.documents.schemas import check, schemas
 
 INTENDED = {
     # Raw JSON-Logic that no index can answer; the benchmark of a believable catalogue wants some.
@@ -113,14 +113,14 @@ def test_names_and_ids_are_used_once(tenant: Demo) -> None:
 
 def test_every_action_is_used_in_every_way_that_its_params_know() -> None:
     steps = [step for tenant in map(demo, TENANTS) for step in tenant.steps]
-    assert {step["action_type"] for step in steps} == set(ACTIONS)
-    used: dict[str, set[str]] = {action_type: set() for action_type in ACTIONS}
+    assert {step["action_type"] for step in steps} == set(actions())
+    used: dict[str, set[str]] = {action_type: set() for action_type in actions()}
     for step in steps:
         used[step["action_type"]] |= set(step["params"])
-    known = {action_type: set(action.params_schema["properties"]) for action_type, action in ACTIONS.items()}
+    known = {action_type: set(schemas()[f"actions/{action_type}"]["properties"]) for action_type in actions()}
     assert used == known
     channels = {step["params"]["channel"] for step in steps if step["action_type"] == "notify"}
-    assert channels == set(ACTIONS["notify"].params_schema["properties"]["channel"]["enum"])
+    assert channels == set(schemas()["actions/notify"]["properties"]["channel"]["enum"])
     assert any(step.get("requires_approval") for step in steps)
 
 

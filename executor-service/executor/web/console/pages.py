@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from executor.domain.documents import event_document, exception_document, playbook_document
-from executor.domain.snapshot import load_snapshot
 from executor.service_layer import views
+from executor.service_layer.snapshots import load_snapshot
 from executor.store import analytics, events, exceptions
 from executor.store import packs as pack_store
 from executor.store import playbooks as playbook_store

@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Blueprint
 
+from executor.actions.registry import actions
 from sentinai.problems import Problem
 
 PLAYBOOK, ACTIONS, COMMENTS, RECORD = "playbook", "actions", "comments", "record"
@@ -153,14 +154,6 @@ _EVENTS: Mapping[str, Callable[[_Payload], ExplainedClause]] = {
     "ToolCallRecorded": _tool_recorded,
 }
 
-_DOING = {
-    "notify": "send the notification",
-    "assign_owner": "assign the owner",
-    "set_status": "change the status",
-    "add_comment": "add the comment",
-    "call_tool": "call the tool",
-}
-
 _UNBLOCKING = {
     "template_unresolved": "Have what is missing filled in at its source; this page follows by itself.",
     "tool_not_allowed": "Have the packs define it, approve it and not block it.",
@@ -174,33 +167,16 @@ _TEMPLATE_MISSING = "Have the template added to the Domain Pack."
 _OTHERWISE = "Or record the step as done elsewhere"
 
 
-def doing(step: _Payload) -> str:
+def action_verb(step: _Payload) -> str:
     """What completing a step does, in a few words."""
-    return _DOING.get(step["action_type"], "do it")
+    action = actions().get(step["action_type"])
+    return action.verb if action else "do it"
 
 
-def gist(step: _Payload) -> str:
-    """What a step of a playbook does, in a line: its params without the values of any exception."""
-    tell = _GISTS.get(step["action_type"])
-    return tell(step["params"]) if tell else ""
-
-
-def _notify(params: _Payload) -> str:
-    by = f"By {params['channel']}" + (f" to {params['group']}" if params.get("group") else "")
-    return f"{by}: {params.get('subject') or params.get('message') or 'template ' + params['template_id']}"
-
-
-def _assign(params: _Payload) -> str:
-    return f"To the queue {params['queue']}" if params.get("queue") else f"To {params['user_id']}"
-
-
-_GISTS: Mapping[str, Callable[[_Payload], str]] = {
-    "notify": _notify,
-    "assign_owner": _assign,
-    "set_status": lambda params: f"To {params['status'].replace('_', ' ')}",
-    "add_comment": lambda params: str(params.get("text_template") or params.get("text")),
-    "call_tool": lambda params: str(params["tool_id"]),
-}
+def step_summary(step: _Payload) -> str:
+    """What a step of a playbook does, in one line: from its params, without the values of an exception."""
+    action = actions().get(step["action_type"])
+    return action.summary(step["params"]) if action else ""
 
 
 def unblocking(obstacle: Problem, step: _Payload) -> str:
@@ -255,5 +231,5 @@ def told_apart(reason: str) -> tuple[str, str]:
 
 def register(pages: Blueprint) -> None:
     """Give the templates these words."""
-    for function in (amount, beginning, doing, duration, gist, moment, told_apart, unblocking):
+    for function in (action_verb, amount, beginning, duration, moment, step_summary, told_apart, unblocking):
         pages.add_app_template_filter(function)
