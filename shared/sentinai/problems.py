@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 MAX_FINDINGS = 100
 """How many are looked for in one document: nobody mends more at a time, and looking for each takes its time."""
@@ -77,10 +77,30 @@ class Problem(Exception):
         return document
 
 
-class MalformedJson(Problem):
-    """The body is not JSON as RFC 8259 and this API want it."""
+MalformedKind = Literal["syntax", "duplicate_key", "literal", "depth", "encoding", "string"]
 
-    status, code, title = 400, "malformed_json", "The body is not acceptable JSON"
+
+class MalformedJson(Problem):
+    """The body is not JSON as RFC 8259 and this API require it.
+
+    ``offset`` is the character at which parsing stopped, where it is known; ``token`` is the duplicate key, or
+    the literal that is not allowed.
+    """
+
+    status, code, title = 400, "malformed_json", "Malformed JSON"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        kind: MalformedKind = "syntax",
+        offset: int | None = None,
+        token: str | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.offset = offset
+        self.token = token
 
 
 class InvalidCursor(Problem):

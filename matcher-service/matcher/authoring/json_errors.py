@@ -1,24 +1,35 @@
-"""Where a text is no JSON, and what its author would mend: parsers say what they expected instead."""
+"""Where a text is not valid JSON, and how its author can fix it: a parser only says what it expected instead.
+
+The kind of mistake is found from the characters at the offset and from what JSON's grammar allows there.
+"""
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 
+from matcher.authoring.json_positions import duplicate_key_offset
 from sentinai.problems import MalformedJson
 
-_WORD = re.compile(r"[A-Za-z_$][\w$]*")
 _STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_CONSTANTS = re.compile(r"-?(?:NaN|Infinity)")
+_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
+_WORD = re.compile(r"[A-Za-z_$][\w$]*")
+_VALUE_START = re.compile(r'["{\[\w-]')
 _LITERALS = {"True": "true", "False": "false", "None": "null", "undefined": "null", "nil": "null"}
-_OPENING = re.compile(r'["{\[\w-]')
-_MARK = "\ufeff"
+_BYTE_ORDER_MARK = "\ufeff"
+_EXPECTED = {
+    "value": "Expected a value.",
+    "key": "Expected a key in double quotes.",
+    "colon": "Expected a colon after the key.",
+    "comma": "Expected a comma or a closing bracket.",
+    "end": "Unexpected text after the end of the document.",
+    "string": "Invalid escape sequence in a string.",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class SyntaxHint:
-    """What is wrong, at which offset of the text, and the mend."""
+    """What is wrong, at which offset of the text, and how to fix it."""
 
     offset: int
     message: str
@@ -26,58 +37,91 @@ class SyntaxHint:
 
 
 def syntax_hint_for(text: str, problem: MalformedJson) -> SyntaxHint:
-    """The slip for which a text was refused; ``problem`` is the refusal."""
+    """The mistake for which strict parsing refused a text; ``problem`` is the refusal."""
     if not text.strip():
-        return SyntaxHint(0, "The file is empty.", 'The least that conditions say is {"match": {}}.')
-    if text.startswith(_MARK):
-        return SyntaxHint(0, "The file begins with a byte order mark.", "Save it as UTF-8 without one.")
-    cause = problem.__cause__
-    if isinstance(cause, json.JSONDecodeError):
-        return _told(text, cause)
-    found = _CONSTANTS.search(_without_strings(text)) if "is not JSON" in problem.detail else None
-    return SyntaxHint(found.start() if found else 0, problem.detail)
+        return SyntaxHint(0, "The file is empty.", 'The shortest valid conditions are {"match": {}}.')
+    if text.startswith(_BYTE_ORDER_MARK):
+        return SyntaxHint(0, "The file starts with a byte order mark.", "Save it as UTF-8 without one.")
+    if problem.kind == "syntax" and problem.offset is not None:
+        return _syntax_hint(text, problem.offset)
+    return SyntaxHint(_offset_of(text, problem), problem.detail)
+
+
+def _offset_of(text: str, problem: MalformedJson) -> int:
+    if problem.kind == "duplicate_key":
+        return duplicate_key_offset(text) or 0
+    if problem.kind == "literal" and problem.token is not None:
+        return max(0, _without_strings(text).find(problem.token))
+    return problem.offset or 0
 
 
 def _without_strings(text: str) -> str:
     return _STRINGS.sub(lambda found: " " * len(found[0]), text)
 
 
-def _told(text: str, error: json.JSONDecodeError) -> SyntaxHint:
-    """The parser's error in an author's words; what is not one of the usual slips stays as the parser says it."""
-    offset = error.pos + len(text[error.pos :]) - len(text[error.pos :].lstrip())
+def _syntax_hint(text: str, stopped_at: int) -> SyntaxHint:
+    expected = _expected_after(text[:stopped_at])
+    if expected == "string":
+        return _inside_string(text[stopped_at], stopped_at)
+    offset = stopped_at + len(text[stopped_at:]) - len(text[stopped_at:].lstrip())
     rest = text[offset:]
     if not rest:
-        return SyntaxHint(
-            len(text.rstrip()) - 1, "The file ends in the middle.", "Close what is open: } for {, ] for [."
-        )
+        last = len(text.rstrip()) - 1
+        return SyntaxHint(last, "Unexpected end of file.", "Close what is open: } for {, ] for [.")
     before = text[:offset].rstrip()
     if rest[0] in "}]" and before.endswith(","):
-        return SyntaxHint(len(before) - 1, f"A comma stands before the closing {rest[0]}.", "Take the comma out.")
+        return SyntaxHint(len(before) - 1, f"Trailing comma before the closing {rest[0]}.", "Remove the comma.")
     if rest.startswith(("//", "/*", "#")):
-        return SyntaxHint(offset, "JSON has no comments.", "Take it out; a playbook has a description.")
+        hint = "Remove it; use the description of the playbook instead."
+        return SyntaxHint(offset, "JSON does not allow comments.", hint)
     if rest[0] == "'":
-        return SyntaxHint(offset, "Single quotes stand around a text.", 'JSON takes double ones: "…".')
-    return _by_expectation(error, offset, rest) or SyntaxHint(error.pos, f"It is no JSON: {error.msg}.")
+        return SyntaxHint(offset, "String in single quotes.", 'JSON requires double quotes: "…".')
+    return _by_expectation(expected, offset, rest)
 
 
-def _by_expectation(error: json.JSONDecodeError, offset: int, rest: str) -> SyntaxHint | None:
-    expected, word = error.msg, _WORD.match(rest)
-    if expected.startswith("Expecting ','") and _OPENING.match(rest):
-        return SyntaxHint(
-            offset, "Something is missing between this and what stands before it.", "Put a comma there."
-        )
-    if expected.startswith("Expecting ':'"):
-        return SyntaxHint(offset, "After a key stands a colon.", 'Such as "entity": "North".')
-    if expected == "Extra data":
-        return SyntaxHint(offset, "The document ended before this.", "A file holds one document.")
-    if expected.startswith("Invalid control character"):
-        if error.doc[error.pos] == "\t":
-            return SyntaxHint(error.pos, "A tab stands in a text.", "Write \\t.")
-        return SyntaxHint(error.pos, "A text goes on in the next line.", "Close its quotes, or write \\n.")
-    if expected.startswith("Unterminated string"):
-        return SyntaxHint(error.pos, "A text is not closed.", "Put a double quote at its end.")
+def _by_expectation(expected: str, offset: int, rest: str) -> SyntaxHint:
+    message = _EXPECTED[expected]
+    if expected == "comma" and _VALUE_START.match(rest):
+        return SyntaxHint(offset, "Missing comma before this.", "Add a comma.")
+    if expected == "colon":
+        return SyntaxHint(offset, message, 'For example "entity": "North".')
+    if expected == "end":
+        return SyntaxHint(offset, message, "A file contains one JSON document.")
+    if rest[0] == '"':
+        return SyntaxHint(offset, "Unterminated string.", "Add the closing double quote.")
+    word = _WORD.match(rest)
     if word is None:
-        return None
+        return SyntaxHint(offset, message)
     if word[0] in _LITERALS:
-        return SyntaxHint(offset, f"{word[0]} is not JSON.", f"Write {_LITERALS[word[0]]}.")
-    return SyntaxHint(offset, "A word stands without quotes.", f'Write "{word[0]}".')
+        return SyntaxHint(offset, f"{word[0]} is not valid JSON.", f"Write {_LITERALS[word[0]]}.")
+    return SyntaxHint(offset, "Missing quotes around a word.", f'Write "{word[0]}".')
+
+
+def _inside_string(character: str, offset: int) -> SyntaxHint:
+    if character == "\t":
+        return SyntaxHint(offset, "Tab character in a string.", "Write \\t.")
+    if character < " ":
+        return SyntaxHint(offset, "Line break in a string.", "Close the quotes, or write \\n.")
+    return SyntaxHint(offset, _EXPECTED["string"], "Write \\\\ for a backslash.")
+
+
+def _expected_after(beginning: str) -> str:
+    """What JSON allows after the beginning of a document: a key of ``_EXPECTED``."""
+    opened: list[str] = []
+    expected = "value"
+    for token in _TOKENS.findall(beginning):
+        if token == '"':
+            return "string"
+        if token in "{[":
+            opened.append(token)
+        elif token in "}]":
+            opened.pop()
+        if token in "{[,":
+            expected = "key" if opened[-1] == "{" else "value"
+        elif token == ":":
+            expected = "value"
+        elif expected == "key":
+            expected = "colon"
+        else:
+            expected = "comma" if opened else "end"
+    return expected

@@ -1,4 +1,4 @@
-"""Where in a JSON text each value stands: JSON pointers into lines and columns, for messages in an editor."""
+"""The line and column of each value of a JSON text, by JSON pointer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SCALAR = re.compile(r"[^\s,\]}]+")
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A line and a column of a text, both counted from 1."""
+    """A line and a column, both counted from 1."""
 
     line: int
     column: int
@@ -28,15 +28,26 @@ def position_at(text: str, offset: int) -> Position:
     return Position(before.count("\n") + 1, offset - before.rfind("\n"))
 
 
-def first_key_twice(text: str) -> Position | None:
-    """Where a key stands that its object has already, in a text that is well-formed but for that."""
-    scan = _Scan(text)
-    scan.value(0, "")
-    return position_at(text, min(scan.again)) if scan.again else None
+def duplicate_key_offset(text: str) -> int | None:
+    """The offset of the second of two equal keys, in the first object to close that has such; None without one.
+
+    Up to there the text must be well-formed.
+    """
+    try:
+        _Scan(text).value(0, "")
+    except _DuplicateKey as found:
+        return found.offset
+    return None
+
+
+class _DuplicateKey(Exception):
+    def __init__(self, offset: int) -> None:
+        super().__init__(offset)
+        self.offset = offset
 
 
 class JsonPositions:
-    """The places of one JSON text, which must be well-formed."""
+    """The positions in one JSON text, which must be well-formed and without duplicate keys."""
 
     def __init__(self, text: str) -> None:
         self._line_starts = [0, *(match.end() for match in re.finditer("\n", text))]
@@ -46,11 +57,11 @@ class JsonPositions:
         self._keys: Mapping[str, int] = scan.keys
 
     def of_value(self, pointer: str) -> Position:
-        """Where the value at a pointer begins; for one that is missing, what should hold it."""
+        """Where the value at a pointer starts; for a missing one, the nearest value that would contain it."""
         return self._nearest(pointer, self._values)
 
     def of_key(self, pointer: str) -> Position:
-        """Where the key of an object's member begins; for a list's item, the item."""
+        """Where the key of an object's member starts; for an array's item, the item."""
         return self._nearest(pointer, {**self._values, **self._keys})
 
     def _nearest(self, pointer: str, offsets: Mapping[str, int]) -> Position:
@@ -62,16 +73,15 @@ class JsonPositions:
 
 
 class _Scan:
-    """One pass over a text: where every value and every key begins, by pointer."""
+    """One pass over a text: the offset of every value and every key, by pointer."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self.values: dict[str, int] = {}
         self.keys: dict[str, int] = {}
-        self.again: list[int] = []
 
     def value(self, offset: int, pointer: str) -> int:
-        """Take in the value at or after ``offset``; answers where it ends."""
+        """Record the value at or after ``offset``; returns the offset of its end."""
         offset = self._skip(offset)
         self.values[pointer] = offset
         opening = self._text[offset]
@@ -85,16 +95,19 @@ class _Scan:
         return found.end() if found else offset + 1
 
     def _object(self, offset: int, pointer: str) -> int:
+        duplicate = None
         while self._text[offset := self._skip(offset)] != "}":
             if self._text[offset] == ",":
                 offset = self._skip(offset + 1)
             start = offset
             key, offset = self._string(offset)
             member = f"{pointer}/{escape(key)}"
-            if member in self.keys:
-                self.again.append(start)
+            if duplicate is None and member in self.keys:
+                duplicate = start
             self.keys[member] = start
             offset = self.value(self._skip(offset) + 1, member)
+        if duplicate is not None:
+            raise _DuplicateKey(duplicate)
         return offset + 1
 
     def _list(self, offset: int, pointer: str) -> int:

@@ -86,8 +86,8 @@ def _console() -> Console:
 
 
 def _line(found: FileFinding) -> Text:
-    place, finding = found.place, found.finding
-    line = Text(f"{found.path}:{place.line}:{place.column}: ")
+    position, finding = found.position, found.finding
+    line = Text(f"{found.path}:{position.line}:{position.column}: ")
     line.append(found.severity, style=_COLOURS[found.severity])
     line.append(f" {finding.code}: {finding.message}")
     if finding.hint:
@@ -97,8 +97,8 @@ def _line(found: FileFinding) -> Text:
 
 def _annotation(found: FileFinding) -> str:
     """A workflow command of GitHub Actions; its own escapes keep a message in one line."""
-    finding, place = found.finding, found.place
-    where = f"file={_escaped(str(found.path))},line={place.line},col={place.column}"
+    finding, position = found.finding, found.position
+    where = f"file={_escaped(str(found.path))},line={position.line},col={position.column}"
     words = " ".join(part for part in (finding.message, finding.hint) if part)
     return f"::{found.severity} {where},title={_escaped(finding.code)}::{_escaped(words, of_property=False)}"
 

@@ -93,7 +93,7 @@ def check_document(
     errors += [finding.under(prefix) for finding in found.errors]
     located = [document.located(finding, "error") for finding in dict.fromkeys(errors)]
     located += [document.located(_in_file(finding, prefix), "warning") for finding in found.warnings]
-    return sorted(located, key=lambda each: (each.place.line, each.place.column))
+    return sorted(located, key=lambda each: (each.position.line, each.position.column))
 
 
 def _in_file(finding: Finding, prefix: str) -> Finding:

@@ -1,7 +1,7 @@
 """JSON as this API accepts it: strict, bounded, and with every number's value kept.
 
-Stricter than Python's parser where leniency would let two readers of one document see two things
-(duplicate keys, NaN, lone surrogates) or where a store could not keep it (NUL, numbers beyond a double).
+Stricter than Python's parser where two parsers might read one document differently (duplicate keys, NaN,
+unpaired surrogates), or where a database could not store it (NUL, numbers beyond a double).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from sentinai.problems import MalformedJson
 MAX_DEPTH = 64
 _MOST_DIGITS = 308
 _PYTHON_DIGITS = 4000
+_DIGITS_SHOWN = 40
 _BEYOND_DOUBLE = 2**1024
 _CODEC_SAFE = frozenset({str, int, bool, type(None)})
 _STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
@@ -28,22 +29,23 @@ def loads(body: bytes) -> Any:
     """Parse a request body or a document file.
 
     Raises:
-        MalformedJson: the body is not UTF-8 or not JSON; is nested deeper than 64; has a key twice in one
-            object, NaN or Infinity, a number beyond a double's range, a NUL, or half a surrogate pair.
+        MalformedJson: the body is not UTF-8 or not JSON, is nested deeper than 64, or has a duplicate key, NaN or
+            Infinity, a number beyond the range of a double, a NUL, or an unpaired surrogate.
     """
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise MalformedJson(f"The body is not UTF-8: byte {error.start} is out of place.") from error
+        before = len(body[: error.start].decode("utf-8"))
+        detail = f"The document is not valid UTF-8: unexpected byte at position {error.start}."
+        raise MalformedJson(detail, kind="encoding", offset=before) from error
     _check_depth(text)
     try:
         document = _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        raise MalformedJson(f"{error.msg} at line {error.lineno}, column {error.colno}.") from error
+        detail = f"{error.msg} at line {error.lineno}, column {error.colno}."
+        raise MalformedJson(detail, offset=error.pos) from error
     except RecursionError as error:
-        raise MalformedJson(f"The body is nested deeper than {MAX_DEPTH}.") from error
-    except ValueError as error:
-        raise MalformedJson(f"A number is too long: {error}.") from error
+        raise _too_deep() from error
     if "\\u" in text:
         _check_strings(document)
     return document
@@ -55,7 +57,7 @@ def dumps(document: Any) -> str:
 
 
 def encode(document: Any) -> bytes:
-    """The same as UTF-8 bytes, by a native encoder where it can: not for whole numbers beyond 64 bits."""
+    """Compact JSON as UTF-8 bytes; by a native encoder, unless an integer exceeds 64 bits."""
     try:
         return orjson.dumps(document)
     except orjson.JSONEncodeError:
@@ -63,7 +65,7 @@ def encode(document: Any) -> bytes:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two documents say the same. 1 and 1.0 do; true and 1, which are equal in Python, do not."""
+    """Whether two documents are equal as JSON: 1 and 1.0 are; true and 1, which are equal in Python, are not."""
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     if isinstance(one, Mapping) and isinstance(other, Mapping):
@@ -74,14 +76,14 @@ def same(one: Any, other: Any) -> bool:
 
 
 def dumps_stored(document: Any) -> str:
-    """The text of a document to be stored."""
+    """JSON text for storage."""
     return encode(document).decode()
 
 
 def loads_stored(text: str | bytes) -> Any:
-    """Parse what was checked before it was stored; by a native parser, where that keeps every number.
+    """Parse a document that was validated before it was stored; by a native parser if that is lossless.
 
-    Of a whole number that it has no room for it makes one with a fraction; where there is none, nothing was lost.
+    The native parser turns integers beyond 64 bits into floats; a result without floats is therefore exact.
     """
     try:
         document = orjson.loads(text)
@@ -91,7 +93,7 @@ def loads_stored(text: str | bytes) -> Any:
 
 
 def is_codec_safe(value: Any) -> bool:
-    """Whether a native JSON codec and Python's agree on a value: it has only text, integers, booleans, null."""
+    """Whether a native JSON codec and Python's agree on a value: strings, integers, booleans and null only."""
     kind = type(value)
     if kind in _CODEC_SAFE:
         return True
@@ -115,35 +117,45 @@ def _check_depth(text: str) -> None:
         if character in "[{":
             depth += 1
             if depth > MAX_DEPTH:
-                raise MalformedJson(f"The body is nested deeper than {MAX_DEPTH}.")
+                raise _too_deep()
         elif character in "]}":
             depth -= 1
+
+
+def _too_deep() -> MalformedJson:
+    return MalformedJson(f"The document is nested deeper than {MAX_DEPTH} levels.", kind="depth")
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise MalformedJson(f"The key {twice!r} stands twice in one object; keep one of the two.")
+        repeated = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        detail = f"Duplicate key {repeated!r} in an object; keep only one."
+        raise MalformedJson(detail, kind="duplicate_key", token=repeated)
     return found
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise MalformedJson(f"{name} is not JSON; leave the value out or use null.")
+    raise MalformedJson(f"{name} is not valid JSON; omit the value or use null.", kind="literal", token=name)
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if math.isinf(number):
-        raise MalformedJson(f"The number {text[:40]} is beyond the range of a double.")
+        raise _out_of_range(text)
     return number
 
 
 def _whole(text: str) -> int:
     if len(text) > _MOST_DIGITS and abs(int(text[:_PYTHON_DIGITS])) >= _BEYOND_DOUBLE:
-        raise MalformedJson(f"The number {text[:40]}… is beyond the range of a double.")
+        raise _out_of_range(text)
     return int(text)
+
+
+def _out_of_range(text: str) -> MalformedJson:
+    shown = text if len(text) <= _DIGITS_SHOWN else f"{text[:_DIGITS_SHOWN]}…"
+    return MalformedJson(f"The number {shown} is beyond the range of a double.", kind="literal", token=text)
 
 
 def _check_strings(document: Any) -> None:
@@ -161,11 +173,12 @@ def _check_strings(document: Any) -> None:
 
 def _check_string(text: str) -> None:
     if "\0" in text:
-        raise MalformedJson("A string has a NUL character, which cannot be stored; remove it.")
+        raise MalformedJson("A string contains a NUL character, which cannot be stored; remove it.", kind="string")
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise MalformedJson("A string has half a surrogate pair, which is no character.") from error
+        detail = "A string contains an unpaired surrogate, which is not a character; remove it."
+        raise MalformedJson(detail, kind="string") from error
 
 
 _DECODER = json.JSONDecoder(

@@ -235,7 +235,7 @@ def test_a_folder_without_files_is_no_success(run, catalogue):
     Path("empty").mkdir()
     refused = run("validate", "playbooks", "empty")
     assert refused.exit_code == 2
-    assert "empty:1:1: error unusable_file: The folder has no *.json files." in refused.stderr
+    assert "empty:1:1: error unusable_file: The folder contains no *.json files." in refused.stderr
     cases({"exception": {"severity": "low"}, "playbook": None})
     assert run("test", "cases.json", "--playbooks", "empty").exit_code == 2
 
@@ -278,8 +278,8 @@ def test_cases_that_cannot_be_meant_are_refused(run, catalogue, text, told):
 @pytest.mark.parametrize(
     ("file", "text", "told"),
     [
-        ("c.yaml", "match: {}\n", "this is a YAML file"),
-        ("c.json", '{"match": {"entity": "a\tb"}}', "A tab stands"),
+        ("c.yaml", "match: {}\n", "This is a YAML file"),
+        ("c.json", '{"match": {"entity": "a\tb"}}', "Tab character in a string"),
     ],
 )
 def test_what_is_no_json_is_told_for_what_it_is(run, file, text, told):
