@@ -109,16 +109,16 @@ def _expected_after(beginning: str) -> str:
     """What JSON allows after the beginning of a document: a key of ``_EXPECTED``."""
     opened: list[str] = []
     expected = "value"
-    for token in _TOKENS.findall(beginning):
-        if token == '"':
+    for part in _TOKENS.findall(beginning):
+        if part == '"':
             return "string"
-        if token in "{[":
-            opened.append(token)
-        elif token in "}]":
+        if part in "{[":
+            opened.append(part)
+        elif part in "}]":
             opened.pop()
-        if token in "{[,":
+        if part in "{[,":
             expected = "key" if opened[-1] == "{" else "value"
-        elif token == ":":
+        elif part == ":":
             expected = "value"
         elif expected == "key":
             expected = "colon"
