@@ -6,8 +6,8 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, fields, validate
 
-SEVERITIES = ("low", "medium", "high", "critical")
-STATUSES = ("open", "analyzing", "pending_review", "escalated", "resolved")
+from sentinai.exception_fields import SEVERITIES, STATUSES
+
 _SAFE_TEXT = validate.Regexp(r"[^\x00\ud800-\udfff]*\Z", error="NUL and lone surrogates are not accepted.")
 
 

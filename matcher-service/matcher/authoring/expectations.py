@@ -18,11 +18,11 @@ from sentinai.conditions.evaluation import context, evaluate
 from sentinai.conditions.explanation import explain
 from sentinai.conditions.language.guard import escape
 from sentinai.documents.schemas import check, schemas
+from sentinai.exception_fields import RULE_FIELDS
 from sentinai.problems import Finding
 
 Pack = Mapping[str, Any]
 EXCEPTION = "match-request#/$defs/exception"
-_SEEN = (*context.ATTRIBUTES, "normalized_context")
 _TIMES = ("sla_deadline", "created_at")
 
 
@@ -104,7 +104,7 @@ def read_exceptions(path: Path) -> dict[str, Pack]:
 
 def at(document: Pack, as_of: datetime) -> dict[str, Any]:
     """What matching sees of an exception, with its relative times (``+PT45M``: after ``as_of``) as instants."""
-    seen = {name: document[name] for name in _SEEN if name in document}
+    seen = {name: document[name] for name in RULE_FIELDS if name in document}
     return {
         **seen,
         **{name: relative_time(seen[name], as_of) for name in _TIMES if isinstance(seen.get(name), str)},
@@ -113,7 +113,7 @@ def at(document: Pack, as_of: datetime) -> dict[str, Any]:
 
 def unknown_fields(exception: Pack) -> list[Finding]:
     """The attributes that no exception has: matching would not see them, and their author think it does."""
-    known = sorted({*_SEEN, *schemas()["exception"]["properties"]})
+    known = sorted({*RULE_FIELDS, *schemas()["exception"]["properties"]})
     found = []
     for name in exception:
         if name not in known:

@@ -15,8 +15,9 @@ from executor.publishing.playbooks import check_playbook
 from matcher.authoring.validate import check_files
 from sentinai import packs
 from sentinai.conditions.language import vocabulary
-from sentinai.conditions.language.vocabulary import CONTEXT_PREFIX, FIELDS, SEVERITIES, SUFFIXES, TEXT
+from sentinai.conditions.language.vocabulary import CONTEXT_PREFIX, FIELDS, SUFFIXES, TEXT
 from sentinai.documents.schemas import check, schemas
+from sentinai.exception_fields import SEVERITIES
 
 INTENDED = {
     # Raw JSON-Logic that no index can answer; the benchmark of a believable catalogue wants some.

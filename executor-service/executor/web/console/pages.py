@@ -23,10 +23,11 @@ from executor.web.actors import caller
 from executor.web.console import access, wording
 from executor.web.console.access import services
 from executor.web.exceptions import listed
-from executor.web.queries import SEVERITIES, STATUSES, ExceptionsQuery
+from executor.web.queries import ExceptionsQuery
 from sentinai import packs
 from sentinai.conditions import parse
 from sentinai.conditions.explanation.explain import describe
+from sentinai.exception_fields import SEVERITIES, STATUSES
 from sentinai.identity import Identity
 from sentinai.problems import InvalidDocument, NotFound, Problem
 from sentinai.web.app import answer_problem

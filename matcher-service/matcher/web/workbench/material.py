@@ -12,7 +12,7 @@ from matcher.web.workbench.completion import completion
 from matcher.web.workbench.samples import Attribute, context_attributes, samples
 from sentinai import packs
 from sentinai.conditions.language.clause_shapes import shape_of
-from sentinai.conditions.language.vocabulary import SEVERITIES, STATUSES
+from sentinai.exception_fields import SEVERITIES, STATUSES
 
 Pack = Mapping[str, Any]
 Values = Mapping[str, Sequence[Any]]

@@ -14,23 +14,8 @@ from sentinai.clock import parse_time
 from sentinai.conditions.evaluation.errors import EvaluationError
 from sentinai.conditions.evaluation.evaluate import Evaluator
 from sentinai.conditions.evaluation.pack_rules import logic_of
-from sentinai.conditions.language.vocabulary import SEVERITIES
+from sentinai.exception_fields import RULE_FIELDS, SEVERITIES
 from sentinai.problems import InvalidDocument
-
-ATTRIBUTES = (
-    "exception_id",
-    "tenant_id",
-    "domain",
-    "exception_type",
-    "severity",
-    "status",
-    "source_system",
-    "entity",
-    "amount",
-    "owner",
-    "created_at",
-    "sla_deadline",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +54,7 @@ def build(
     severity = exception.get("severity")
     severity = severity.lower() if isinstance(severity, str) else None
     own = exception.get("normalized_context")
-    seen: dict[str, Any] = {name: exception.get(name) for name in ATTRIBUTES}
+    seen: dict[str, Any] = {name: exception.get(name) for name in RULE_FIELDS}
     seen["severity"] = severity
     seen["severity_rank"] = SEVERITIES.index(severity) + 1 if severity in SEVERITIES else None
     seen["normalized_context"] = own if isinstance(own, Mapping) else {}

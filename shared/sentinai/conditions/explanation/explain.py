@@ -14,8 +14,8 @@ from sentinai.conditions.explanation.value_text import label, listed_in_words, v
 from sentinai.conditions.language import clause_shapes
 from sentinai.conditions.language.clause_shapes import Shape, shape_of
 from sentinai.conditions.language.document import Clause
-from sentinai.conditions.language.vocabulary import SEVERITIES
 from sentinai.conditions.lint.paths import fields_read, paths_read
+from sentinai.exception_fields import SEVERITIES
 
 _COMPARED = {"<": "less than", "<=": "at most", ">": "more than", ">=": "at least"}
 _MOST_SHOWN = 12

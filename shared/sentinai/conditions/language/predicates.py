@@ -16,6 +16,7 @@ from typing import Any
 
 from sentinai.conditions.language import vocabulary as words
 from sentinai.conditions.language.guard import MAX_LIST, MAX_STRING_BYTES, escape
+from sentinai.exception_fields import SEVERITIES
 from sentinai.problems import MAX_FINDINGS, Finding
 
 _CONTEXT_PATH = re.compile(r"[^.]+(\.[^.]+)*\Z")
@@ -171,8 +172,8 @@ def _check_value(kind: str, value: Any, pointer: str, findings: list[Finding]) -
                 'For what is absent use logic: {"!": {"var": "…"}}.',
             )
         )
-    elif kind == words.SEVERITY and not (isinstance(value, str) and value.lower() in words.SEVERITIES):
-        known = ", ".join(words.SEVERITIES)
+    elif kind == words.SEVERITY and not (isinstance(value, str) and value.lower() in SEVERITIES):
+        known = ", ".join(SEVERITIES)
         findings.append(
             Finding(pointer, "unknown_severity", f"{_shown(value)} is no severity.", f"Known: {known}.")
         )
@@ -233,7 +234,7 @@ def _clauses(predicate: Predicate, value: Any) -> list[Any]:
 def _comparison(predicate: Predicate, value: Any) -> Any:
     operator = words.COMPARISONS[predicate.suffix]
     if predicate.kind == words.SEVERITY:
-        rank = words.SEVERITIES.index(value.lower()) + 1
+        rank = SEVERITIES.index(value.lower()) + 1
         return {operator: [{"var": "exception.severity_rank"}, rank]}
     return {operator: [{"var": predicate.path}, value]}
 

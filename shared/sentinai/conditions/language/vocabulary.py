@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-SEVERITIES = ("low", "medium", "high", "critical")
-STATUSES = ("open", "analyzing", "pending_review", "escalated", "resolved")
+from sentinai.exception_fields import EXCEPTION_FIELDS
 
 OPERATORS: Mapping[str, str] = {
     "var": "the value at a path; a second argument is the default",
@@ -60,14 +59,7 @@ class Field:
 
 
 FIELDS: Mapping[str, Field] = {
-    "domain": Field("exception.domain", TEXT),
-    "exception_type": Field("exception.exception_type", TYPE),
-    "severity": Field("exception.severity", SEVERITY),
-    "status": Field("exception.status", TEXT),
-    "source_system": Field("exception.source_system", TEXT),
-    "entity": Field("exception.entity", TEXT),
-    "owner": Field("exception.owner", TEXT),
-    "amount": Field("exception.amount", NUMBER),
+    **{each.name: Field(f"exception.{each.name}", each.predicate) for each in EXCEPTION_FIELDS if each.predicate},
     "policy_tags": Field("policy.tags", TAGS),
     "sla_minutes_remaining": Field("sla.minutes_remaining", NUMBER),
     "sla_breached": Field("sla.breached", BOOLEAN),
@@ -89,20 +81,8 @@ SUFFIXES: Mapping[str, tuple[str, ...]] = {
 ALL_SUFFIXES = ("not_in", "none", "any", "not", "lte", "gte", "in", "lt", "gt")
 
 PATHS: Mapping[str, str] = {
-    "exception.exception_id": "text",
-    "exception.tenant_id": "text",
-    "exception.domain": "text",
-    "exception.exception_type": "text",
-    "exception.severity": "text: low, medium, high or critical",
+    **{f"exception.{each.name}": each.rule_type for each in EXCEPTION_FIELDS if each.rule_type},
     "exception.severity_rank": "number: low 1 to critical 4",
-    "exception.status": "text",
-    "exception.source_system": "text",
-    "exception.entity": "text",
-    "exception.amount": "number",
-    "exception.owner": "text",
-    "exception.created_at": "text: RFC 3339, UTC",
-    "exception.sla_deadline": "text: RFC 3339, UTC",
-    "exception.normalized_context": "object: whatever the source system sent",
     "sla.minutes_remaining": "number, negative once breached; null without a deadline",
     "sla.breached": "boolean; false without a deadline",
     "policy.tags": "list of texts",

@@ -18,8 +18,8 @@ from sentinai.conditions.evaluation.errors import EvaluationError
 from sentinai.conditions.language import clause_shapes
 from sentinai.conditions.language.clause_shapes import Shape, shape_of
 from sentinai.conditions.language.guard import arguments, variables
-from sentinai.conditions.language.vocabulary import SEVERITIES
 from sentinai.conditions.lint.subsumption import NUMERIC_PATHS, are_texts, is_narrower
+from sentinai.exception_fields import SEVERITIES
 
 SEVERITY_PATHS = frozenset({"exception.severity", "exception.severity_rank"})
 STATES: tuple[dict[str, Any], ...] = (
