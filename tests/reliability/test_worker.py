@@ -59,7 +59,7 @@ class Yard:
             for step in range(1, each + 1):
                 self.work.complete(exception_id, step)
 
-    def take_in_due(self, exceptions: int) -> list[str]:
+    def create_due(self, exceptions: int) -> list[str]:
         """Exceptions whose threshold passed long ago, for a worker that goes by the real time."""
         self.work.publish("Calm", [note()])
         self.work.publish("Hurry", [note()], sla_minutes_remaining_lt=20, priority=9)
@@ -109,7 +109,7 @@ def yard(database_url: str, tmp_path: Path) -> Iterator[Yard]:
 
 
 def test_two_workers_at_once_do_nothing_twice(yard: Yard):
-    due = yard.take_in_due(12)
+    due = yard.create_due(12)
     yard.ask_for_messages(6, each=5)
     workers = [yard.start_worker() for _ in range(2)]
     until(lambda: yard.counts() == {"delivered": 30})
@@ -121,7 +121,7 @@ def test_two_workers_at_once_do_nothing_twice(yard: Yard):
 
 
 def test_a_receiver_that_does_not_answer_holds_up_no_recommendation(yard: Yard):
-    due = yard.take_in_due(2)
+    due = yard.create_due(2)
     yard.ask_for_messages(1, each=1)
     yard.receiver.gate.clear()
     yard.start_worker()

@@ -135,7 +135,7 @@ def test_retiring_takes_out_of_matching_and_leaves_running_ones(work: Casework):
     work.complete(running, 1)
     for _ in range(2):
         assert work.admin.ok("POST", f"/api/playbooks/{playbook_id}/retire")["status"] == "retired"
-    assert work.admin.ok("GET", f"/api/exceptions/{work.take_in()}")["playbook"] is None
+    assert work.admin.ok("GET", f"/api/exceptions/{work.create_exception()}")["playbook"] is None
     assert work.complete(running, 2)["outcome"] == "completed"
     assert work.state(running)["playbook"]["status"] == "retired"
 
@@ -164,11 +164,13 @@ def test_a_policy_pack_makes_versions_only_of_what_changed(work: Casework):
 
 def test_a_policy_pack_counts_from_the_very_next_exception(work: Casework):
     playbook_id = work.publish("Winter", [note()], policy_tags=["winter"])
-    assert work.admin.ok("GET", f"/api/exceptions/{work.take_in()}")["current_playbook_id"] is None
+    assert work.admin.ok("GET", f"/api/exceptions/{work.create_exception()}")["current_playbook_id"] is None
     rule = {"tag": "winter", "when": {">": [{"var": "exception.amount"}, 1000]}}
     work.policy(tag_rules=[rule])
-    assert work.admin.ok("GET", f"/api/exceptions/{work.take_in()}")["current_playbook_id"] == playbook_id
-    assert work.admin.ok("GET", f"/api/exceptions/{work.take_in(amount=9)}")["current_playbook_id"] is None
+    assert work.admin.ok("GET", f"/api/exceptions/{work.create_exception()}")["current_playbook_id"] == playbook_id
+    assert (
+        work.admin.ok("GET", f"/api/exceptions/{work.create_exception(amount=9)}")["current_playbook_id"] is None
+    )
 
 
 def test_a_tenant_without_a_policy_pack_has_an_empty_one(work: Casework, pair: Threaded):

@@ -138,7 +138,7 @@ def test_the_list_shows_what_the_exception_itself_shows(work: Casework):
 
 
 def test_a_change_is_made_only_to_the_version_that_was_read(work: Casework):
-    path = f"/api/exceptions/{work.take_in()}"
+    path = f"/api/exceptions/{work.create_exception()}"
     tag = work.admin("GET", path).headers["ETag"]
     changed = work.admin("PATCH", path, {"entity": "Pier 10"}, headers={"If-Match": tag})
     assert changed.status_code == 200
@@ -158,7 +158,7 @@ def test_a_change_is_made_only_to_the_version_that_was_read(work: Casework):
 
 def test_whatever_happens_to_an_exception_makes_another_version_of_it(work: Casework):
     work.publish("Two", [note(), note("Again")])
-    path = f"/api/exceptions/{work.take_in()}"
+    path = f"/api/exceptions/{work.create_exception()}"
     seen = [work.admin("GET", path).headers["ETag"]]
     work.complete(path.rpartition("/")[2], 1)
     seen.append(work.admin("GET", path).headers["ETag"])
@@ -182,7 +182,7 @@ def test_a_change_is_told_with_what_was_before_and_one_that_is_none_is_not_told(
 
 @pytest.mark.parametrize("body", [{}, {"status": "resolved"}, {"severity": 3}, {"exception_type": ""}])
 def test_a_change_of_nothing_or_of_what_cannot_be_changed_is_refused(work: Casework, body: dict[str, Any]):
-    path = f"/api/exceptions/{work.take_in()}"
+    path = f"/api/exceptions/{work.create_exception()}"
     work.admin.problem(422, "invalid_document", "PATCH", path, body)
 
 

@@ -189,7 +189,7 @@ def test_every_line_is_an_object_those_of_gunicorn_too(site: Site) -> None:
 
 
 def test_an_unforeseen_error_is_one_line_without_what_was_to_be_written(site: Site) -> None:
-    path = f"/api/exceptions/{site.work.take_in()}/comments"
+    path = f"/api/exceptions/{site.work.create_exception()}/comments"
     with _a_fault_in_the_table(site):
         answer = site.work.admin("POST", path, {"text": f"{_CANARY}-comment"})
     assert answer.status_code == 500

@@ -96,15 +96,15 @@ class Office(RuleBasedStateMachine):
     def begin(self, steps: list[Any]) -> Any:
         """There is something to work through from the start, and something to work on."""
         self.work.publish("P0", steps, priority=0)
-        return multiple(*(self.take_in_one(severity=severity) for severity in ("low", "high", None)))
+        return multiple(*(self.create_one(severity=severity) for severity in ("low", "high", None)))
 
     @rule(target=exceptions, attributes=ATTRIBUTES, minutes=st.none() | st.integers(-60, 300))
     def create_exception(self, attributes: dict[str, Any], minutes: int | None) -> str:
         """An exception comes in."""
         deadline = None if minutes is None else (self.pair.clock() + timedelta(minutes=minutes)).isoformat()
-        return self.take_in_one(**attributes, sla_deadline=deadline)
+        return self.create_one(**attributes, sla_deadline=deadline)
 
-    def take_in_one(self, **attributes: Any) -> str:
+    def create_one(self, **attributes: Any) -> str:
         document = self.work.document(**attributes)
         created = self.work.admin("POST", "/api/exceptions", document)
         assert created.status_code == 201, created.text
