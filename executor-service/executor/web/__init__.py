@@ -1,1 +1,1 @@
-"""The executor over HTTP: thin handlers from declared operations to what carries them out."""
+"""The executor over HTTP: each handler is a declared operation that calls the service layer."""

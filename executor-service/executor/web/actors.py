@@ -1,4 +1,4 @@
-"""Who acts in a call: the token's own identity, or the actor that the body names and the token covers."""
+"""The actor of a call: the token's subject, or the actor named in the body, if the token may act for it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from sentinai.identity import Identity
 
 
 def caller(identity: Identity) -> Actor:
-    """The token's holder, acting for itself."""
+    """The subject of the token, acting for itself."""
     return Actor(identity.actor_type, identity.subject, None)
 
 
 def named_in(body: Mapping[str, Any], identity: Identity) -> Actor:
-    """The actor that the body names; the calling service is kept beside it.
+    """The actor named in the body, with the calling service where that is another.
 
     Raises:
-        ActorMismatch: the token may not act as that one.
+        ActorMismatch: the token may not act as this actor.
     """
     actor_type, actor_id = body["actor_type"], body["actor_id"]
     identity.require_actor(actor_type, actor_id)

@@ -1,4 +1,4 @@
-"""``/api/analytics``: how playbooks do."""
+"""``/api/analytics``: completion figures of playbooks."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ api: Api[Services] = Api("Analytics")
     problems=(400,),
 )
 def get_playbook_analytics(call: Call[Services]) -> Answer:
-    """Per playbook, most started first: started and completed, where steps are skipped, durations, SLA kept."""
+    """List figures of each playbook, most started first: runs, skipped steps, durations, SLA."""
     with call.services.database.read(call.identity.tenant_id) as session:
         figures = by_playbook(session)
-        known = (
+        included = (
             each
             for each in playbook_store.versions(session)
             if each.status == "active" or each.playbook_id in figures
         )
-        ranked = [each.playbook_id for each in sorted(known, key=partial(_rank, figures))]
+        ranked = [each.playbook_id for each in sorted(included, key=partial(_rank, figures))]
         shown, cursor = slice_after(ranked, **paging(call.query))
         playbooks = playbook_store.get_playbooks(session, shown)
     items = [_item(playbooks[each], figures.get(each, Figures())) for each in shown]

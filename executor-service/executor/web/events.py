@@ -1,4 +1,4 @@
-"""``/api/exceptions/…/events``: the log, as it grows, and the proof that it is whole."""
+"""``/api/exceptions/…/events``: the event log, with long polling, and the check of its hash chain."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _POLL_SECONDS = 0.2
     problems=(400,),
 )
 def list_events(call: _Call, exception_id: str) -> Answer:
-    """Read an exception's events in order; ``wait`` holds the answer until something newer comes."""
+    """List an exception's events in order. With ``wait``, an empty response is held until an event arrives."""
     query = call.query
     seq = decode_seq(query["cursor"]) if query.get("cursor") else query["after_seq"]
     found = _read(call, exception_id, seq, query)
-    # Waiting holds a thread. When too many wait already, the answer comes at once and the caller asks again.
+    # A waiting call occupies a thread. When too many are waiting, respond at once and let the caller poll again.
     if not found and query["wait"] and call.services.waiting.acquire(blocking=False):
         try:
             found = _wait(call, exception_id, seq, query)
@@ -50,7 +50,7 @@ def list_events(call: _Call, exception_id: str) -> Answer:
 
 @api.operation("GET", "/api/exceptions/{exception_id}/events/verify", answers={200: "chain-check"}, role="viewer")
 def verify_events(call: _Call, exception_id: str) -> Answer:
-    """Check an exception's hash chain from its first event to its last."""
+    """Verify an exception's hash chain, from its first event to its last."""
     with call.services.database.read(call.identity.tenant_id) as session:
         found, _ = integrity.prove(session, exceptions.get(session, exception_id))
     return Answer({"valid": found.valid, "events": found.events, "first_broken_seq": found.first_broken_seq})

@@ -1,4 +1,4 @@
-"""``/api/exceptions``: create, read, list, change, comment."""
+"""``/api/exceptions``: create, read, list, update, comment."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _ENTITY_TAG = re.compile(r'(W/)?(?P<quote>"?)(?P<version>[0-9]{1,18})(?P=quote)\
     problems=(409,),
 )
 def create_exception(call: _Call) -> Answer:
-    """Take in an exception: triage it, recommend a playbook, suggest the next step."""
+    """Create an exception: triage it, recommend a playbook, suggest the next step."""
     services, body = call.services, call.body
     if body.get("tenant_id", call.identity.tenant_id) != call.identity.tenant_id:
-        raise TenantMismatch("Leave tenant_id out, or send the token's own.")
+        raise TenantMismatch("Omit tenant_id, or send the tenant of the token.")
     created = create.create_exception(
         services.store,
         services.matcher,
@@ -48,7 +48,7 @@ def create_exception(call: _Call) -> Answer:
         actor=caller(call.identity),
         now=services.clock(),
     )
-    answer = _one(services, created.snapshot.record)
+    answer = _answer(services, created.snapshot.record)
     location = {"Location": f"/api/exceptions/{created.snapshot.record.exception_id}"}
     status, headers = (201, {**answer.headers, **location}) if created.is_new else (200, answer.headers)
     return Answer(answer.body, status, headers)
@@ -63,14 +63,16 @@ def create_exception(call: _Call) -> Answer:
     problems=(400,),
 )
 def list_exceptions(call: _Call) -> Answer:
-    """List exceptions, newest or most urgent first."""
+    """List exceptions, newest first or most urgent first."""
     with call.services.database.read(call.identity.tenant_id) as session:
-        items, cursor = listed(session, call.query, call.services.clock())
+        items, cursor = exception_items(session, call.query, call.services.clock())
     return Answer({"items": items, "next_cursor": cursor})
 
 
-def listed(session: Session, query: Mapping[str, Any], now: datetime) -> tuple[list[dict[str, Any]], str | None]:
-    """A page of exceptions as they are answered, each with its playbook and progress; and the next cursor."""
+def exception_items(
+    session: Session, query: Mapping[str, Any], now: datetime
+) -> tuple[list[dict[str, Any]], str | None]:
+    """One page of exceptions as response items, each with its playbook and progress, and the next cursor."""
     filters = exceptions.Filters(
         **{name: query[name] for name in exceptions.FILTER_NAMES if query.get(name) is not None}
     )
@@ -88,10 +90,10 @@ def listed(session: Session, query: Mapping[str, Any], now: datetime) -> tuple[l
 
 @api.operation("GET", "/api/exceptions/{exception_id}", answers={200: "exception"}, role="viewer")
 def get_exception(call: _Call, exception_id: str) -> Answer:
-    """Read one exception; its version is in the ETag."""
+    """Get one exception. The ETag is its version."""
     with call.services.database.read(call.identity.tenant_id) as session:
         record = exceptions.get(session, exception_id)
-    return _one(call.services, record)
+    return _answer(call.services, record)
 
 
 @api.operation(
@@ -104,7 +106,7 @@ def get_exception(call: _Call, exception_id: str) -> Answer:
     request_headers=("If-Match",),
 )
 def change_exception(call: _Call, exception_id: str) -> Answer:
-    """Change an exception's attributes; the recommendation follows."""
+    """Update attributes of an exception, and its recommendation where they matter to it."""
     snapshot = update.update_exception(
         call.services.store,
         call.services.matcher,
@@ -115,7 +117,7 @@ def change_exception(call: _Call, exception_id: str) -> Answer:
         actor=caller(call.identity),
         now=call.services.clock(),
     )
-    return _one(call.services, snapshot.record)
+    return _answer(call.services, snapshot.record)
 
 
 @api.operation(
@@ -126,7 +128,7 @@ def change_exception(call: _Call, exception_id: str) -> Answer:
     body="comment-request",
 )
 def add_comment(call: _Call, exception_id: str) -> Answer:
-    """Comment on an exception."""
+    """Add a comment to an exception."""
     event = update.comment(
         call.services.store,
         call.identity.tenant_id,
@@ -138,7 +140,7 @@ def add_comment(call: _Call, exception_id: str) -> Answer:
     return Answer(event_document(event, call.identity.tenant_id, exception_id), 201)
 
 
-def _one(services: Services, record: ExceptionRecord) -> Answer:
+def _answer(services: Services, record: ExceptionRecord) -> Answer:
     with services.database.read(record.tenant_id) as session:
         playbook = (
             playbook_store.get_playbook(session, record.current_playbook_id)
@@ -164,14 +166,16 @@ def _document(record: ExceptionRecord, playbook: Playbook | None, done: int) -> 
 
 
 def _expected_versions(header: str | None) -> frozenset[int] | None:
-    """The versions of which an If-Match header accepts any; ``*`` and no header accept whatever there is.
+    """The versions that an If-Match header accepts, or None where it accepts any (``*``, or no header).
 
-    A weak tag counts as well: proxies that compress make one of ours.
+    A weak tag is accepted too: a proxy that compresses responses makes one out of a strong tag.
     """
     if header is None or header.strip() == "*":
         return None
     tags = (_ENTITY_TAG.match(each.strip()) for each in header.split(","))
     versions = frozenset(int(tag["version"]) for tag in tags if tag)
     if not versions:
-        raise VersionConflict(f"If-Match {header[:80]!r} is no version of the exception; use the ETag as it came.")
+        raise VersionConflict(
+            f"If-Match {header[:80]!r} is not a version of the exception; send an ETag unchanged."
+        )
     return versions

@@ -18,7 +18,7 @@ _BASE = "/api/exceptions/{exception_id}/playbook"
 
 @api.operation("GET", _BASE, answers={200: "playbook-state"}, role="viewer")
 def get_playbook_state(call: _Call, exception_id: str) -> Answer:
-    """See where an exception stands with its playbook."""
+    """Get an exception's playbook, the state of each step, and the reasons for the recommendation."""
     with call.services.store.read(call.identity.tenant_id) as tx:
         snapshot = load_snapshot(tx, exception_id)
     return _state(call, snapshot)
@@ -34,11 +34,11 @@ def get_playbook_state(call: _Call, exception_id: str) -> Answer:
     problems=(409,),
 )
 def recalculate_playbook(call: _Call, exception_id: str) -> Answer:
-    """Ask the matcher anew; a playbook in progress is left only with ``switch``, by a person."""
+    """Ask the matcher again. Only a person may leave a playbook in progress, with ``switch``."""
     switch = call.body.get("switch", False)
     identity = call.identity
     if switch and identity.actor_type != "human" and "human" not in identity.may_act_for:
-        raise HumanRequired("Only a person may switch a playbook that is in progress.")
+        raise HumanRequired("Only a person may switch away from a playbook in progress.")
     snapshot, changed = recommend.recalculate(
         call.services.store,
         call.services.matcher,
@@ -61,7 +61,7 @@ def recalculate_playbook(call: _Call, exception_id: str) -> Answer:
     problems=(409,),
 )
 def start_playbook(call: _Call, exception_id: str) -> Answer:
-    """Begin the recommended playbook."""
+    """Start the recommended playbook."""
     actor = named_in(call.body, call.identity)
     snapshot = steps.start(
         call.services.store, call.identity.tenant_id, exception_id, actor, call.services.clock()
@@ -78,7 +78,7 @@ def start_playbook(call: _Call, exception_id: str) -> Answer:
     problems=(409,),
 )
 def complete_step(call: _Call, exception_id: str, step_order: int) -> Answer:
-    """Complete the current step: have it done, or attest that it was done elsewhere."""
+    """Complete the current step: carry it out, or attest that it was done elsewhere."""
     return _finish(call, exception_id, step_order, call.body.get("mode", "execute"), call.body.get("notes"))
 
 
@@ -91,7 +91,7 @@ def complete_step(call: _Call, exception_id: str, step_order: int) -> Answer:
     problems=(409,),
 )
 def skip_step(call: _Call, exception_id: str, step_order: int) -> Answer:
-    """Skip the current step, with a reason; for people, and never a mandatory one."""
+    """Skip the current step, giving a reason. Only a person may; a mandatory step cannot be skipped."""
     return _finish(call, exception_id, step_order, "skip", call.body["reason"])
 
 

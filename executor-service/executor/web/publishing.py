@@ -1,4 +1,4 @@
-"""``/api/playbooks``, ``/api/policy-pack`` and ``/api/domain-packs``: the catalogue and its packs."""
+"""``/api/playbooks``, ``/api/policy-pack`` and ``/api/domain-packs``: the catalogue and the packs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _Call = Call[Services]
     query=PublishQuery,
 )
 def publish_playbook(call: _Call) -> Answer:
-    """Publish a playbook as the next version of its name; unchanged content makes none."""
+    """Publish a playbook as the next version under its name. Unchanged content creates no version."""
     published = playbook_authoring.publish(
         call.services.database,
         call.identity.tenant_id,
@@ -69,7 +69,7 @@ def list_playbooks(call: _Call) -> Answer:
 
 @api.operation("GET", "/api/playbooks/{playbook_id}", answers={200: "playbook"}, role="viewer")
 def get_playbook(call: _Call, playbook_id: int) -> Answer:
-    """Read one playbook version, its conditions also in words."""
+    """Get one playbook version, with its conditions also in words."""
     with call.services.database.read(call.identity.tenant_id) as session:
         playbook = playbook_store.get_playbook(session, playbook_id)
     return Answer({**playbook_document(playbook), "in_words": _in_words(playbook.conditions)})
@@ -77,7 +77,7 @@ def get_playbook(call: _Call, playbook_id: int) -> Answer:
 
 @api.operation("POST", "/api/playbooks/{playbook_id}/retire", answers={200: "playbook"}, role="author")
 def retire_playbook(call: _Call, playbook_id: int) -> Answer:
-    """Take a playbook version out of matching; exceptions that are on it stay there."""
+    """Retire a playbook version: it no longer matches. Exceptions already on it stay on it."""
 
     def work(session: Any) -> dict[str, Any]:
         if playbook_store.get_playbook(session, playbook_id).status == "active":
@@ -89,7 +89,7 @@ def retire_playbook(call: _Call, playbook_id: int) -> Answer:
 
 @api.operation("GET", "/api/policy-pack", answers={200: "stored-policy-pack"}, role="viewer")
 def get_policy_pack(call: _Call) -> Answer:
-    """Read the Policy Pack that counts; version 0 and empty where none was stored."""
+    """Get the current Policy Pack; version 0, and empty, if none was stored."""
     tenant_id = call.identity.tenant_id
     with call.services.database.read(tenant_id) as session:
         row = pack_store.newest_policy_pack(session)
@@ -100,7 +100,7 @@ def get_policy_pack(call: _Call) -> Answer:
 
 @api.operation("PUT", "/api/policy-pack", answers={200: "stored-policy-pack"}, role="author", body="policy-pack")
 def put_policy_pack(call: _Call) -> Answer:
-    """Store the next version of the Policy Pack; an unchanged one makes none."""
+    """Store the next version of the Policy Pack. Unchanged content creates no version."""
     row, warnings = pack_authoring.put_policy_pack(
         call.services.database, call.identity.tenant_id, call.body, call.services.clock()
     )
@@ -109,11 +109,11 @@ def put_policy_pack(call: _Call) -> Answer:
 
 @api.operation("GET", "/api/domain-packs/{domain}", answers={200: "stored-domain-pack"}, role="viewer")
 def get_domain_pack(call: _Call, domain: str) -> Answer:
-    """Read the Domain Pack of a domain."""
+    """Get the current Domain Pack of a domain."""
     with call.services.database.read(call.identity.tenant_id) as session:
         row = pack_store.newest_domain_pack(session, domain)
     if row is None:
-        raise NotFound(f"There is no Domain Pack {domain!r}.")
+        raise NotFound(f"Domain Pack {domain!r} does not exist.")
     return Answer(_domain_pack(row))
 
 
@@ -125,7 +125,7 @@ def get_domain_pack(call: _Call, domain: str) -> Answer:
     body="domain-pack",
 )
 def put_domain_pack(call: _Call, domain: str) -> Answer:
-    """Store the next version of a Domain Pack, for every tenant."""
+    """Store the next version of a Domain Pack, which all tenants share."""
     row, warnings = pack_authoring.put_domain_pack(
         call.services.database, call.identity.tenant_id, domain, call.body, call.services.clock()
     )

@@ -1,4 +1,4 @@
-"""The query parameters of lists."""
+"""Query parameters, as marshmallow schemas."""
 
 from __future__ import annotations
 
@@ -8,96 +8,100 @@ from marshmallow import RAISE, Schema, fields, validate
 
 from sentinai.exception_fields import SEVERITIES, STATUSES
 
-_SAFE_TEXT = validate.Regexp(r"[^\x00\ud800-\udfff]*\Z", error="NUL and lone surrogates are not accepted.")
+_SAFE_TEXT = validate.Regexp(r"[^\x00\ud800-\udfff]*\Z", error="NUL and lone surrogates are not allowed.")
 
 
 def text(description: str, most: int = 256) -> fields.String:
-    """A parameter that is text."""
+    """A text parameter."""
     return fields.String(validate=[validate.Length(max=most), _SAFE_TEXT], metadata={"description": description})
 
 
 def several(choices: tuple[str, ...], description: str) -> fields.List[Any]:
-    """A parameter that may stand several times, each one of some words."""
+    """A repeatable parameter with a fixed set of values."""
     return fields.List(fields.String(validate=validate.OneOf(choices)), metadata={"description": description})
 
 
 class Query(Schema):
-    """Base of all: an unknown parameter is an error."""
+    """The base of all query schemas: unknown parameters are errors."""
 
     class Meta:
-        """Marshmallow's options."""
+        """Options for marshmallow."""
 
         unknown = RAISE
 
 
 class Page(Query):
-    """How much of a list, and from where."""
+    """Which page of a list to return."""
 
     limit = fields.Integer(
         load_default=50,
         validate=validate.Range(1, 200),
-        metadata={"description": "How many items at most"},
+        metadata={"description": "Maximum number of items"},
     )
-    cursor = text("The next_cursor of the page before", most=1024)
+    cursor = text("The next_cursor of the previous page", most=1024)
 
 
 class ExceptionsQuery(Page):
-    """Narrows and orders the list of exceptions."""
+    """Filters and sort order of the list of exceptions."""
 
-    status = several(STATUSES, "Only these statuses (repeatable)")
-    severity = several(SEVERITIES, "Only these severities (repeatable)")
-    domain = text("Only this domain")
-    exception_type = text("Only this exception type")
-    owner = text("Only exceptions of this queue or user")
+    status = several(STATUSES, "Exceptions with one of these statuses (repeatable)")
+    severity = several(SEVERITIES, "Exceptions with one of these severities (repeatable)")
+    domain = text("Exceptions of this domain")
+    exception_type = text("Exceptions of this type")
+    owner = text("Exceptions owned by this queue or user")
     playbook_id = fields.Integer(
-        validate=validate.Range(1, 2**63 - 1), metadata={"description": "Only exceptions on this playbook"}
+        validate=validate.Range(1, 2**63 - 1), metadata={"description": "Exceptions on this playbook version"}
     )
     sla = fields.String(
         validate=validate.OneOf(("breached", "at_risk")),
-        metadata={"description": "Unresolved ones past their deadline, or within an hour of it"},
+        metadata={
+            "description": "Unresolved exceptions past their deadline (breached) or within an hour of it (at_risk)"
+        },
     )
     sort = fields.String(
         load_default="created_at",
         validate=validate.OneOf(("created_at", "sla")),
-        metadata={"description": "Newest first, or most urgent first"},
+        metadata={"description": "Newest first (created_at) or most urgent first (sla)"},
     )
 
 
 class EventsQuery(Query):
-    """Where in the log to read from, and whether to wait."""
+    """Which events to return, and how long to wait for one."""
 
     after_seq = fields.Integer(
         load_default=0,
         validate=validate.Range(0, 2**31 - 1),
-        metadata={"description": "Only events after this seq"},
+        metadata={"description": "Events after this sequence number"},
     )
     event_type = fields.List(
-        text("An event type", most=64), metadata={"description": "Only these types (repeatable)"}
+        text("An event type", most=64), metadata={"description": "Events of these types (repeatable)"}
     )
     limit = fields.Integer(
-        load_default=50, validate=validate.Range(1, 200), metadata={"description": "How many at most"}
+        load_default=50, validate=validate.Range(1, 200), metadata={"description": "Maximum number of events"}
     )
-    cursor = text("The next_cursor of the page before", most=1024)
+    cursor = text("The next_cursor of the previous page", most=1024)
     wait = fields.Float(
         load_default=0.0,
         validate=validate.Range(0, 20),
-        metadata={"description": "Seconds to wait for something newer"},
+        metadata={"description": "Seconds to wait for an event if there is none yet"},
     )
 
 
 class PlaybooksQuery(Page):
-    """Narrows the list of playbooks."""
+    """Filters of the list of playbooks."""
 
-    status = fields.String(validate=validate.OneOf(("active", "retired")), metadata={"description": "Only these"})
-    name = text("Only versions of this name")
+    status = fields.String(
+        validate=validate.OneOf(("active", "retired")), metadata={"description": "Versions with this status"}
+    )
+    name = text("Versions of this name")
 
 
 class PublishQuery(Query):
-    """How to publish."""
+    """Options of publishing a playbook."""
 
-    dry_run = fields.Boolean(load_default=False, metadata={"description": "Only validate; nothing is stored"})
+    dry_run = fields.Boolean(load_default=False, metadata={"description": "Validate only; store nothing"})
 
 
 def paging(query: dict[str, Any] | Any) -> dict[str, Any]:
-    """The two paging parameters, as the store takes them."""
+    """The paging parameters, as keyword arguments for the store."""
     return {"limit": query["limit"], "cursor": query.get("cursor")}

@@ -1,4 +1,4 @@
-"""``/api/dummy-tools``: the stub that tool calls reach in stub mode. It does nothing, and says so."""
+"""``/api/dummy-tools``: the stub that receives tool calls in stub mode. It changes nothing."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ api: Api[Services] = Api("Dummy tool")
     request_headers=("Idempotency-Key",),
 )
 def call_dummy_tool(call: Call[Services], tool_id: str) -> Answer:
-    """Stand in for a tool: takes any payload, changes nothing."""
+    """Receive a tool call in place of a real tool: accepts any payload, changes nothing."""
     return Answer(
         {
             "stub": True,
             "tool_id": tool_id,
             "idempotency_key": call.headers.get("Idempotency-Key"),
-            "detail": f"A stub took the call of {tool_id}; nothing was changed anywhere.",
+            "detail": f"Stub: the call to {tool_id} was accepted and nothing was changed.",
         }
     )

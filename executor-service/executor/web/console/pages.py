@@ -22,7 +22,7 @@ from executor.store.cursor import slice_after
 from executor.web.actors import caller
 from executor.web.console import access, wording
 from executor.web.console.access import services
-from executor.web.exceptions import listed
+from executor.web.exceptions import exception_items
 from executor.web.queries import ExceptionsQuery
 from sentinai import packs
 from sentinai.conditions import parse
@@ -67,7 +67,7 @@ def queue() -> str:
     chosen = _chosen()
     narrowing = {name: value for name, value in chosen.items() if name not in ("sort", "limit", "cursor")}
     with services().database.read(g.person.tenant_id) as db:
-        items, cursor = listed(db, chosen, services().clock())
+        items, cursor = exception_items(db, chosen, services().clock())
         tally = exceptions.tally(db, services().clock())
         types = _types(db)
         playbook = _playbook_name(db, chosen.get("playbook_id"))
