@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
-from sqlalchemy.orm import Session
 
 from executor.domain import fold
 from executor.store import exceptions, integrity
 from executor.store.tenants import tenant_ids
 from sentinai.clock import format_time
 from sentinai.database.engine import Database
+from sentinai.database.tenant_session import TenantSession
 
 _BATCH = 200
 _MOST_SHOWN = 60
@@ -140,7 +140,7 @@ def _batches(database: Database, tenant_id: str) -> Iterator[list[str]]:
         last = batch[-1]
 
 
-def _check(session: Session, tenant_id: str, exception_id: str, report: Report) -> None:
+def _check(session: TenantSession, tenant_id: str, exception_id: str, report: Report) -> None:
     report.exceptions += 1
     try:
         record = exceptions.get(session, exception_id)

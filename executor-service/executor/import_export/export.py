@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from executor.domain.model import Playbook
 from executor.import_export.bundle import Bundle, playbook_as_written
 from executor.store import packs as pack_store
 from executor.store import playbooks as playbook_store
 from sentinai.database.engine import Database
+from sentinai.database.tenant_session import TenantSession
 
 
 def export(database: Database, tenant_id: str) -> Bundle:
@@ -42,7 +41,7 @@ def newest(playbooks: list[Playbook]) -> dict[str, Playbook]:
 
 
 def _domain_packs(
-    session: Session, policy_pack: Mapping[str, Any], playbooks: Mapping[str, Playbook]
+    session: TenantSession, policy_pack: Mapping[str, Any], playbooks: Mapping[str, Playbook]
 ) -> dict[str, Mapping[str, Any]]:
     domains = _texts(policy_pack.get("domain_name"))
     for playbook in playbooks.values():
@@ -51,7 +50,7 @@ def _domain_packs(
     return stored_domain_packs(session, domains)
 
 
-def stored_domain_packs(session: Session, domains: Iterable[str]) -> dict[str, Mapping[str, Any]]:
+def stored_domain_packs(session: TenantSession, domains: Iterable[str]) -> dict[str, Mapping[str, Any]]:
     """The newest Domain Pack of each domain that has one, with its name in it."""
     packs = {name: pack_store.newest_domain_pack(session, name) for name in sorted(domains)}
     return {name: {"domain_name": name, **row.pack} for name, row in packs.items() if row is not None}

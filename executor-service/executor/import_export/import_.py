@@ -9,8 +9,6 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy.orm import Session
-
 from executor.domain.model import Packs, Playbook
 from executor.import_export.bundle import Bundle, Document, playbook_as_written, text_of
 from executor.import_export.export import newest, stored_domain_packs
@@ -20,6 +18,7 @@ from executor.store import packs as pack_store
 from executor.store import playbooks as playbook_store
 from executor.store import tenants
 from sentinai.database.engine import Database
+from sentinai.database.tenant_session import TenantSession
 from sentinai.documents.strict_json import same
 from sentinai.problems import Finding, InvalidDocument, Problem
 
@@ -71,12 +70,12 @@ def import_bundle(
     """
     bundle = given.bundle
 
-    def check(session: Session) -> tuple[_Standing, list[Change]]:
+    def check(session: TenantSession) -> tuple[_Standing, list[Change]]:
         standing = _standing(session, bundle)
         _check(tenant_id, given, standing, options, tick)
         return standing, [*_pack_changes(bundle, standing), *_playbook_changes(bundle, standing, options)]
 
-    def work(session: Session) -> list[Change]:
+    def work(session: TenantSession) -> list[Change]:
         tenants.require_tenant(session, tenant_id)
         tenants.lock_catalogue(session)
         standing, changes = check(session)
@@ -89,7 +88,7 @@ def import_bundle(
     return database.write(tenant_id, work)
 
 
-def _standing(session: Session, bundle: Bundle) -> _Standing:
+def _standing(session: TenantSession, bundle: Bundle) -> _Standing:
     row = pack_store.newest_policy_pack(session)
     policy_pack = row.pack if row else None
     domains = {playbooks.domain_of(document) for document in bundle.playbooks.values()}
@@ -177,7 +176,7 @@ def _change(kind: str, name: str, before: Document | None, after: Document) -> C
 
 
 def _store(
-    session: Session, bundle: Bundle, standing: _Standing, changes: Sequence[Change], now: datetime
+    session: TenantSession, bundle: Bundle, standing: _Standing, changes: Sequence[Change], now: datetime
 ) -> None:
     wanted = [change for change in changes if change.action != UNCHANGED]
     versions = playbook_store.newest_versions(session)

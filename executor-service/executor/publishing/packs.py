@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from executor.store import packs as pack_store
 from executor.store import tenants
 from sentinai import packs
 from sentinai.database.engine import Database
 from sentinai.database.tables import DomainPackRow, PolicyPackRow
+from sentinai.database.tenant_session import TenantSession
 from sentinai.documents.schemas import require, summary
 from sentinai.documents.strict_json import same
 from sentinai.problems import Finding, InvalidDocument, TenantMismatch
@@ -30,7 +29,7 @@ def put_domain_pack(
     """
     warnings = check_domain_pack(domain, pack)
 
-    def work(session: Session) -> DomainPackRow:
+    def work(session: TenantSession) -> DomainPackRow:
         standing = pack_store.newest_domain_pack(session, domain)
         if standing and same(standing.pack, pack):
             return standing
@@ -49,7 +48,7 @@ def put_policy_pack(
     """
     warnings = check_policy_pack(tenant_id, pack)
 
-    def work(session: Session) -> PolicyPackRow:
+    def work(session: TenantSession) -> PolicyPackRow:
         tenants.require_tenant(session, tenant_id)
         standing = pack_store.newest_policy_pack(session)
         if standing and same(standing.pack, pack):

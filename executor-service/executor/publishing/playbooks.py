@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from executor.actions.registry import check_params
 from executor.domain.model import Packs, Playbook
 from executor.publishing.other_playbooks import peers_of
@@ -19,6 +17,7 @@ from sentinai.conditions import Conditions, parse
 from sentinai.conditions.lint.kept import OtherPlaybooksCache
 from sentinai.conditions.lint.lint import OtherPlaybooks, lint
 from sentinai.database.engine import Database
+from sentinai.database.tenant_session import TenantSession
 from sentinai.documents.schemas import check, summary
 from sentinai.documents.strict_json import same
 from sentinai.problems import Finding, InvalidDocument
@@ -58,7 +57,7 @@ def publish(
     ):
         warnings = check_playbook(document, packs_for(session, document), other_playbooks)
 
-    def work(session: Session) -> Published:
+    def work(session: TenantSession) -> Published:
         tenants.require_tenant(session, tenant_id)
         tenants.lock_catalogue(session)
         check_playbook(document, packs_for(session, document))
@@ -113,7 +112,7 @@ def _doubts_at_the_end(document: Mapping[str, Any]) -> Iterator[Finding]:
         )
 
 
-def packs_for(session: Session, document: Mapping[str, Any]) -> Packs:
+def packs_for(session: TenantSession, document: Mapping[str, Any]) -> Packs:
     """The packs that a playbook is checked against: of the one domain it names, if it names one."""
     policy = pack_store.newest_policy_pack(session)
     domain = domain_of(document) or (policy.pack.get("domain_name") if policy else None)

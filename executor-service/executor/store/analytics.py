@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from statistics import median, quantiles
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from executor.store import events
+from sentinai.database.tenant_session import TenantSession
 
 _COUNTED = (
     "PlaybookRecalculated",
@@ -48,7 +47,7 @@ class Figures:
         return round(quantiles(self.durations, n=10, method="inclusive")[8], 3)
 
 
-def by_playbook(session: Session, only: Collection[int] | None = None) -> dict[int, Figures]:
+def by_playbook(session: TenantSession, only: Collection[int] | None = None) -> dict[int, Figures]:
     """The figures of every playbook version of the tenant that was ever recommended, or of those named only."""
     found: dict[int, Figures] = defaultdict(Figures)
     for event_type, payload in events.payloads(session, _COUNTED, playbook_ids=only):

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from executor.domain.model import Packs, Playbook
 from executor.store import packs as pack_store
 from executor.store import playbooks as playbook_store
 from sentinai.database.tables import TenantRow
+from sentinai.database.tenant_session import TenantSession
 from sentinai.database.tenant_statement import TenantStatement
 
 _MOST_TENANTS = 256
@@ -33,7 +33,7 @@ class CatalogueSnapshot:
     playbooks: dict[int, Playbook] = field(default_factory=dict)
     packs: dict[str, Packs] = field(default_factory=dict)
 
-    def playbook(self, session: Session, playbook_id: int) -> Playbook:
+    def playbook(self, session: TenantSession, playbook_id: int) -> Playbook:
         """A playbook version of the tenant.
 
         Raises:
@@ -45,7 +45,7 @@ class CatalogueSnapshot:
             found = self.playbooks[playbook_id] = playbook_store.get_playbook(session, playbook_id)
         return found
 
-    def packs_of(self, session: Session, domain: str) -> Packs:
+    def packs_of(self, session: TenantSession, domain: str) -> Packs:
         """The packs that count for an exception of a domain; empty where there are none."""
         found = self.packs.get(domain)
         if found is None:
@@ -67,7 +67,7 @@ class CatalogueCache:
         self._kept: OrderedDict[str, CatalogueSnapshot] = OrderedDict()
         self._guard = threading.Lock()
 
-    def at(self, session: Session, tenant_id: str) -> CatalogueSnapshot:
+    def at(self, session: TenantSession, tenant_id: str) -> CatalogueSnapshot:
         """What is known of the tenant's catalogue as the session's transaction sees it."""
         found = _REVISION.rows(session)
         if not found:

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, bindparam, insert, literal, select
-from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
 from executor.domain import hash_chain
@@ -16,6 +15,7 @@ from executor.domain.changeset import AddedEvent
 from executor.domain.model import Event, ExceptionRecord
 from executor.domain.snapshot import PROGRESS
 from executor.store.tables import ExceptionEventRow
+from sentinai.database.tenant_session import TenantSession
 from sentinai.database.tenant_statement import TenantStatement
 from sentinai.documents.schemas import check
 
@@ -38,7 +38,7 @@ class InvalidEvent(RuntimeError):
 
 
 def append(
-    session: Session, record: ExceptionRecord, added_events: Sequence[AddedEvent], now: datetime
+    session: TenantSession, record: ExceptionRecord, added_events: Sequence[AddedEvent], now: datetime
 ) -> list[Event]:
     """Write events to the end of an exception's log, chained to ``record.event_hash``."""
     events = _chained(record, added_events, now)
@@ -93,7 +93,7 @@ def _values(record: ExceptionRecord, event: Event) -> dict[str, Any]:
 
 
 def after(
-    session: Session,
+    session: TenantSession,
     exception_id: str,
     seq: int,
     *,
@@ -107,24 +107,24 @@ def after(
     return [Event(*row) for row in session.execute(query.limit(limit))]
 
 
-def whole(session: Session, exception_id: str) -> list[Event]:
+def whole(session: TenantSession, exception_id: str) -> list[Event]:
     """Every event that is filed under an exception, in order; also before the first, where none can be."""
     return [Event(*row) for row in session.execute(_of(exception_id))]
 
 
-def first(session: Session, exception_id: str) -> Event | None:
+def first(session: TenantSession, exception_id: str) -> Event | None:
     """The event that created an exception, if there is such an exception."""
     row = session.execute(_of(exception_id).limit(1)).one_or_none()
     return None if row is None else Event(*row)
 
 
-def of_run(session: Session, exception_id: str, run: int) -> list[Event]:
+def of_run(session: TenantSession, exception_id: str, run: int) -> list[Event]:
     """The events that say where a run stands; read by index, whatever else the log holds."""
     return [Event(*row) for row in _OF_RUN.rows(session, {"exception_id": exception_id, "run": run})]
 
 
 def payloads(
-    session: Session, event_types: Sequence[str], *, playbook_ids: Collection[int] | None = None
+    session: TenantSession, event_types: Sequence[str], *, playbook_ids: Collection[int] | None = None
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Type and payload of every event of some types in the tenant, oldest first; of some playbooks, if given."""
     query = (

@@ -10,12 +10,12 @@ from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, insert, literal, or_, select, update
-from sqlalchemy.orm import Session
 
 from executor.domain.model import ExceptionRecord
 from executor.store.cursor import decode, encode
 from executor.store.tables import FINISHING_EVENTS, ExceptionEventRow, ExceptionRow
 from sentinai.clock import format_time, parse_time
+from sentinai.database.tenant_session import TenantSession
 from sentinai.database.tenant_statement import TenantStatement
 from sentinai.problems import NotFound
 
@@ -50,7 +50,7 @@ _SELECT = select(*(getattr(ExceptionRow, name) for name in _FIELDS)).where(
 _GET, _LOCK = TenantStatement(_SELECT), TenantStatement(_SELECT.with_for_update())
 
 
-def get(session: Session, exception_id: str, *, lock: bool = False) -> ExceptionRecord:
+def get(session: TenantSession, exception_id: str, *, lock: bool = False) -> ExceptionRecord:
     """One exception; its row locked until the transaction ends, if asked (SQLite holds its one lock anyway).
 
     Raises:
@@ -62,7 +62,7 @@ def get(session: Session, exception_id: str, *, lock: bool = False) -> Exception
     return ExceptionRecord(*found[0])
 
 
-def add(session: Session, record: ExceptionRecord) -> None:
+def add(session: TenantSession, record: ExceptionRecord) -> None:
     """Store a new exception.
 
     Raises:
@@ -71,7 +71,7 @@ def add(session: Session, record: ExceptionRecord) -> None:
     session.execute(insert(ExceptionRow), [_values(record)])
 
 
-def save(session: Session, before: ExceptionRecord, record: ExceptionRecord) -> None:
+def save(session: TenantSession, before: ExceptionRecord, record: ExceptionRecord) -> None:
     """Store what has changed of an exception."""
     both = zip(_FIELDS, _in_order(before), _in_order(record), strict=True)
     changed = {name: new for name, old, new in both if new is not old}
@@ -88,7 +88,7 @@ def _update_of(names: tuple[str, ...]) -> TenantStatement:
     )
 
 
-def due(session: Session, now: datetime, limit: int) -> list[str]:
+def due(session: TenantSession, now: datetime, limit: int) -> list[str]:
     """Ids of exceptions whose recommendation may no longer hold, longest due first."""
     query = (
         select(ExceptionRow.exception_id)
@@ -99,13 +99,13 @@ def due(session: Session, now: datetime, limit: int) -> list[str]:
     return list(session.scalars(query))
 
 
-def count_due(session: Session, now: datetime) -> int:
+def count_due(session: TenantSession, now: datetime) -> int:
     """How many exceptions wait for a new recommendation."""
     query = select(func.count(ExceptionRow.exception_id)).where(ExceptionRow.valid_until <= now)
     return session.scalar(query) or 0
 
 
-def count(session: Session) -> int:
+def count(session: TenantSession) -> int:
     """How many exceptions the tenant has."""
     return session.scalar(select(func.count(ExceptionRow.exception_id))) or 0
 
@@ -120,7 +120,7 @@ class Tally:
     at_risk: int
 
 
-def tally(session: Session, now: datetime) -> Tally:
+def tally(session: TenantSession, now: datetime) -> Tally:
     """The figures above the queue, of what is not resolved."""
     counted = (
         func.count(ExceptionRow.exception_id),
@@ -132,13 +132,13 @@ def tally(session: Session, now: datetime) -> Tally:
     return Tally(*row)
 
 
-def ids_after(session: Session, last: str, limit: int) -> list[str]:
+def ids_after(session: TenantSession, last: str, limit: int) -> list[str]:
     """The ids that follow ``last``, in order: for going through all of them in batches."""
     query = select(ExceptionRow.exception_id).where(ExceptionRow.exception_id > last)
     return list(session.scalars(query.order_by(ExceptionRow.exception_id).limit(limit)))
 
 
-def end_of_log(session: Session, exception_id: str) -> int:
+def end_of_log(session: TenantSession, exception_id: str) -> int:
     """The ``seq`` of the newest event of an exception.
 
     Raises:
@@ -151,7 +151,7 @@ def end_of_log(session: Session, exception_id: str) -> int:
 
 
 def page(
-    session: Session, filters: Filters, *, limit: int, cursor: str | None, now: datetime
+    session: TenantSession, filters: Filters, *, limit: int, cursor: str | None, now: datetime
 ) -> tuple[list[ExceptionRecord], str | None]:
     """A page of exceptions and the cursor of the next one, newest or most urgent first.
 
@@ -165,7 +165,7 @@ def page(
     return records, _cursor_after(records[-1], filters.sort) if len(rows) > limit else None
 
 
-def finished_steps(session: Session, records: Sequence[ExceptionRecord]) -> dict[str, int]:
+def finished_steps(session: TenantSession, records: Sequence[ExceptionRecord]) -> dict[str, int]:
     """How many steps of its current run each of the exceptions has done or skipped."""
     runs = {record.exception_id: record.playbook_run for record in records if record.current_playbook_id}
     if not runs:

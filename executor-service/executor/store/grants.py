@@ -1,7 +1,7 @@
 """What the roles of ``deploy/postgres/roles.sql`` may do: each no more than it needs.
 
-The third fence between tenants holds only for roles that neither own the tables nor go past row-level
-security, and the log is append-only for who cannot drop its triggers; so the services have roles of their own.
+Row-level security holds only for roles that neither own the tables nor bypass it, and the log is append-only
+only for roles that cannot drop its triggers; so each service has a role of its own.
 """
 
 from __future__ import annotations

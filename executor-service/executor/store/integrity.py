@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
 from executor.domain import hash_chain
 from executor.domain.hash_chain import ChainCheck
@@ -13,12 +12,13 @@ from executor.domain.model import Event, ExceptionRecord
 from executor.domain.snapshot import FINISHING, PROGRESS
 from executor.store import events
 from executor.store.tables import ExceptionEventRow, ExceptionRow
+from sentinai.database.tenant_session import TenantSession
 
 UNREADABLE = (ValueError, TypeError)
 """What a value raises that is none of its column's; SQLite lets anything be written into any column."""
 
 
-def prove(session: Session, record: ExceptionRecord) -> tuple[ChainCheck, list[Event]]:
+def prove(session: TenantSession, record: ExceptionRecord) -> tuple[ChainCheck, list[Event]]:
     """Check an exception's log up to the end that its row remembers; and the events that can be read."""
     log = _as_far_as_readable(session, record.exception_id)
     found = hash_chain.verify(
@@ -34,14 +34,14 @@ def prove(session: Session, record: ExceptionRecord) -> tuple[ChainCheck, list[E
     return replace(found, events=_count(session, record.exception_id)), log
 
 
-def orphans(session: Session) -> list[str]:
+def orphans(session: TenantSession) -> list[str]:
     """The exceptions of which there are events and no row."""
     row_of = select(ExceptionRow.exception_id).where(ExceptionRow.exception_id == ExceptionEventRow.exception_id)
     query = select(ExceptionEventRow.exception_id).where(~row_of.exists()).distinct()
     return sorted(session.scalars(query))
 
 
-def _as_far_as_readable(session: Session, exception_id: str) -> list[Event]:
+def _as_far_as_readable(session: TenantSession, exception_id: str) -> list[Event]:
     try:
         return events.whole(session, exception_id)
     except UNREADABLE:
@@ -57,7 +57,7 @@ def _as_far_as_readable(session: Session, exception_id: str) -> list[Event]:
     return log
 
 
-def _first_misfiled(session: Session, exception_id: str, log: list[Event]) -> int | None:
+def _first_misfiled(session: TenantSession, exception_id: str, log: list[Event]) -> int | None:
     """Where the first event stands whose columns for looking it up, which no hash covers, are not what it says."""
     place = (ExceptionEventRow.seq, ExceptionEventRow.run, ExceptionEventRow.step_order)
     query = select(*place).where(ExceptionEventRow.exception_id == exception_id)
@@ -78,6 +78,6 @@ _BY_RUN = (*PROGRESS, "PlaybookRecalculated", "ResolutionSuggested", "FeedbackCa
 """The events that are filed under the run they tell of; others may tell of it in passing."""
 
 
-def _count(session: Session, exception_id: str) -> int:
+def _count(session: TenantSession, exception_id: str) -> int:
     query = select(func.count(ExceptionEventRow.seq)).where(ExceptionEventRow.exception_id == exception_id)
     return session.scalar(query) or 0

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, insert, select, update
-from sqlalchemy.orm import Session
 
 from executor.domain.model import ExceptionRecord, OutboxMessage
 from executor.store.tables import OutboxRow
+from sentinai.database.tenant_session import TenantSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Delivery:
     attempts: int
 
 
-def add(session: Session, record: ExceptionRecord, messages: Sequence[OutboxMessage], now: datetime) -> None:
+def add(session: TenantSession, record: ExceptionRecord, messages: Sequence[OutboxMessage], now: datetime) -> None:
     """Write messages to be delivered from now on."""
     if not messages:
         return
@@ -48,7 +48,7 @@ def add(session: Session, record: ExceptionRecord, messages: Sequence[OutboxMess
     session.execute(insert(OutboxRow), rows)
 
 
-def claim(session: Session, now: datetime, *, lease: timedelta, limit: int) -> list[Delivery]:
+def claim(session: TenantSession, now: datetime, *, lease: timedelta, limit: int) -> list[Delivery]:
     """Take due messages for one try each. Until the lease ends no other worker takes them.
 
     A worker that dies in between leaves them pending: they are due again when the lease is over.
@@ -70,7 +70,7 @@ def claim(session: Session, now: datetime, *, lease: timedelta, limit: int) -> l
     ]
 
 
-def hand_back(session: Session, outbox_ids: Sequence[str], now: datetime) -> None:
+def hand_back(session: TenantSession, outbox_ids: Sequence[str], now: datetime) -> None:
     """Give back what was claimed and not tried: due at once, for any worker, as if it had not been taken."""
     session.execute(
         update(OutboxRow)
@@ -80,7 +80,9 @@ def hand_back(session: Session, outbox_ids: Sequence[str], now: datetime) -> Non
     )
 
 
-def settle(session: Session, outbox_id: str, *, status: str, now: datetime, error: str | None = None) -> bool:
+def settle(
+    session: TenantSession, outbox_id: str, *, status: str, now: datetime, error: str | None = None
+) -> bool:
     """Close a message as ``delivered`` or ``failed``; False when another worker already did."""
     return _change(
         session,
@@ -91,18 +93,18 @@ def settle(session: Session, outbox_id: str, *, status: str, now: datetime, erro
     )
 
 
-def postpone(session: Session, outbox_id: str, *, until: datetime, error: str) -> bool:
+def postpone(session: TenantSession, outbox_id: str, *, until: datetime, error: str) -> bool:
     """Leave a message pending, to be tried again later."""
     return _change(session, outbox_id, next_attempt_at=until, last_error=error)
 
 
-def counts(session: Session) -> dict[str, int]:
+def counts(session: TenantSession) -> dict[str, int]:
     """How many messages are pending, delivered and failed."""
     query = select(OutboxRow.status, func.count(OutboxRow.outbox_id)).group_by(OutboxRow.status)
     return {row[0]: row[1] for row in session.execute(query)}
 
 
-def _change(session: Session, outbox_id: str, **values: Any) -> bool:
+def _change(session: TenantSession, outbox_id: str, **values: Any) -> bool:
     result = session.execute(
         update(OutboxRow).where(OutboxRow.outbox_id == outbox_id, OutboxRow.status == "pending").values(**values),
         execution_options={"synchronize_session": False},

@@ -7,18 +7,17 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select, update
-from sqlalchemy.orm import Session
 
 from executor.domain.model import Packs
 from executor.store.tenants import raise_revision
 from sentinai.database.engine import leave_tenant
 from sentinai.database.tables import DomainPackRow, PolicyPackRow, TenantRow
-from sentinai.database.tenant_session import ACROSS_TENANTS
+from sentinai.database.tenant_session import ACROSS_TENANTS, TenantSession
 
 _IN_PLACE = {"synchronize_session": False}
 
 
-def packs(session: Session, domain: str) -> Packs:
+def packs(session: TenantSession, domain: str) -> Packs:
     """The newest Domain Pack of a domain and this tenant's newest Policy Pack; empty where there is none."""
     of_domain = newest_domain_pack(session, domain)
     of_tenant = newest_policy_pack(session)
@@ -30,18 +29,18 @@ def packs(session: Session, domain: str) -> Packs:
     )
 
 
-def newest_domain_pack(session: Session, domain: str) -> DomainPackRow | None:
+def newest_domain_pack(session: TenantSession, domain: str) -> DomainPackRow | None:
     """The version of a Domain Pack that counts."""
     query = select(DomainPackRow).where(DomainPackRow.domain == domain)
     return session.scalars(query.order_by(DomainPackRow.version.desc()).limit(1)).one_or_none()
 
 
-def newest_policy_pack(session: Session) -> PolicyPackRow | None:
+def newest_policy_pack(session: TenantSession) -> PolicyPackRow | None:
     """The version of this tenant's Policy Pack that counts."""
     return session.scalars(select(PolicyPackRow).order_by(PolicyPackRow.version.desc()).limit(1)).one_or_none()
 
 
-def add_domain_pack(session: Session, domain: str, pack: Mapping[str, Any], now: datetime) -> DomainPackRow:
+def add_domain_pack(session: TenantSession, domain: str, pack: Mapping[str, Any], now: datetime) -> DomainPackRow:
     """Store the next version of a Domain Pack; the catalogue of every tenant changes by it."""
     leave_tenant(session)
     session.execute(
@@ -55,13 +54,11 @@ def add_domain_pack(session: Session, domain: str, pack: Mapping[str, Any], now:
     return row
 
 
-def add_policy_pack(session: Session, pack: Mapping[str, Any], now: datetime) -> PolicyPackRow:
+def add_policy_pack(session: TenantSession, pack: Mapping[str, Any], now: datetime) -> PolicyPackRow:
     """Store the next version of this tenant's Policy Pack."""
     raise_revision(session)
     standing = session.scalar(select(func.max(PolicyPackRow.version)))
-    row = PolicyPackRow(
-        tenant_id=session.info["tenant_id"], version=(standing or 0) + 1, pack=dict(pack), created_at=now
-    )
+    row = PolicyPackRow(tenant_id=session.tenant_id, version=(standing or 0) + 1, pack=dict(pack), created_at=now)
     session.add(row)
     session.flush()
     return row

@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, func, insert, or_, select, update
-from sqlalchemy.orm import Session
 
 from executor.domain.model import Playbook, Step
 from executor.store.cursor import decode_row, encode
 from executor.store.tenants import raise_revision
 from sentinai.clock import format_time
 from sentinai.database.tables import PlaybookRow, PlaybookStepRow
+from sentinai.database.tenant_session import TenantSession
 from sentinai.problems import NotFound
 
 _IDS_AT_ONCE = 1000
@@ -30,7 +30,7 @@ _STEP_COLUMNS = (
 )
 
 
-def get_playbook(session: Session, playbook_id: int) -> Playbook:
+def get_playbook(session: TenantSession, playbook_id: int) -> Playbook:
     """One playbook version with its steps.
 
     Raises:
@@ -42,7 +42,7 @@ def get_playbook(session: Session, playbook_id: int) -> Playbook:
     return _playbook(row, _steps(session, [playbook_id]).get(playbook_id, ()))
 
 
-def get_playbooks(session: Session, playbook_ids: Iterable[int]) -> dict[int, Playbook]:
+def get_playbooks(session: TenantSession, playbook_ids: Iterable[int]) -> dict[int, Playbook]:
     """Several playbook versions by id."""
     wanted = sorted(set(playbook_ids))
     if not wanted:
@@ -52,22 +52,22 @@ def get_playbooks(session: Session, playbook_ids: Iterable[int]) -> dict[int, Pl
     return {row.playbook_id: _playbook(row, steps.get(row.playbook_id, ())) for row in rows}
 
 
-def newest_version(session: Session, name: str) -> Playbook | None:
+def newest_version(session: TenantSession, name: str) -> Playbook | None:
     """The newest version of a name, active or retired, locked against a second publisher."""
     query = select(PlaybookRow).where(PlaybookRow.name == name).order_by(PlaybookRow.version.desc()).limit(1)
     row = session.scalars(query).one_or_none()
     return None if row is None else _playbook(row, _steps(session, [row.playbook_id])[row.playbook_id])
 
 
-def newest_versions(session: Session) -> dict[str, int]:
+def newest_versions(session: TenantSession) -> dict[str, int]:
     """The number of the newest version of each name, active or retired."""
     query = select(PlaybookRow.name, func.max(PlaybookRow.version)).group_by(PlaybookRow.name)
     return {row[0]: row[1] for row in session.execute(query)}
 
 
-def add_playbook(session: Session, document: Mapping[str, Any], version: int, now: datetime) -> Playbook:
+def add_playbook(session: TenantSession, document: Mapping[str, Any], version: int, now: datetime) -> Playbook:
     """Store a new version: the checked ``playbook-publish`` document, under the next number."""
-    tenant_id = session.info["tenant_id"]
+    tenant_id = session.tenant_id
     values = {
         "tenant_id": tenant_id,
         "name": document["name"],
@@ -97,7 +97,7 @@ def add_playbook(session: Session, document: Mapping[str, Any], version: int, no
     return get_playbook(session, playbook_id)
 
 
-def retire(session: Session, playbook_id: int) -> None:
+def retire(session: TenantSession, playbook_id: int) -> None:
     """Take a version out of matching; exceptions that are on it stay there."""
     session.execute(
         update(PlaybookRow).where(PlaybookRow.playbook_id == playbook_id).values(status="retired"),
@@ -106,7 +106,7 @@ def retire(session: Session, playbook_id: int) -> None:
     raise_revision(session)
 
 
-def active_playbooks(session: Session) -> list[Playbook]:
+def active_playbooks(session: TenantSession) -> list[Playbook]:
     """Every active version of this tenant, for checks against its peers and for export."""
     rows = session.scalars(
         select(PlaybookRow).where(PlaybookRow.status == "active").order_by(PlaybookRow.playbook_id)
@@ -129,17 +129,17 @@ class Version:
 _VERSION = tuple(getattr(PlaybookRow, field.name) for field in fields(Version))
 
 
-def versions(session: Session) -> list[Version]:
+def versions(session: TenantSession) -> list[Version]:
     """Every version of every playbook of this tenant, retired ones too."""
     return [Version(*row) for row in session.execute(select(*_VERSION))]
 
 
-def active_versions(session: Session) -> list[Version]:
+def active_versions(session: TenantSession) -> list[Version]:
     """Every active version of this tenant."""
     return [Version(*row) for row in session.execute(select(*_VERSION).where(PlaybookRow.status == "active"))]
 
 
-def conditions_of(session: Session, playbook_ids: Sequence[int]) -> dict[int, Any]:
+def conditions_of(session: TenantSession, playbook_ids: Sequence[int]) -> dict[int, Any]:
     """The conditions documents of some versions, by id."""
     query = select(PlaybookRow.playbook_id, PlaybookRow.conditions)
     found: dict[int, Any] = {}
@@ -150,7 +150,7 @@ def conditions_of(session: Session, playbook_ids: Sequence[int]) -> dict[int, An
 
 
 def page(
-    session: Session, *, status: str | None, name: str | None, limit: int, cursor: str | None
+    session: TenantSession, *, status: str | None, name: str | None, limit: int, cursor: str | None
 ) -> tuple[list[Playbook], str | None]:
     """A page of playbook versions, newest first, and the cursor of the next.
 
@@ -173,7 +173,7 @@ def page(
     return playbooks, _cursor_after(playbooks[-1]) if len(rows) > limit else None
 
 
-def _steps(session: Session, playbook_ids: Sequence[int] | None) -> dict[int, tuple[Step, ...]]:
+def _steps(session: TenantSession, playbook_ids: Sequence[int] | None) -> dict[int, tuple[Step, ...]]:
     query = select(*_STEP_COLUMNS).order_by(PlaybookStepRow.playbook_id, PlaybookStepRow.step_order)
     if playbook_ids is not None:
         query = query.where(PlaybookStepRow.playbook_id.in_(playbook_ids))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from sqlalchemy import insert, select, update
-from sqlalchemy.orm import Session
 
 from sentinai.database.engine import Database
 from sentinai.database.tables import TenantRow
+from sentinai.database.tenant_session import TenantSession
 
 _TENANT = TenantRow.__table__.c
 _IN_PLACE = {"synchronize_session": False}
@@ -18,7 +18,7 @@ def tenant_ids(database: Database) -> list[str]:
         return list(connection.scalars(select(_TENANT.tenant_id).order_by(_TENANT.tenant_id)))
 
 
-def add_tenant(session: Session, tenant_id: str, name: str) -> bool:
+def add_tenant(session: TenantSession, tenant_id: str, name: str) -> bool:
     """Store a tenant; False when there is one of that id already."""
     if session.scalar(select(TenantRow.tenant_id)) is not None:
         return False
@@ -27,12 +27,12 @@ def add_tenant(session: Session, tenant_id: str, name: str) -> bool:
     return True
 
 
-def require_tenant(session: Session, tenant_id: str) -> None:
+def require_tenant(session: TenantSession, tenant_id: str) -> None:
     """Make sure that the token's tenant has a row; a tenant begins with the first thing it stores."""
     add_tenant(session, tenant_id, tenant_id)
 
 
-def raise_revision(session: Session) -> None:
+def raise_revision(session: TenantSession) -> None:
     """Say that this tenant's catalogue changed."""
     session.execute(
         update(TenantRow).values(catalogue_revision=TenantRow.catalogue_revision + 1),
@@ -40,11 +40,11 @@ def raise_revision(session: Session) -> None:
     )
 
 
-def lock_catalogue(session: Session) -> None:
+def lock_catalogue(session: TenantSession) -> None:
     """Let one publisher of a tenant work at a time."""
     session.scalar(select(TenantRow.catalogue_revision).with_for_update())
 
 
-def revision(session: Session) -> int | None:
+def revision(session: TenantSession) -> int | None:
     """The revision of this tenant's catalogue; None while the tenant has stored nothing."""
     return session.scalar(select(TenantRow.catalogue_revision))

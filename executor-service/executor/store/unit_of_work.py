@@ -8,13 +8,12 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TypeVar
 
-from sqlalchemy.orm import Session
-
 from executor.domain.changeset import ChangeSet
 from executor.domain.model import Event, ExceptionRecord, Packs, Playbook, Saved
 from executor.store import events, exceptions, outbox, tenants
 from executor.store.catalogue_cache import CatalogueCache, CatalogueSnapshot
 from sentinai.database.engine import Database
+from sentinai.database.tenant_session import TenantSession
 
 T = TypeVar("T")
 
@@ -22,7 +21,7 @@ T = TypeVar("T")
 class SqlTransaction:
     """One transaction of one tenant; see ``executor.domain.ports.Transaction``."""
 
-    def __init__(self, session: Session, tenant_id: str, known: CatalogueCache) -> None:
+    def __init__(self, session: TenantSession, tenant_id: str, known: CatalogueCache) -> None:
         self.session = session
         self.tenant_id = tenant_id
         self._known = known

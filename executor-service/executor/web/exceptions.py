@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
 from executor.bootstrap import Services
@@ -18,6 +17,7 @@ from executor.store import exceptions
 from executor.store import playbooks as playbook_store
 from executor.web.actors import caller
 from executor.web.queries import ExceptionsQuery, paging
+from sentinai.database.tenant_session import TenantSession
 from sentinai.problems import TenantMismatch, VersionConflict
 from sentinai.web import Answer, Api, Call
 
@@ -70,7 +70,7 @@ def list_exceptions(call: _Call) -> Answer:
 
 
 def exception_items(
-    session: Session, query: Mapping[str, Any], now: datetime
+    session: TenantSession, query: Mapping[str, Any], now: datetime
 ) -> tuple[list[dict[str, Any]], str | None]:
     """One page of exceptions as response items, each with its playbook and progress, and the next cursor."""
     filters = exceptions.Filters(

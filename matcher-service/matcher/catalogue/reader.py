@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Row, Select, and_, func, select, tuple_
-from sqlalchemy.orm import Session
 
 from matcher.matching import Playbook
 from sentinai.conditions import parse
 from sentinai.database.tables import DomainPackRow, PlaybookRow, PolicyPackRow, TenantRow
+from sentinai.database.tenant_session import TenantSession
 from sentinai.problems import InvalidDocument
 
 _READ_AT_ONCE = 500
@@ -50,7 +50,7 @@ class Stored:
 
 
 def read(
-    session: Session, known_playbooks: Mapping[int, Playbook], known_packs: Mapping[str, StoredPack]
+    session: TenantSession, known_playbooks: Mapping[int, Playbook], known_packs: Mapping[str, StoredPack]
 ) -> Stored:
     """The catalogue of the session's tenant.
 
@@ -62,7 +62,7 @@ def read(
 
 
 def _playbooks(
-    session: Session, known: Mapping[int, Playbook]
+    session: TenantSession, known: Mapping[int, Playbook]
 ) -> tuple[Mapping[int, Playbook], tuple[Unreadable, ...]]:
     wanted = session.scalars(_newest_active()).all()
     playbooks = {playbook_id: known[playbook_id] for playbook_id in wanted if playbook_id in known}
@@ -121,7 +121,7 @@ def _at(document: Any, pointer: str) -> Any:
     return document
 
 
-def _domain_packs(session: Session, known: Mapping[str, StoredPack]) -> Mapping[str, StoredPack]:
+def _domain_packs(session: TenantSession, known: Mapping[str, StoredPack]) -> Mapping[str, StoredPack]:
     versions = select(DomainPackRow.domain, func.max(DomainPackRow.version)).group_by(DomainPackRow.domain)
     newest: dict[str, int] = dict(session.execute(versions).all())
     packs = {domain: pack for domain, pack in known.items() if newest.get(domain) == pack.version}
@@ -133,6 +133,6 @@ def _domain_packs(session: Session, known: Mapping[str, StoredPack]) -> Mapping[
     return packs
 
 
-def _policy_pack(session: Session) -> StoredPack | None:
+def _policy_pack(session: TenantSession) -> StoredPack | None:
     row = session.scalars(select(PolicyPackRow).order_by(PolicyPackRow.version.desc()).limit(1)).one_or_none()
     return None if row is None else StoredPack(row.version, row.pack)

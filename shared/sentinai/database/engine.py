@@ -21,10 +21,9 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import Session
 
 from sentinai.database.compiled_statement import CompiledStatement, execute_on_driver
-from sentinai.database.tenant_session import ACROSS_TENANTS
+from sentinai.database.tenant_session import ACROSS_TENANTS, TenantSession
 from sentinai.documents import strict_json
 from sentinai.problems import DatabaseUnavailable
 from sentinai.settings import Settings, SettingsError
@@ -64,7 +63,7 @@ class Database:
         self._set_tenant = CompiledStatement(_SET_TENANT, self.engine.dialect)
 
     @contextmanager
-    def read(self, tenant_id: str) -> Iterator[Session]:
+    def read(self, tenant_id: str) -> Iterator[TenantSession]:
         """A session that only reads, of one tenant.
 
         Raises:
@@ -73,7 +72,7 @@ class Database:
         with translated_errors(), self._session(tenant_id, writes=False) as session:
             yield session
 
-    def write(self, tenant_id: str, work: Callable[[Session], T]) -> T:
+    def write(self, tenant_id: str, work: Callable[[TenantSession], T]) -> T:
         """Run ``work`` in one transaction of one tenant; all of it is committed or nothing is.
 
         ``work`` may run more than once, so it must have no effect but on its session. It is run again, too,
@@ -88,7 +87,7 @@ class Database:
                     with self._session(tenant_id, writes=True) as session:
                         done = work(session)
                         session.flush()
-                        connection_of(session).commit()
+                        session.own_connection.commit()
                         return done
                 except DBAPIError as error:
                     if attempt == _ATTEMPTS or not _worth_another_try(error):
@@ -97,7 +96,7 @@ class Database:
             raise AssertionError("the last attempt returns or raises")
 
     @contextmanager
-    def _session(self, tenant_id: str, *, writes: bool) -> Iterator[Session]:
+    def _session(self, tenant_id: str, *, writes: bool) -> Iterator[TenantSession]:
         """A session in a transaction of its own, which is undone where nobody commits it.
 
         The connection stands, begun, and the session joins in once it is used: not every call needs what it does.
@@ -108,7 +107,7 @@ class Database:
                 self._set_tenant.rows(connection, {"tenant_id": tenant_id})
             else:
                 (_begin_writing if writes else _begin_reading)(connection)
-            session = Session(connection, expire_on_commit=False, info={"tenant_id": tenant_id})
+            session = TenantSession(connection, tenant_id)
             try:
                 yield session
             finally:
@@ -217,13 +216,7 @@ def _begin_writing(connection: Connection) -> None:
     execute_on_driver(connection, lambda cursor: cursor.execute("BEGIN IMMEDIATE"))
 
 
-def connection_of(session: Session) -> Connection:
-    """The connection that a tenant's session works on."""
-    assert isinstance(session.bind, Connection)
-    return session.bind
-
-
-def leave_tenant(session: Session) -> None:
+def leave_tenant(session: TenantSession) -> None:
     """Let the rest of a transaction reach the rows that every tenant shares (statements must say so too)."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(_SET_TENANT, {"tenant_id": ""}, execution_options={ACROSS_TENANTS: True})

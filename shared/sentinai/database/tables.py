@@ -70,7 +70,7 @@ class Base(DeclarativeBase):
 
 
 class TenantOwned:
-    """Mixed into every table whose rows belong to one tenant; the session's fence looks for it."""
+    """Mixed into every table whose rows belong to one tenant; the filter of tenant sessions looks for it."""
 
     tenant_id: Mapped[str] = mapped_column(String(128), primary_key=True, sort_order=-1)
 

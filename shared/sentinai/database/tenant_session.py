@@ -1,13 +1,14 @@
-"""The fence around a tenant's session: it adds the tenant filter to every statement itself.
+"""Sessions that belong to one tenant: they add the tenant filter to every statement themselves.
 
-Statements that cannot be fenced are refused, and so is a row of another tenant that is about to be written.
+A statement that cannot be filtered is refused, and so is a row of another tenant that is about to be written. The
+filter belongs to the class, so that there is no session of this class without it; only ``Database`` makes them.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 
 from sentinai.database.tables import TenantOwned
@@ -17,17 +18,26 @@ ACROSS_TENANTS = "sentinai_across_tenants"
 
 
 class TenantFilterError(RuntimeError):
-    """A statement was about to leave its tenant: a fault of ours, never of the caller."""
+    """A statement was about to leave its tenant: an error in this product, never the caller's."""
 
 
-@event.listens_for(Session, "do_orm_execute")
-def _fence(state: ORMExecuteState) -> None:
-    """Bind every statement of a tenant session to its tenant, or refuse it."""
+class TenantSession(Session):
+    """A session on a connection that is in a transaction, bound to one tenant."""
+
+    def __init__(self, connection: Connection, tenant_id: str) -> None:
+        super().__init__(connection, expire_on_commit=False)
+        self.own_connection = connection
+        self.tenant_id = tenant_id
+
+
+@event.listens_for(TenantSession, "do_orm_execute")
+def _filter_by_tenant(state: ORMExecuteState) -> None:
+    """Bind a statement to the session's tenant, or refuse it."""
     if state.execution_options.get(ACROSS_TENANTS):
         return
-    tenant_id = state.session.info.get("tenant_id")
-    if tenant_id is None or not state.is_orm_statement:
-        raise TenantFilterError("only ORM statements of a tenant session can be fenced")
+    if not state.is_orm_statement:
+        raise TenantFilterError("only ORM statements can be filtered by tenant")
+    tenant_id = _tenant_of(state.session)
     if state.is_insert:
         _check_inserted(state, tenant_id)
         return
@@ -41,6 +51,14 @@ def _fence(state: ORMExecuteState) -> None:
     )
 
 
+@event.listens_for(TenantSession, "before_flush")
+def _check_flushed(session: Session, _context: object, _instances: object) -> None:
+    tenant_id = _tenant_of(session)
+    for row in (*session.new, *session.dirty, *session.deleted):
+        if isinstance(row, TenantOwned) and row.tenant_id != tenant_id:
+            raise TenantFilterError("a row of another tenant was about to be written")
+
+
 def _check_inserted(state: ORMExecuteState, tenant_id: str) -> None:
     mapper = state.bind_mapper
     if mapper is None or not issubclass(mapper.class_, TenantOwned):
@@ -51,9 +69,6 @@ def _check_inserted(state: ORMExecuteState, tenant_id: str) -> None:
         raise TenantFilterError("a row of another tenant was about to be inserted")
 
 
-@event.listens_for(Session, "before_flush")
-def _check_added(session: Session, _context: object, _instances: object) -> None:
-    tenant_id = session.info.get("tenant_id")
-    for row in (*session.new, *session.dirty, *session.deleted):
-        if isinstance(row, TenantOwned) and row.tenant_id != tenant_id:
-            raise TenantFilterError("a row of another tenant was about to be written")
+def _tenant_of(session: Session) -> str:
+    assert isinstance(session, TenantSession)
+    return session.tenant_id

@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 from marshmallow import EXCLUDE, ValidationError
-from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from executor.domain.documents import event_document, exception_document, playbook_document
@@ -27,6 +26,7 @@ from executor.web.queries import ExceptionsQuery
 from sentinai import packs
 from sentinai.conditions import parse
 from sentinai.conditions.explanation.explain import describe
+from sentinai.database.tenant_session import TenantSession
 from sentinai.exception_fields import SEVERITIES, STATUSES
 from sentinai.identity import Identity
 from sentinai.problems import InvalidDocument, NotFound, Problem
@@ -180,7 +180,7 @@ def _exception(exception_id: str) -> dict[str, Any]:
     }
 
 
-def _types(db: Session) -> list[str]:
+def _types(db: TenantSession) -> list[str]:
     policy = pack_store.newest_policy_pack(db)
     domain = policy.pack.get("domain_name") if policy else None
     pack = pack_store.newest_domain_pack(db, domain) if domain else None
@@ -211,7 +211,7 @@ def _priority_of(conditions: Mapping[str, Any]) -> int | float:
     return priority
 
 
-def _playbook_name(db: Session, playbook_id: int | None) -> str:
+def _playbook_name(db: TenantSession, playbook_id: int | None) -> str:
     found = playbook_store.get_playbooks(db, [playbook_id] if playbook_id else []).get(playbook_id or 0)
     return f"{found.name} v{found.version}" if found else f"{playbook_id}"
 

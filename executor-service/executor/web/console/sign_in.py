@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from sqlalchemy import delete, insert
-from sqlalchemy.orm import Session
 
 from executor.bootstrap import Services
 from executor.store.tables import UsedTokenRow
 from executor.web.console.links import PURPOSE
+from sentinai.database.tenant_session import TenantSession
 from sentinai.identity import Identity, TokenVerifier, mint_token
 from sentinai.problems import ExpiredToken, InvalidToken
 
@@ -48,7 +48,7 @@ def _use_once(services: Services, identity: Identity) -> None:
         "expires_at": datetime.fromtimestamp(identity.expires_at, UTC),
     }
 
-    def work(session: Session) -> bool:
+    def work(session: TenantSession) -> bool:
         session.execute(
             delete(UsedTokenRow).where(UsedTokenRow.expires_at < now),
             execution_options={"synchronize_session": False},

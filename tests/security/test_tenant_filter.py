@@ -1,7 +1,10 @@
-"""The fence around a tenant: a query that forgets the tenant sees nothing of another; a write cannot leave it."""
+"""The tenant filter: a query that forgets the tenant sees nothing of another; a write cannot leave its tenant."""
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -9,14 +12,15 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, exists, func, insert, select, text, union_all, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import aliased
 from tests.support.databases import as_role
+from tests.support.processes import ROOT
 
 from executor.publishing import playbooks
 from executor.store import tenants
 from sentinai.database.engine import Database
 from sentinai.database.tables import PlaybookRow, PlaybookStepRow, TenantRow
-from sentinai.database.tenant_session import TenantFilterError
+from sentinai.database.tenant_session import TenantFilterError, TenantSession
 from sentinai.settings import Settings
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -65,7 +69,7 @@ def test_a_query_that_forgets_the_tenant_sees_nothing_of_another(database: Datab
     assert all(name is None or THEIRS not in name for name in found)
 
 
-def test_the_fence_is_no_wall_round_ones_own(database: Database):
+def test_a_tenant_sees_all_of_its_own(database: Database):
     for tenant_id in (MINE, THEIRS):
         with database.read(tenant_id) as session:
             assert session.scalars(select(PlaybookRow.name)).all() == [f"Plan of {tenant_id}"]
@@ -103,12 +107,12 @@ def _row(tenant_id: str) -> dict[str, Any]:
     return {"tenant_id": tenant_id, **values}
 
 
-def _moved(session: Session) -> None:
+def _moved(session: TenantSession) -> None:
     session.scalars(select(PlaybookRow)).one().tenant_id = THEIRS
     session.flush()
 
 
-REFUSED: dict[str, Callable[[Session], Any]] = {
+REFUSED: dict[str, Callable[[TenantSession], Any]] = {
     "inserted": lambda session: session.execute(insert(PlaybookRow), [_row(THEIRS)]),
     "inserted among ones own": lambda session: session.execute(insert(PlaybookRow), [_row(MINE), _row(THEIRS)]),
     "inserted with no tenant": lambda session: session.execute(insert(PlaybookRow).values(name="x")),
@@ -121,11 +125,38 @@ REFUSED: dict[str, Callable[[Session], Any]] = {
 
 
 @pytest.mark.parametrize("statement", REFUSED)
-def test_what_cannot_be_fenced_is_refused(database: Database, statement: str):
+def test_what_cannot_be_filtered_is_refused(database: Database, statement: str):
     with pytest.raises(TenantFilterError):
         database.write(MINE, REFUSED[statement])
     with database.read(THEIRS) as session:
         assert session.scalars(select(PlaybookRow.name)).all() == [f"Plan of {THEIRS}"]
+
+
+_ALONE = """
+import sys
+from sqlalchemy import select
+from sentinai.database.engine import Database
+from sentinai.settings import Settings
+
+with Database(Settings(database_url=sys.argv[1])).read(sys.argv[2]) as session:
+    from sentinai.database.tables import PlaybookRow
+    print(*session.scalars(select(PlaybookRow.name)), sep="\\n")
+"""
+
+
+def test_the_filter_needs_no_import_beside_that_of_the_database(database: Database):
+    url = database.engine.url.render_as_string(hide_password=False)
+    done = subprocess.run([sys.executable, "-c", _ALONE, url, MINE], capture_output=True, text=True)
+    assert (done.stdout.splitlines(), done.stderr) == ([f"Plan of {MINE}"], "")
+
+
+def test_only_the_database_makes_sessions():
+    makes = re.compile(r"(?<![\w.])(?:Session|TenantSession|sessionmaker|scoped_session)\(")
+    sources = (
+        path for part in ("shared", "matcher-service", "executor-service") for path in (ROOT / part).rglob("*.py")
+    )
+    found = {path.name for path in sources if makes.search(re.sub(r"class \w+\(\w+\)", "", path.read_text()))}
+    assert found == {"engine.py"}
 
 
 def test_a_row_cannot_point_across_tenants(database: Database):
