@@ -19,7 +19,7 @@ from executor.service_layer import create, steps, update
 from executor.store import tenants
 from sentinai.clock import relative_time
 from sentinai.documents import strict_json
-from sentinai.documents.schemas import require, summary
+from sentinai.documents.schemas import require
 from sentinai.problems import InvalidDocument, MatcherUnavailable, Problem
 
 LOADER = Actor("system", "loader", None)
@@ -75,7 +75,7 @@ def _load_catalogue(services: Services, folder: Path, tenant: Mapping[str, Any])
         import_bundle(services.database, tenant_id, given, now, Options(domain_packs=True))
     except UnreadableFolder as refused:
         path, findings = next(iter(refused.findings.items()))
-        raise InvalidDocument(f"{path}: {summary(list(findings))}", findings=findings) from refused
+        raise InvalidDocument.about(str(path), findings) from refused
     return len(given.bundle.playbooks)
 
 

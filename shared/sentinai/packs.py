@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sentinai.conditions.evaluation.pack_rules import logic_of
-from sentinai.documents.schemas import check_schema
+from sentinai.documents.foreign_schemas import check_schema
 from sentinai.problems import Finding, InvalidDocument
 from sentinai.templates import render
 

@@ -1,8 +1,7 @@
-"""What can go wrong, as types of the domain, each with its place in the HTTP contract.
+"""The errors of the domain, each with its status and code in the HTTP contract.
 
-Everything a caller may be told is a :class:`Problem`. It is raised where the fault is found, however
-deep, and turned into an ``application/problem+json`` answer (RFC 9457) in one place: ``sentinai.web.app``.
-This module knows neither Flask nor the database.
+Every error that a caller can receive is a :class:`Problem`. It is raised where the fault is found, however deep,
+and turned into an ``application/problem+json`` response (RFC 9457) in one place: ``sentinai.web.app``.
 """
 
 from __future__ import annotations
@@ -12,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 MAX_FINDINGS = 100
-"""How many are looked for in one document: nobody mends more at a time, and looking for each takes its time."""
+"""The most findings reported for one document, which bounds the time that validation takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong (or doubtful) in a document, and where.
+    """One thing that is wrong, or may not be intended, in a document, and where.
 
     ``pointer`` is an RFC 6901 JSON pointer into the document, ``""`` for the whole of it. ``code`` is
     stable and for programs, ``message`` for people; ``hint`` says what to do, where that is known.
@@ -29,23 +28,23 @@ class Finding:
     hint: str | None = None
 
     def to_json(self) -> dict[str, str]:
-        """The finding as it stands in ``errors`` and ``warnings``; no ``hint`` key without a hint."""
+        """The finding as an entry of ``errors`` or ``warnings``; without a hint there is no ``hint`` key."""
         found = {"pointer": self.pointer, "code": self.code, "message": self.message}
         if self.hint is not None:
             found["hint"] = self.hint
         return found
 
     def under(self, prefix: str) -> Finding:
-        """The same finding, seen from a document in which this one stands at ``prefix``."""
+        """The same finding, seen from a document that contains this one at ``prefix``."""
         return Finding(prefix + self.pointer, self.code, self.message, self.hint)
 
 
 class Problem(Exception):
-    """Base of everything a caller is told. ``extra`` are further members of the problem document."""
+    """Base of all errors that a caller can receive. ``extra`` are further members of the problem document."""
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
-    title: ClassVar[str] = "Something went wrong on our side"
+    title: ClassVar[str] = "Internal server error"
 
     def __init__(
         self,
@@ -104,147 +103,159 @@ class MalformedJson(Problem):
 
 
 class InvalidCursor(Problem):
-    """A list cursor that this API did not make."""
+    """A list cursor that this API did not issue."""
 
-    status, code, title = 400, "invalid_cursor", "The cursor is not one of ours"
+    status, code, title = 400, "invalid_cursor", "Invalid cursor"
 
 
 class MissingToken(Problem):
-    """No bearer token came with the request."""
+    """The request has no bearer token."""
 
-    status, code, title = 401, "missing_token", "A bearer token is needed"
+    status, code, title = 401, "missing_token", "Authentication required"
 
 
 class InvalidToken(Problem):
     """The token is forged, malformed, for another audience, or lacks a claim."""
 
-    status, code, title = 401, "invalid_token", "The token is not valid"
+    status, code, title = 401, "invalid_token", "Invalid token"
 
 
 class ExpiredToken(Problem):
-    """The token was good once."""
+    """The token has expired."""
 
-    status, code, title = 401, "expired_token", "The token has expired"
+    status, code, title = 401, "expired_token", "Token expired"
 
 
 class Forbidden(Problem):
     """The caller's roles do not allow the operation."""
 
-    status, code, title = 403, "forbidden", "Your role does not allow this"
+    status, code, title = 403, "forbidden", "Forbidden"
 
 
 class TenantMismatch(Problem):
-    """A body names another tenant than the token."""
+    """The body names a tenant other than the token's."""
 
-    status, code, title = 403, "tenant_mismatch", "The body names another tenant than the token"
+    status, code, title = 403, "tenant_mismatch", "Tenant mismatch"
 
 
 class ActorMismatch(Problem):
-    """A body names an actor that the token may not act as."""
+    """The body names an actor that the token may not act as."""
 
-    status, code, title = 403, "actor_mismatch", "The token may not act as this actor"
+    status, code, title = 403, "actor_mismatch", "Actor mismatch"
 
 
 class HumanRequired(Problem):
-    """The step needs a person, and the actor is none."""
+    """The step requires a person, and the actor is not one."""
 
-    status, code, title = 403, "human_required", "This needs a person"
+    status, code, title = 403, "human_required", "Human actor required"
 
 
 class NotFound(Problem):
-    """No such object, or one of another tenant."""
+    """The resource does not exist, or belongs to another tenant."""
 
-    status, code, title = 404, "not_found", "There is no such thing here"
+    status, code, title = 404, "not_found", "Not found"
 
 
 class MethodNotAllowed(Problem):
-    """The path exists, the method on it does not."""
+    """The path exists, but not with this method."""
 
-    status, code, title = 405, "method_not_allowed", "This method does not exist here"
+    status, code, title = 405, "method_not_allowed", "Method not allowed"
 
 
 class StepNotCurrent(Problem):
-    """The step is not the one whose turn it is."""
+    """The step is not the current one."""
 
-    status, code, title = 409, "step_not_current", "Another step comes first"
+    status, code, title = 409, "step_not_current", "Not the current step"
 
     def __init__(self, step_order: int, expected_step: int) -> None:
         super().__init__(
-            f"Step {step_order} is not the current one; step {expected_step} comes next.",
+            f"Step {step_order} is not the current step; the current one is step {expected_step}.",
             expected_step=expected_step,
         )
 
 
 class NoPlaybook(Problem):
-    """The exception has no playbook to work through."""
+    """The exception has no playbook assigned."""
 
-    status, code, title = 409, "no_playbook", "No playbook is assigned"
+    status, code, title = 409, "no_playbook", "No playbook assigned"
 
 
 class PlaybookChanged(Problem):
-    """The playbook was switched since the caller looked."""
+    """Another playbook was assigned since the caller read the exception."""
 
-    status, code, title = 409, "playbook_changed", "The playbook was switched meanwhile"
+    status, code, title = 409, "playbook_changed", "The playbook has changed"
 
 
 class IllegalTransition(Problem):
-    """The status may not change that way."""
+    """The status may not change this way."""
 
-    status, code, title = 409, "illegal_transition", "The status may not change that way"
+    status, code, title = 409, "illegal_transition", "Illegal status transition"
 
 
 class VersionConflict(Problem):
-    """The object changed since the caller read it, or exists with other content."""
+    """The resource changed since the caller read it, or exists with different content."""
 
-    status, code, title = 409, "version_conflict", "The object is not as you think"
+    status, code, title = 409, "version_conflict", "The resource has changed"
 
 
 class PlaybookInProgress(Problem):
-    """A playbook in progress is not pulled away."""
+    """A playbook in progress is not replaced."""
 
-    status, code, title = 409, "playbook_in_progress", "A playbook is in progress"
+    status, code, title = 409, "playbook_in_progress", "Playbook in progress"
 
 
 class TooLarge(Problem):
     """The body exceeds its limit."""
 
-    status, code, title = 413, "too_large", "The body is too large"
+    status, code, title = 413, "too_large", "Request body too large"
 
 
 class UnsupportedMediaType(Problem):
     """The body is not declared as JSON."""
 
-    status, code, title = 415, "unsupported_media_type", "Send application/json"
+    status, code, title = 415, "unsupported_media_type", "Unsupported media type"
 
 
 class InvalidDocument(Problem):
     """A document breaks its schema or the rules of its kind; the findings say where."""
 
-    status, code, title = 422, "invalid_document", "The document is not valid"
+    status, code, title = 422, "invalid_document", "Invalid document"
+
+    @classmethod
+    def about(cls, subject: str, findings: Sequence[Finding]) -> InvalidDocument:
+        """The problem of some findings; its detail is the first of them, and how many more there are."""
+        first, more = findings[0], len(findings) - 1
+        where = f" (at {first.pointer})" if first.pointer else ""
+        rest = f" And {more} more." if more else ""
+        return cls(f"{subject}: {first.message}{where}{rest}", findings=findings)
+
+    def under(self, prefix: str) -> InvalidDocument:
+        """The same problem, seen from a document that contains this one at ``prefix``."""
+        return InvalidDocument(self.detail, findings=[finding.under(prefix) for finding in self.findings])
 
 
 class TemplateUnresolved(Problem):
-    """A placeholder has no value, where a value is needed."""
+    """A placeholder has no value where one is required."""
 
-    status, code, title = 422, "template_unresolved", "A placeholder has no value"
+    status, code, title = 422, "template_unresolved", "Unresolved placeholder"
 
 
 class ToolNotAllowed(Problem):
     """The tool is not defined, not approved, or blocked."""
 
-    status, code, title = 422, "tool_not_allowed", "The tool may not be used"
+    status, code, title = 422, "tool_not_allowed", "Tool not allowed"
 
 
 class OwnerNotAllowed(Problem):
-    """The owner is not among those that the Policy Pack lists."""
+    """The Policy Pack does not list the owner as assignable."""
 
-    status, code, title = 422, "owner_not_allowed", "The owner is not assignable"
+    status, code, title = 422, "owner_not_allowed", "Owner not allowed"
 
 
 class StepMandatory(Problem):
-    """A mandatory step is not skipped."""
+    """A mandatory step cannot be skipped."""
 
-    status, code, title = 422, "step_mandatory", "The step is mandatory"
+    status, code, title = 422, "step_mandatory", "Step is mandatory"
 
 
 class RateLimited(Problem):
@@ -254,12 +265,12 @@ class RateLimited(Problem):
 
 
 class MatcherUnavailable(Problem):
-    """The matcher did not answer, or answered rubbish."""
+    """The matcher did not respond, or its response was not valid."""
 
-    status, code, title = 503, "matcher_unavailable", "The matcher cannot be reached"
+    status, code, title = 503, "matcher_unavailable", "Matcher unavailable"
 
 
 class DatabaseUnavailable(Problem):
-    """The database is away or stays locked."""
+    """The database cannot be reached, or stays locked."""
 
-    status, code, title = 503, "database_unavailable", "The database cannot be reached"
+    status, code, title = 503, "database_unavailable", "Database unavailable"

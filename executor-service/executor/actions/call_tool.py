@@ -9,7 +9,7 @@ from executor.actions import templating
 from executor.actions.base import Plan, StepContext, idempotency_key, message, step_members
 from executor.domain.model import NewEvent, Packs
 from sentinai import packs as of_packs
-from sentinai.documents.schemas import check_schema, summary
+from sentinai.documents.foreign_schemas import check_schema
 from sentinai.problems import Finding, InvalidDocument, ToolNotAllowed
 from sentinai.templates import render
 
@@ -39,9 +39,7 @@ class CallTool:
         payload = templating.payload(context, params.get(_member(params), {}))
         found = check_schema(of_packs.tool_parameters(tool), payload)
         if found:
-            raise InvalidDocument(
-                f"The payload for {tool_id} does not fit its parameters: {summary(found)}", findings=found
-            )
+            raise InvalidDocument.about(f"The payload for {tool_id} does not fit its parameters", found)
         return _plan(context, tool_id, payload)
 
     def preview(self, context: StepContext) -> dict[str, Any]:

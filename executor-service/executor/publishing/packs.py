@@ -12,7 +12,7 @@ from sentinai import packs
 from sentinai.database.engine import Database
 from sentinai.database.tables import DomainPackRow, PolicyPackRow
 from sentinai.database.tenant_session import TenantSession
-from sentinai.documents.schemas import require, summary
+from sentinai.documents.schemas import require
 from sentinai.documents.strict_json import same
 from sentinai.problems import Finding, InvalidDocument, TenantMismatch
 
@@ -91,5 +91,5 @@ def _checked(schema: str, pack: Mapping[str, Any], check: Check) -> Sequence[Fin
     require(schema, pack)
     errors, warnings = check(pack)
     if errors:
-        raise InvalidDocument(f"The pack is not valid: {summary(list(errors))}", findings=errors)
+        raise InvalidDocument.about("The pack is not valid", errors)
     return warnings

@@ -18,7 +18,7 @@ from sentinai.conditions.lint.kept import OtherPlaybooksCache
 from sentinai.conditions.lint.lint import OtherPlaybooks, lint
 from sentinai.database.engine import Database
 from sentinai.database.tenant_session import TenantSession
-from sentinai.documents.schemas import check, summary
+from sentinai.documents.schemas import check
 from sentinai.documents.strict_json import same
 from sentinai.problems import Finding, InvalidDocument
 
@@ -150,7 +150,7 @@ def _check_step(step: Mapping[str, Any], index: int, packs: Packs) -> tuple[list
 
 
 def _invalid(errors: Sequence[Finding]) -> InvalidDocument:
-    return InvalidDocument(f"The playbook is not valid: {summary(list(errors))}", findings=errors)
+    return InvalidDocument.about("The playbook is not valid", errors)
 
 
 def is_content_of(playbook: Playbook, document: Mapping[str, Any]) -> bool:

@@ -15,7 +15,6 @@ from sentinai.conditions.evaluation import evaluate
 from sentinai.conditions.evaluation.operator_limits import is_longer
 from sentinai.conditions.language import vocabulary
 from sentinai.documents import strict_json
-from sentinai.documents.schemas import summary
 from sentinai.problems import InvalidDocument, MalformedJson
 from sentinai.web import Answer, Api, Call
 
@@ -74,7 +73,7 @@ def list_operators(call: _Call) -> Answer:
 def _evaluate_rule(rule: Any, data: Any) -> dict[str, Any]:
     wrong = check_logic(rule, "/logic")
     if wrong:
-        raise InvalidDocument(f"The rule may not run: {summary(wrong)}", findings=wrong)
+        raise InvalidDocument.about("The rule is not valid", wrong)
     try:
         result = evaluate.apply(rule, data)
     except EvaluationError as error:
@@ -112,5 +111,4 @@ def _parsed(document: Any) -> Conditions:
     try:
         return parse(document)
     except InvalidDocument as problem:
-        found = [finding.under("/conditions") for finding in problem.findings]
-        raise InvalidDocument(problem.detail, findings=found) from None
+        raise problem.under("/conditions") from None

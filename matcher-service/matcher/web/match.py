@@ -61,8 +61,7 @@ def _require_exception(exception: Any, pointer: str) -> None:
     try:
         require(_EXCEPTION, exception)
     except InvalidDocument as problem:
-        found = [finding.under(pointer) for finding in problem.findings]
-        raise InvalidDocument(problem.detail, findings=found) from None
+        raise problem.under(pointer) from None
 
 
 def _match(exception: Mapping[str, Any], inputs: MatchInputs, options: Mapping[str, Any]) -> dict[str, Any]:

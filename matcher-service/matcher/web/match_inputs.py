@@ -13,7 +13,6 @@ from matcher.matching import Catalogue, Playbook, compile_catalogue
 from matcher.web.packs import PackSource, pack_source
 from sentinai.clock import parse_time
 from sentinai.conditions import parse
-from sentinai.documents.schemas import summary
 from sentinai.identity import Identity
 from sentinai.problems import Finding, InvalidDocument
 
@@ -72,7 +71,7 @@ def _playbooks(given: Sequence[Mapping[str, Any]]) -> list[Playbook]:
         except InvalidDocument as problem:
             findings += [finding.under(f"{at}/conditions") for finding in problem.findings]
     if findings:
-        raise InvalidDocument(f"Playbooks: {summary(findings)}", findings=findings)
+        raise InvalidDocument.about("Playbooks", findings)
     return playbooks
 
 

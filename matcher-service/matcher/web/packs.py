@@ -12,7 +12,6 @@ from matcher.catalogue.cache import TenantCatalogue
 from sentinai import packs
 from sentinai.conditions.evaluation import context
 from sentinai.conditions.evaluation.context import TagRule
-from sentinai.documents.schemas import summary
 from sentinai.identity import Identity
 from sentinai.problems import Finding, InvalidDocument, TenantMismatch
 
@@ -94,7 +93,7 @@ def _check_rules(body: Pack) -> None:
         for finding in packs.check_rules(body.get(name, _NO_PACK))
     ]
     if found:
-        raise InvalidDocument(f"Packs: {summary(found)}", findings=found)
+        raise InvalidDocument.about("Packs", found)
 
 
 def check_tenant(identity: Identity, document: Pack, pointer: str) -> None:

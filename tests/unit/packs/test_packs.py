@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sentinai import packs
-from sentinai.documents.schemas import check_schema
+from sentinai.documents.foreign_schemas import check_schema
 
 
 @pytest.mark.parametrize("given", [["Spill", "Fire"], {"Spill": {}, "Fire": {"description": "hot"}}])

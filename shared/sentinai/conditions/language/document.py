@@ -16,7 +16,6 @@ from sentinai.conditions.language import vocabulary
 from sentinai.conditions.language.guard import check_logic, escape
 from sentinai.conditions.language.predicates import is_predicate, to_clauses
 from sentinai.documents import strict_json
-from sentinai.documents.schemas import summary
 from sentinai.problems import MAX_FINDINGS, Finding, InvalidDocument
 
 MAX_DOCUMENT_BYTES = 65_536
@@ -60,7 +59,7 @@ def parse(document: Any) -> Conditions:
     findings: list[Finding] = []
     conditions = _read(document, findings)
     if findings or conditions is None:
-        raise InvalidDocument(f"The conditions are not valid: {summary(findings)}", findings=findings)
+        raise InvalidDocument.about("The conditions are not valid", findings)
     return conditions
 
 

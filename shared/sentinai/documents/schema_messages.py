@@ -1,0 +1,155 @@
+"""Findings from the errors of jsonschema: a pointer, a code, a message and a hint for each."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+import jsonschema_rs
+from jsonschema import Draft202012Validator, validators
+from jsonschema.exceptions import ValidationError
+from jsonschema.protocols import Validator
+
+from sentinai.problems import MAX_FINDINGS, Finding
+
+_LONGEST = 300
+_EXAMPLES = {"date-time": "2026-11-23T09:30:00Z", "uuid": "6f1c2f0e-5d0b-4d63-9f0b-0d6a3f1c9a77"}
+_TYPES: dict[type, str] = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array"}
+
+
+def findings_of(errors: Iterable[ValidationError]) -> list[Finding]:
+    """The findings of the errors of an :data:`ExplainingValidator`, at most ``MAX_FINDINGS``, by pointer."""
+    found = [finding for error in _bounded(errors) for finding in _explain(error)][:MAX_FINDINGS]
+    return sorted(set(found), key=lambda finding: (finding.pointer, finding.code, finding.message))
+
+
+def finding_of_fast(error: Any) -> Finding:
+    """The finding of an error that only jsonschema-rs reports."""
+    return Finding(_pointer(error.instance_path), "invalid", str(error.message)[:_LONGEST])
+
+
+def _check_pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[ValidationError]:
+    """``pattern`` as jsonschema-rs has it: bounded in time, and ``$`` matches only at the very end."""
+    if isinstance(instance, str) and not _pattern(pattern).is_valid(instance):
+        yield ValidationError("pattern")
+
+
+def _check_required(
+    _validator: Any, required: Sequence[str], instance: Any, _schema: Any
+) -> Iterator[ValidationError]:
+    """``required`` with the path of the missing key, which jsonschema itself names only in a message."""
+    if isinstance(instance, dict):
+        yield from (ValidationError("required", path=[key]) for key in required if key not in instance)
+
+
+@lru_cache(maxsize=512)
+def _pattern(pattern: str) -> Any:
+    return jsonschema_rs.Draft202012Validator({"pattern": pattern})
+
+
+ExplainingValidator: type[Validator] = validators.extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator, {"pattern": _check_pattern, "required": _check_required}
+)
+"""jsonschema's validator, with bounded patterns and a path to every missing key."""
+
+
+def _bounded(errors: Iterable[ValidationError]) -> Iterator[ValidationError]:
+    """The first errors; none inside an array that has too many items."""
+    for error in islice(errors, MAX_FINDINGS):
+        yield error
+        if error.validator == "maxItems":
+            return
+
+
+def _explain(error: ValidationError) -> list[Finding]:
+    pointer, keyword = _pointer(error.absolute_path), str(error.validator)
+    if keyword == "additionalProperties" and isinstance(error.instance, dict):
+        known = list(_schema_of(error).get("properties", {}))
+        unknown = islice((key for key in error.instance if key not in known), MAX_FINDINGS)
+        return [_unknown_key(f"{pointer}/{_escape(key)}", key, known) for key in unknown]
+    if keyword == "required":
+        key = error.absolute_path[-1]
+        return [Finding(pointer, "required", f"Missing required field {key!r}.", f"Add {key!r}.")]
+    if keyword in ("anyOf", "oneOf") and error.context:
+        return _closest_branch(error.context)
+    message = _MESSAGES[keyword](error) if keyword in _MESSAGES else error.message[:_LONGEST]
+    # A schema describes what its pattern is for.
+    hint = _schema_of(error).get("description") if keyword == "pattern" else None
+    return [Finding(pointer, _CODES.get(keyword, keyword), message, hint)]
+
+
+def _pointer(path: Iterable[object]) -> str:
+    return "".join("/" + _escape(part) for part in path)
+
+
+def _escape(part: object) -> str:
+    return str(part).replace("~", "~0").replace("/", "~1")
+
+
+def _schema_of(error: ValidationError) -> Mapping[str, Any]:
+    return error.schema if isinstance(error.schema, Mapping) else {}
+
+
+def _unknown_key(pointer: str, key: str, known: list[str]) -> Finding:
+    near = difflib.get_close_matches(key, known, n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else f"Known fields: {', '.join(known)}."
+    return Finding(pointer, "unknown_field", f"Unknown field {key!r}.", hint)
+
+
+def _closest_branch(errors: Iterable[ValidationError]) -> list[Finding]:
+    """The findings of the alternative with the fewest errors, of those that are of the instance's type."""
+    branches: dict[Any, list[ValidationError]] = {}
+    for inner in errors:
+        branches.setdefault(inner.schema_path[0], []).append(inner)
+    typed = [found for found in branches.values() if not any(e.validator == "type" and not e.path for e in found)]
+    best = min(typed or branches.values(), key=len)
+    return [finding for inner in best for finding in _explain(inner)]
+
+
+def _expected_type(error: ValidationError) -> str:
+    wanted: Any = error.validator_value
+    names = " or ".join(wanted) if isinstance(wanted, list) else str(wanted)
+    actual = "null" if error.instance is None else _TYPES.get(type(error.instance), "object")
+    return f"Expected {names}, got {actual}."
+
+
+def _invalid_format(error: ValidationError) -> str:
+    name = str(error.validator_value)
+    example = f", such as {_EXAMPLES[name]}" if name in _EXAMPLES else ""
+    return f"{_short(error.instance)} is not a valid {name}{example}."
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+def _count(number: Any, unit: str) -> str:
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+
+
+_MESSAGES: dict[str, Any] = {
+    "type": _expected_type,
+    "enum": lambda e: f"{_short(e.instance)} is not one of {', '.join(map(_short, e.validator_value))}.",
+    "const": lambda e: f"Expected {_short(e.validator_value)}, got {_short(e.instance)}.",
+    "pattern": lambda e: f"{_short(e.instance)} does not match the pattern {e.validator_value}.",
+    "format": _invalid_format,
+    "minLength": lambda e: f"Must have at least {_count(e.validator_value, 'character')}.",
+    "maxLength": lambda e: f"Must have at most {_count(e.validator_value, 'character')}, has {len(e.instance)}.",
+    "minItems": lambda e: f"Must have at least {_count(e.validator_value, 'item')}.",
+    "maxItems": lambda e: f"Must have at most {_count(e.validator_value, 'item')}, has {len(e.instance)}.",
+    "minimum": lambda e: f"Must be at least {e.validator_value}, is {_short(e.instance)}.",
+    "maximum": lambda e: f"Must be at most {e.validator_value}, is {_short(e.instance)}.",
+    "minProperties": lambda e: f"Must have at least {_count(e.validator_value, 'field')}.",
+}
+_CODES = {
+    "type": "wrong_type",
+    "enum": "not_allowed",
+    "const": "not_allowed",
+    "pattern": "wrong_format",
+    "format": "wrong_format",
+}
