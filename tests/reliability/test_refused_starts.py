@@ -66,7 +66,7 @@ def test_a_key_that_is_not_there_is_missed(name: str, environment: dict[str, str
 @pytest.mark.parametrize(
     ("url", "why"),
     [
-        ("postgresql+psycopg://me:sesame@127.0.0.1:1/x", "The database cannot be reached: "),
+        ("postgresql+psycopg://me:sesame@127.0.0.1:1/x", "Database unavailable: "),
         ("postgresql+psycopg://me:sesame@here:port/x", "These settings cannot be run with: SENTINAI_DATABASE_URL"),
         ("sqlite:////dev/null/x.db", "These settings cannot be run with: SENTINAI_DATABASE_URL: the folder"),
     ],
