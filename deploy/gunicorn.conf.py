@@ -1,4 +1,4 @@
-"""Gunicorn's settings, the same for both services; see the SENTINAI_ variables in the documentation."""
+"""Gunicorn's settings for both services; docs/operations.md lists the SENTINAI_ variables they come from."""
 
 import os
 import shutil
@@ -13,26 +13,28 @@ from sentinai.identity import TokenVerifier
 
 
 class _Logger(Logger):
-    """Gunicorn's logger without access lines, which it would put together for each request to nowhere."""
+    """Gunicorn's logger without access lines, which it would format for each request and then discard."""
 
     access_log_enabled = False
 
 
 try:
     _settings = sentinai_settings.load()
-    # Looked at here once: in each of the workers a missing key would be a traceback.
+    # Checked here, once: in each worker a missing key would be a traceback.
     TokenVerifier(_settings)
 except sentinai_settings.SettingsError as error:
-    sys.exit(f"These settings cannot be run with: {error}")
+    sys.exit(f"Invalid settings: {error}")
 
 workers = _settings.gunicorn_workers
 threads = _settings.gunicorn_threads
 worker_class = "gthread"
-# A long-poll lasts up to 20 seconds; what is under way when a stop is asked for is finished first.
+# A long poll lasts up to 20 seconds; requests in progress are finished before a worker stops.
 timeout = 60
 graceful_timeout = 30
 keepalive = 15
 limit_request_line = 8190
+# Nothing uses it, and without a writable home directory it logs an error at every start.
+control_socket_disable = True
 # The application writes its own log line for each request.
 accesslog = None
 logger_class = _Logger
@@ -41,7 +43,7 @@ logconfig_dict = gunicorn_logging.library_logging()
 
 
 def on_starting(server):
-    """Give the workers a folder in which they count together (Prometheus' multiprocess mode)."""
+    """Give the workers a folder for the metrics they share (Prometheus multiprocess mode)."""
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     if folder:
         os.makedirs(folder, exist_ok=True)
@@ -51,14 +53,14 @@ def on_starting(server):
 
 
 def child_exit(server, worker):
-    """Forget the gauges of a worker that is gone; what it counted stays counted."""
+    """Drop the gauges of a worker that has exited; its counters are kept."""
     from prometheus_client import multiprocess
 
     multiprocess.mark_process_dead(worker.pid)
 
 
 def on_exit(server):
-    """Leave nothing behind."""
+    """Remove the folder that ``on_starting`` created."""
     folder = getattr(server, "metrics_folder", None)
     if folder:
         shutil.rmtree(folder, ignore_errors=True)

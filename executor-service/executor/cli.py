@@ -271,7 +271,7 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except SettingsError as error:
-        _refuse("These settings cannot be run with", str(error))
+        _refuse("Invalid settings", str(error))
     except MigrationFailed as error:
         _refuse("The database was not migrated", str(error))
     except Problem as problem:

@@ -1,4 +1,4 @@
-"""Time as a value: read at the edge, passed inwards, written as RFC 3339 in UTC."""
+"""Times are read at the edge, passed in as values, and written as RFC 3339 in UTC."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 Clock = Callable[[], datetime]
-"""What tells the time. Cores take instants; only the edges hold a clock, and tests give their own."""
+"""Returns the current time. Pure code takes times; only the edges hold a clock, and tests pass their own."""
 
 
 def utc_now() -> datetime:
-    """The current instant, aware, in UTC."""
+    """The current time, timezone-aware, in UTC."""
     return datetime.now(UTC)
 
 
 def parse_time(text: str) -> datetime:
-    """Read an RFC 3339 time into UTC. A time without an offset is taken as UTC.
+    """Parse an RFC 3339 time into UTC. A time without an offset is read as UTC.
 
     Raises:
-        ValueError: the text is no time, or lies outside the years 1 to 9999.
+        ValueError: the text is not a time, or is outside the years 1 to 9999.
     """
     try:
         instant = datetime.fromisoformat(text.strip().upper())
@@ -29,7 +29,7 @@ def parse_time(text: str) -> datetime:
 
 
 def format_time(instant: datetime) -> str:
-    """Write an aware instant as RFC 3339 in UTC, with microseconds only where there are some."""
+    """Format a timezone-aware time as RFC 3339 in UTC; microseconds only if they are not zero."""
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
@@ -39,20 +39,20 @@ _RELATIVE = re.compile(
 
 
 def relative_time(text: str, now: datetime) -> str:
-    """A time written as a distance from now (``+PT45M``, ``-P2DT3H``) as an instant; any other text as it is.
+    """Resolve an offset from now (``+PT45M``, ``-P2DT3H``) to a time; any other text is returned unchanged.
 
-    So is a distance that leads out of the years that there are: it is no time.
+    So is an offset that leads outside the years 1 to 9999.
     """
-    found = _RELATIVE.match(text)
-    if found is None:
+    matched = _RELATIVE.match(text)
+    if matched is None:
         return text
-    distance = timedelta(**{name: int(found[name] or 0) for name in ("days", "hours", "minutes")})
+    offset = timedelta(**{name: int(matched[name] or 0) for name in ("days", "hours", "minutes")})
     try:
-        return format_time(now + distance if found["sign"] == "+" else now - distance)
+        return format_time(now + offset if matched["sign"] == "+" else now - offset)
     except OverflowError:
         return text
 
 
 def format_optional_time(instant: datetime | None) -> str | None:
-    """The same, for a time that may be unknown."""
+    """Like :func:`format_time`; None for None."""
     return None if instant is None else format_time(instant)

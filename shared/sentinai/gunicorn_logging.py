@@ -1,6 +1,7 @@
-"""Libraries log as the services do: JSON lines. Apart from the metrics, which must not be loaded too early.
+"""Logging of libraries as JSON lines, like the services' own.
 
-Gunicorn's settings need this before the folder is there in which the metrics of all its workers are kept.
+Separate from telemetry: Gunicorn's settings import this before the metrics folder of the workers exists,
+and importing ``prometheus_client`` that early would fix its single-process mode.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ import structlog
 
 
 def library_logging() -> dict[str, Any]:
-    """What ``logging.config.dictConfig`` takes so that libraries, Gunicorn among them, write such lines too.
+    """The ``logging.config.dictConfig`` under which libraries, including Gunicorn, write JSON lines.
 
-    Only warnings and worse; the name of the library's logger is the line's ``component``.
+    Only warnings and above; the name of the library's logger becomes the line's ``component``.
     """
     return {
         "version": 1,

@@ -1,7 +1,7 @@
-"""Who calls: JSON Web Tokens in, an :class:`Identity` out; and as whom the caller may act.
+"""Authentication: JSON Web Tokens in, an :class:`Identity` out.
 
-The algorithm is pinned by the settings, never taken from the token; expiry, audience and issuer are
-required. PyJWT does the cryptography.
+The algorithm comes from the settings, never from the token; expiry, audience and issuer are required.
+PyJWT does the cryptography.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _SUBJECT = re.compile(r"[\x20-\x7e]{1,128}\Z")
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The caller, as the token says: never as a body says."""
+    """The caller, as stated by the token; never by a request body."""
 
     subject: str
     tenant_id: str
@@ -49,21 +49,21 @@ class Identity:
     expires_at: float = 0.0
 
     def has(self, role: str) -> bool:
-        """Whether one of the caller's roles is ``role`` or includes it."""
+        """Whether one of the caller's roles is, or includes, ``role``."""
         return any(role in _INCLUDES.get(own, ()) for own in self.roles)
 
     def require(self, role: str) -> None:
-        """Insist on a role.
+        """Require a role.
 
         Raises:
-            Forbidden: the caller has none that includes it.
+            Forbidden: the caller has no role that includes it.
         """
         if not self.has(role):
             own = ", ".join(sorted(self.roles)) or "no role"
-            raise Forbidden(f"This needs the role {role}; the token has {own}.")
+            raise Forbidden(f"This operation requires the role {role}; the token has {own}.")
 
     def require_actor(self, actor_type: str, actor_id: str) -> None:
-        """Insist that the caller may act as the named actor: itself, or one it ``may_act_for``.
+        """Require that the caller may act as the named actor: as itself, or as a type it ``may_act_for``.
 
         Raises:
             ActorMismatch: it may not.
@@ -71,17 +71,17 @@ class Identity:
         if actor_type in self.may_act_for or (actor_type, actor_id) == (self.actor_type, self.subject):
             return
         raise ActorMismatch(
-            f"The token is {self.actor_type} {self.subject!r} and may not act as {actor_type} {actor_id!r}."
+            f"The token is for {self.actor_type} {self.subject!r} and may not act as {actor_type} {actor_id!r}."
         )
 
 
 def is_tenant_id(text: str) -> bool:
-    """Whether a tenant could be called so: 1 to 128 letters, digits and some signs."""
+    """Whether the text is a valid tenant id: 1 to 128 letters, digits and ``._:@+-``."""
     return bool(_IDENTIFIER.match(text))
 
 
 class TokenVerifier:
-    """Verifies tokens by the key in the settings; a service without one does not start."""
+    """Verifies tokens with the key in the settings; without a key a service does not start."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -89,16 +89,16 @@ class TokenVerifier:
         self._decode = lru_cache(maxsize=4096)(self._decode_uncached)
 
     def verify(self, token: str, now: float | None = None, purpose: str | None = None) -> Identity:
-        """The identity that a compact JWT stands for. ``now`` is in seconds since the epoch.
+        """The identity in a compact JWT. ``now`` is in seconds since the epoch.
 
-        A token made for one ``purpose``, such as a sign-in link, is good for nothing else.
+        A token issued for a ``purpose``, such as a sign-in link, is valid for that purpose only.
 
         Raises:
-            ExpiredToken: its time is over. InvalidToken: anything else is wrong with it.
+            ExpiredToken: it has expired. InvalidToken: anything else is wrong with it.
         """
         identity = self._decode(token)
         if identity.purpose != purpose:
-            raise InvalidToken("The token was made for another purpose.")
+            raise InvalidToken("The token was issued for another purpose.")
         if identity.expires_at <= (time.time() if now is None else now):
             raise ExpiredToken("The token has expired; get a new one.")
         return identity
@@ -114,7 +114,7 @@ class TokenVerifier:
                 options={"require": ["exp", "aud", "iss", "sub"], "verify_exp": False},
             )
         except (jwt.InvalidTokenError, ValueError) as error:
-            raise InvalidToken(f"The token is not acceptable: {error}.") from error
+            raise InvalidToken(f"The token is invalid: {error}.") from error
         return _identity(claims)
 
     def _key_for(self, token: str) -> Any:
@@ -122,7 +122,7 @@ class TokenVerifier:
             return next(iter(self._keys.values()))
         kid = jwt.get_unverified_header(token).get("kid")
         if kid not in self._keys:
-            raise InvalidToken("The token's key id is not one of ours.")
+            raise InvalidToken("The token's key id (kid) is not in the configured key set.")
         return self._keys[kid]
 
 
@@ -138,12 +138,12 @@ def mint_token(
     now: float | None = None,
     **claims: Any,
 ) -> str:
-    """Sign a token with the local key (HS256), or the private key (RS256, ES256).
+    """Sign a token with the shared key (HS256) or the private key (RS256, ES256).
 
-    Where a JWKS says which keys are accepted, the token names the one of them that it is signed with.
+    If the accepted keys come from a JWKS, the token names its key there (``kid``).
 
     Raises:
-        SettingsError: no signing key is set, or one whose tokens would not be accepted.
+        SettingsError: no signing key is set, or its tokens would not be accepted.
     """
     issued = time.time() if now is None else now
     payload = {
@@ -164,16 +164,16 @@ def mint_token(
 
 
 def require_signing_key(settings: Settings) -> None:
-    """Insist on a key to sign with, for what makes tokens of its own.
+    """Require a key to sign with, in processes that issue tokens.
 
     Raises:
-        SettingsError: there is none, or one whose tokens would not be accepted.
+        SettingsError: there is none, or its tokens would not be accepted.
     """
     _signing_key(settings)
 
 
 def _signing_key(settings: Settings) -> tuple[Any, str | None]:
-    """The key to sign with, and its id among those that are accepted, where these have ids."""
+    """The key to sign with, and its id among the accepted keys if these have ids."""
     content = read_key(settings.jwt_key_file, "SENTINAI_JWT_KEY_FILE")
     if settings.jwt_algorithm == "HS256":
         if len(content.encode()) < LEAST_KEY_BYTES:
@@ -181,12 +181,12 @@ def _signing_key(settings: Settings) -> tuple[Any, str | None]:
         return content, None
     private = _read_pem(content, settings.jwt_algorithm, "SENTINAI_JWT_KEY_FILE")
     if not hasattr(private, "public_key"):
-        raise SettingsError("SENTINAI_JWT_KEY_FILE: this is a public key; signing needs the private one")
+        raise SettingsError("SENTINAI_JWT_KEY_FILE: this is a public key; signing requires the private key")
     public = private.public_key()
     for key_id, accepted in _verification_keys(settings).items():
         if accepted == public:
             return private, key_id
-    raise SettingsError("SENTINAI_JWT_KEY_FILE: its public half is not in SENTINAI_JWT_PUBLIC_KEY_FILE")
+    raise SettingsError("SENTINAI_JWT_KEY_FILE: its public key is not in SENTINAI_JWT_PUBLIC_KEY_FILE")
 
 
 def _verification_keys(settings: Settings) -> Mapping[str | None, Any]:
@@ -207,7 +207,7 @@ def _read_pem(content: str, algorithm: str, name: str) -> Any:
     try:
         return jwt.get_algorithm_by_name(algorithm).prepare_key(content)
     except (ValueError, TypeError, jwt.PyJWTError) as error:
-        raise SettingsError(f"{name}: not a PEM file of a key for {algorithm}") from error
+        raise SettingsError(f"{name}: not a PEM file with a key for {algorithm}") from error
 
 
 def _identity(claims: Mapping[str, Any]) -> Identity:
@@ -216,8 +216,8 @@ def _identity(claims: Mapping[str, Any]) -> Identity:
     if not isinstance(claims["sub"], str) or not _SUBJECT.match(claims["sub"]):
         raise InvalidToken("The token's sub must be 1 to 128 printable characters.")
     if not isinstance(tenant, str) or not is_tenant_id(tenant):
-        raise InvalidToken("The token's tenant_id must be an identifier.")
-    if not _are_words(roles) or not _are_words(acts_for):
+        raise InvalidToken("The token's tenant_id must be 1 to 128 letters, digits or ._:@+- signs.")
+    if not _are_strings(roles) or not _are_strings(acts_for):
         raise InvalidToken("The token's roles and may_act_for must be lists of strings.")
     if actor_type not in ACTOR_TYPES:
         raise InvalidToken(f"The token's actor_type must be one of {', '.join(ACTOR_TYPES)}.")
@@ -238,5 +238,5 @@ def _identity(claims: Mapping[str, Any]) -> Identity:
     )
 
 
-def _are_words(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(word, str) for word in value)
+def _are_strings(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)

@@ -1,7 +1,6 @@
-"""Settings of both services: read from ``SENTINAI_*`` variables once, checked at start, passed in.
+"""Settings of both services: read from ``SENTINAI_*`` variables once, validated at start, passed in.
 
-The fields of :class:`Settings` are the single list of what can be set; the table in the docs is held
-against it by a test.
+The fields of :class:`Settings` are the only list of settings; a test compares the table in the docs with it.
 """
 
 from __future__ import annotations
@@ -18,9 +17,14 @@ PREFIX = "SENTINAI_"
 _LAST_PORT = 65_535
 _DATABASES = ("sqlite", "postgresql", "postgresql+psycopg")
 
+PASSWORD_VARIABLES = tuple(
+    f"{PREFIX}{role}_PASSWORD" for role in ("POSTGRES", "OWNER", "EXECUTOR", "MATCHER", "BACKUP")
+)
+"""Variables of the deployment files: passwords of database roles, which no service reads."""
+
 
 class SettingsError(ValueError):
-    """The environment cannot be run with; the message names every variable that is wrong and the mend."""
+    """The environment is invalid; the message names every invalid variable and what is expected."""
 
 
 def _setting(
@@ -37,99 +41,107 @@ def _setting(
 
 
 def _require_database(url: str) -> None:
-    """A URL of a database that there is a driver for. What is wrong is said without it: it may hold a password."""
+    """Check that there is a driver for the URL. The message does not repeat it: it may hold a password."""
     if urlsplit(url).scheme not in _DATABASES:
-        raise ValueError("must begin with sqlite:/// or postgresql+psycopg://")
+        raise ValueError("must start with sqlite:/// or postgresql+psycopg://")
 
 
-def _require_address(url: str) -> None:
+def _require_service_url(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
-        raise ValueError("is no address of a service; it begins with http:// or https://")
+        raise ValueError("is not a valid service URL; it must start with http:// or https:// and name a host")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What can be set, with its default. ``SENTINAI_`` and the field's name in capitals is the variable."""
+    """Every setting with its default. Its variable is ``SENTINAI_`` followed by the field's name in capitals."""
 
     database_url: str = _setting(
         "sqlite:///var/sentinai.db",
-        "Where state is kept: sqlite:///PATH or postgresql+psycopg://…",
+        "URL of the database: sqlite:///PATH or postgresql+psycopg://…",
         check=_require_database,
     )
-    database_pool_size: int = _setting(8, "Connections a process keeps open", least=1)
+    database_pool_size: int = _setting(8, "Database connections that each process keeps open", least=1)
     database_timeout_seconds: float = _setting(
-        5.0, "How long to wait for a lock or a connection before answering 503", least=0.1
+        5.0, "Seconds to wait for a lock or a connection before answering 503", least=0.1
     )
     jwt_algorithm: str = _setting(
-        "HS256", "The one algorithm that tokens may be signed with", choices=("HS256", "RS256", "ES256")
+        "HS256", "The only accepted signature algorithm of tokens", choices=("HS256", "RS256", "ES256")
     )
-    jwt_key_file: str = _setting("", "File of the shared key (HS256) or the private key (PEM) that signs tokens")
-    jwt_public_key_file: str = _setting("", "File of the public key: PEM, or a JWKS (RS256, ES256)")
-    jwt_audience: str = _setting("sentinai", "The `aud` that a token must have")
-    jwt_issuer: str = _setting("sentinai", "The `iss` that a token must have")
+    jwt_key_file: str = _setting(
+        "", "File with the key that signs tokens: a shared key (HS256) or a private key in PEM format"
+    )
+    jwt_public_key_file: str = _setting("", "File with the public key (RS256, ES256): PEM or JWKS")
+    jwt_audience: str = _setting("sentinai", "Required `aud` claim of tokens")
+    jwt_issuer: str = _setting("sentinai", "Required `iss` claim of tokens")
     matcher_url: str = _setting(
-        "http://127.0.0.1:8081", "Where the executor finds the matcher", check=_require_address
+        "http://127.0.0.1:8081", "URL at which the executor calls the matcher", check=_require_service_url
     )
-    matcher_timeout_seconds: float = _setting(2.0, "How long one try at the matcher may take", least=0.05)
-    matcher_attempts: int = _setting(3, "How often the matcher is tried before giving up", least=1)
-    matcher_port: int = _setting(8081, "The port the matcher listens on", least=1, most=_LAST_PORT)
-    executor_port: int = _setting(8080, "The port the executor listens on", least=1, most=_LAST_PORT)
-    bind_host: str = _setting("127.0.0.1", "The address both services listen on")
+    matcher_timeout_seconds: float = _setting(
+        2.0, "Timeout in seconds of one attempt to call the matcher", least=0.05
+    )
+    matcher_attempts: int = _setting(3, "Attempts to call the matcher before giving up", least=1)
+    matcher_port: int = _setting(8081, "Port on which the matcher listens", least=1, most=_LAST_PORT)
+    executor_port: int = _setting(8080, "Port on which the executor listens", least=1, most=_LAST_PORT)
+    bind_host: str = _setting("127.0.0.1", "Address on which both services listen")
     gunicorn_workers: int = _setting(2, "Worker processes of each service", least=1)
     gunicorn_threads: int = _setting(4, "Threads of each worker process", least=1)
-    catalogue_cache_tenants: int = _setting(64, "Tenants whose compiled catalogue a matcher keeps", least=1)
-    body_limit_bytes: int = _setting(1_048_576, "The largest request body", least=1024)
-    batch_body_limit_bytes: int = _setting(16_777_216, "The largest batch body", least=1024)
+    catalogue_cache_tenants: int = _setting(
+        64, "Tenants whose compiled catalogue a matcher process caches", least=1
+    )
+    body_limit_bytes: int = _setting(1_048_576, "Maximum size of a request body in bytes", least=1024)
+    batch_body_limit_bytes: int = _setting(16_777_216, "Maximum size of a batch request body in bytes", least=1024)
     tool_mode: str = _setting(
         "log_only",
-        "What call_tool does: log_only records, stub posts to the dummy tool",
+        "What call_tool does: log_only records the call, stub also posts it to the dummy tool",
         choices=("log_only", "stub"),
     )
     executor_url: str = _setting(
-        "http://127.0.0.1:8080", "Where the worker finds the dummy tool endpoint", check=_require_address
+        "http://127.0.0.1:8080",
+        "URL of the executor: used in links and by the worker to call the dummy tool",
+        check=_require_service_url,
     )
-    webhook_url: str = _setting(
-        "", "The one internal address that webhook notifications are posted to", check=_require_address
-    )
-    worker_period_seconds: float = _setting(2.0, "How often the worker looks for due work", least=0.05)
+    webhook_url: str = _setting("", "URL to which webhook notifications are posted", check=_require_service_url)
+    worker_period_seconds: float = _setting(2.0, "Seconds between the worker's checks for due work", least=0.05)
     worker_metrics_port: int = _setting(
-        0, "The port on which a worker shows its metrics; 0 is none", least=0, most=_LAST_PORT
+        0, "Port on which a worker serves its metrics; 0 disables it", least=0, most=_LAST_PORT
     )
-    outbox_attempts: int = _setting(8, "Deliveries tried before an outbox entry is given up", least=1)
-    outbox_timeout_seconds: float = _setting(5.0, "How long one delivery may take", least=0.05)
-    session_hours: float = _setting(12.0, "How long a console session lasts", least=0.1)
-    cookie_secure: bool = _setting(False, "Send the console's cookie over TLS only; true behind TLS")
-    log_level: str = _setting("INFO", "What is logged", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+    outbox_attempts: int = _setting(8, "Delivery attempts before an outbox entry is marked as failed", least=1)
+    outbox_timeout_seconds: float = _setting(5.0, "Timeout in seconds of one delivery attempt", least=0.05)
+    session_hours: float = _setting(12.0, "Lifetime of a console session in hours", least=0.1)
+    cookie_secure: bool = _setting(False, "Send the session cookie over TLS only; set it to true behind TLS")
+    log_level: str = _setting(
+        "INFO", "Minimum level of log messages", choices=("DEBUG", "INFO", "WARNING", "ERROR")
+    )
 
 
 def load(environment: Mapping[str, str] | None = None) -> Settings:
     """Read the settings from the environment.
 
     Raises:
-        SettingsError: a value does not parse or is out of its range; every such one is named.
+        SettingsError: values do not parse or are out of range; the message names all of them.
     """
     environment = os.environ if environment is None else environment
     known = {variable(setting): setting for setting in fields(Settings)}
     values: dict[str, Any] = {}
-    wrong: list[str] = []
+    errors: list[str] = []
     for name, setting in known.items():
         if name in environment:
             try:
                 values[setting.name] = _parse(setting, environment[name])
             except ValueError as error:
-                # Addresses may hold passwords; they are not repeated.
+                # URLs may hold passwords, so the message does not repeat them.
                 given = "" if setting.metadata["check"] else f"={environment[name]!r}"
-                wrong.append(f"{name}{given}: {error}")
-    if wrong:
-        raise SettingsError("; ".join(wrong))
+                errors.append(f"{name}{given}: {error}")
+    if errors:
+        raise SettingsError("; ".join(errors))
     return Settings(**values)
 
 
 def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]:
-    """``SENTINAI_`` variables that mean nothing here: most likely misspelt, so worth a warning at start."""
+    """``SENTINAI_`` variables that are not documented: probably misspelt, so worth a warning at start."""
     environment = os.environ if environment is None else environment
-    known = {variable(setting) for setting in fields(Settings)}
+    known = {*PASSWORD_VARIABLES, *map(variable, fields(Settings))}
     return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
 
 
@@ -142,16 +154,18 @@ def read_key(path: str, purpose: str) -> str:
     """The content of a key file.
 
     Raises:
-        SettingsError: no file is set, or it cannot be read, or it is empty.
+        SettingsError: no file is set, it cannot be read, or it is empty.
     """
     if not path:
-        raise SettingsError(f"{purpose} is not set; without it the service does not start")
+        raise SettingsError(f"{purpose} is not set; it is required to start")
     try:
         content = Path(path).read_text("utf-8").strip()
     except OSError as error:
         raise SettingsError(f"{purpose}: {path} cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
-        raise SettingsError(f"{purpose}: {path} is no text; write the key in base64, for one") from error
+        raise SettingsError(
+            f"{purpose}: {path} is not a text file; write the key in base64, for example"
+        ) from error
     if not content:
         raise SettingsError(f"{purpose}: {path} is empty")
     return content

@@ -1,7 +1,7 @@
-"""Logs as JSON lines and metrics for Prometheus; one place for the names of both.
+"""Logs as JSON lines and metrics for Prometheus, with the names of both.
 
-Logs carry request, tenant and actor ids, never tokens or bodies. Under several worker processes the
-metrics are kept in files (``PROMETHEUS_MULTIPROC_DIR``) and summed when they are read.
+Logs carry request, tenant and actor ids, never tokens or bodies. With several worker processes the
+metrics are kept in files (``PROMETHEUS_MULTIPROC_DIR``) and summed when they are scraped.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ DUE_RECALCULATIONS = Gauge(
 )
 
 TRACEPARENT: ContextVar[str | None] = ContextVar("traceparent", default=None)
-"""Where in a trace the request being served stands (W3C Trace Context), to be handed on with calls made for it."""
+"""Trace context of the current request (W3C ``traceparent``), passed on with the calls made for it."""
 
 
 def configure_logging(service: str, level: str) -> None:
-    """Send structured logs of this process to standard error, one JSON object a line."""
+    """Write this process's structured logs to standard error, one JSON object per line."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -62,7 +62,7 @@ def configure_logging(service: str, level: str) -> None:
 
 
 class _Service:
-    """Names the service in each line, whichever thread writes it: a thread begins with no context of its own."""
+    """Adds the service to each line; a context variable would be missing in lines of other threads."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -72,18 +72,20 @@ class _Service:
 
 
 def logger(name: str) -> Any:
-    """A structured logger; events are short snake_case names, the rest goes into fields."""
+    """A structured logger: events are short snake_case names, details are fields."""
     return structlog.get_logger(component=name)
 
 
 def warn_of_unknown_settings() -> None:
-    """Say which variables look like settings and are none: most likely they are misspelt."""
+    """Log a warning for each ``SENTINAI_`` variable that is not documented: it is probably misspelt."""
     for name in unknown_variables():
-        logger("settings").warning("unknown_setting", variable=name, hint="is it misspelt?")
+        logger("settings").warning(
+            "unknown_setting", variable=name, hint="No setting has this name; check the spelling."
+        )
 
 
 def serve_metrics(settings: Settings) -> None:
-    """Show the metrics of a process that serves nothing else, where a port is set for them.
+    """Serve the metrics of a process that has no HTTP server of its own, if a port is set.
 
     Raises:
         SettingsError: the port cannot be used.

@@ -1,4 +1,4 @@
-"""What cannot be run with is said in one line, by every process, and nothing starts."""
+"""Invalid settings are reported in one line by every process, and nothing starts."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def refusal(command: Sequence[str], environment: dict[str, str], **changes: str)
 @pytest.mark.parametrize("name", PROCESSES)
 def test_a_wrong_setting_is_named(name: str, environment: dict[str, str]):
     line = refusal(PROCESSES[name], environment, SENTINAI_LOG_LEVEL="loud")
-    assert line.startswith("These settings cannot be run with: SENTINAI_LOG_LEVEL='loud': must be one of")
+    assert line.startswith("Invalid settings: SENTINAI_LOG_LEVEL='loud': must be one of")
 
 
 @pytest.mark.parametrize("name", SERVING)
@@ -67,8 +67,8 @@ def test_a_key_that_is_not_there_is_missed(name: str, environment: dict[str, str
     ("url", "why"),
     [
         ("postgresql+psycopg://me:sesame@127.0.0.1:1/x", "Database unavailable: "),
-        ("postgresql+psycopg://me:sesame@here:port/x", "These settings cannot be run with: SENTINAI_DATABASE_URL"),
-        ("sqlite:////dev/null/x.db", "These settings cannot be run with: SENTINAI_DATABASE_URL: the folder"),
+        ("postgresql+psycopg://me:sesame@here:port/x", "Invalid settings: SENTINAI_DATABASE_URL"),
+        ("sqlite:////dev/null/x.db", "Invalid settings: SENTINAI_DATABASE_URL: the folder"),
     ],
 )
 def test_a_database_that_cannot_be_used_is_one_line(name: str, url: str, why: str, environment: dict[str, str]):
@@ -109,4 +109,4 @@ def test_a_port_in_use_is_named(environment: dict[str, str]):
 
 def test_one_port_is_not_enough_for_two_services(environment: dict[str, str]):
     port = environment["SENTINAI_MATCHER_PORT"]
-    assert "must be two ports" in refusal(PROCESSES["run"], environment, SENTINAI_EXECUTOR_PORT=port)
+    assert "must be different" in refusal(PROCESSES["run"], environment, SENTINAI_EXECUTOR_PORT=port)

@@ -271,11 +271,11 @@ def test_a_key_whose_tokens_nobody_would_take_is_refused_at_start(tmp_path: Path
     for name in ("mine", "theirs"):
         (tmp_path / name).mkdir()
     mine, theirs = (_asymmetric(tmp_path / name, pair.settings, "ES256") for name in ("mine", "theirs"))
-    with pytest.raises(SettingsError, match="its public half is not in SENTINAI_JWT_PUBLIC_KEY_FILE"):
+    with pytest.raises(SettingsError, match="its public key is not in SENTINAI_JWT_PUBLIC_KEY_FILE"):
         create_app(replace(mine, jwt_public_key_file=theirs.jwt_public_key_file))
     with pytest.raises(SettingsError, match="this is a public key"):
         create_app(replace(mine, jwt_key_file=mine.jwt_public_key_file))
-    with pytest.raises(SettingsError, match="not a PEM file of a key for RS256"):
+    with pytest.raises(SettingsError, match="not a PEM file with a key for RS256"):
         create_app(replace(mine, jwt_algorithm="RS256"))
 
 
