@@ -12,6 +12,7 @@ import structlog
 from sentinai import client
 from sentinai.client import ApiProblem, RetryPolicy, ServiceUnavailable
 from sentinai.documents.schemas import check
+from sentinai.exception_fields import RULE_FIELDS
 from sentinai.identity import mint_token
 from sentinai.problems import MatcherUnavailable
 from sentinai.settings import Settings, SettingsError
@@ -64,7 +65,9 @@ class HttpMatcher:
     ) -> Mapping[str, Any]:
         as_tenant = self._client.with_token(lambda: self._token(tenant_id))
         try:
-            answer = as_tenant.match_exception(_asked(exception), as_of=as_of, limit=ranked)
+            answer = as_tenant.match_exception(
+                {name: exception[name] for name in RULE_FIELDS}, as_of=as_of, limit=ranked
+            )
         except ApiProblem as problem:
             raise _unavailable(f"The matcher gave no answer ({problem})") from problem
         found = check("match-response", answer)
@@ -118,27 +121,3 @@ def _request_id() -> str | None:
 
 def _unavailable(detail: str) -> MatcherUnavailable:
     return MatcherUnavailable(detail, retry_after=_RETRY_AFTER_SECONDS)
-
-
-def _asked(exception: Mapping[str, Any]) -> dict[str, Any]:
-    """What of the stored exception the matcher's request takes."""
-    return {key: value for key, value in exception.items() if key in _ASKED}
-
-
-_ASKED = frozenset(
-    {
-        "exception_id",
-        "tenant_id",
-        "domain",
-        "exception_type",
-        "severity",
-        "status",
-        "source_system",
-        "entity",
-        "amount",
-        "owner",
-        "created_at",
-        "sla_deadline",
-        "normalized_context",
-    }
-)

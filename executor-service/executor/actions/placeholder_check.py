@@ -8,36 +8,12 @@ from typing import Any
 
 from executor.domain.model import Packs
 from sentinai import packs as of_packs
+from sentinai.exception_fields import EXCEPTION_FIELDS
 from sentinai.problems import Finding
 from sentinai.templates import render
 
-_EXCEPTION = frozenset(
-    {
-        "tenant_id",
-        "exception_id",
-        "domain",
-        "exception_type",
-        "severity",
-        "status",
-        "source_system",
-        "entity",
-        "amount",
-        "owner",
-        "owner_kind",
-        "owner_id",
-        "sla_deadline",
-        "normalized_context",
-        "current_playbook_id",
-        "current_step",
-        "playbook_run",
-        "row_version",
-        "created_at",
-        "updated_at",
-        "resolved_at",
-    }
-)
 _MEMBERS: Mapping[str, Collection[str]] = {
-    "exception": _EXCEPTION,
+    "exception": [field.name for field in EXCEPTION_FIELDS],
     "sla": ("minutes_remaining", "breached"),
     "step": ("name", "order", "action_type"),
     "actor": ("id", "type"),

@@ -8,8 +8,8 @@ from itertools import pairwise
 from typing import Any
 
 from executor.domain.changeset import ChangeSet
-from executor.domain.model import Actor, Event, NewEvent
-from executor.domain.snapshot import FINISHING, Snapshot
+from executor.domain.model import FINISHING_EVENTS, Actor, Event, NewEvent
+from executor.domain.snapshot import Snapshot
 from sentinai.clock import format_optional_time, format_time
 
 AGENT = Actor("agent", "feedback-agent", None)
@@ -60,12 +60,12 @@ _Done = tuple[str, datetime, dict[str, Any]]
 
 
 def _earlier(events: Sequence[Event]) -> list[_Done]:
-    kept = ("PlaybookStarted", *FINISHING)
+    kept = ("PlaybookStarted", *FINISHING_EVENTS)
     return [(e.event_type, e.created_at, dict(e.payload)) for e in events if e.event_type in kept]
 
 
 def _now(changeset: ChangeSet) -> list[_Done]:
-    kept = ("PlaybookStarted", *FINISHING)
+    kept = ("PlaybookStarted", *FINISHING_EVENTS)
     events = (each.event for each in changeset.added_events)
     return [(e.event_type, changeset.now, dict(e.payload)) for e in events if e.event_type in kept]
 

@@ -1,4 +1,4 @@
-"""The Intake agent: brings what a caller sends into the one shape that is stored."""
+"""The Intake agent: normalises what a caller sends into the form that is stored."""
 
 from __future__ import annotations
 
@@ -6,54 +6,37 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from executor.domain.documents import exception_document
 from executor.domain.hash_chain import GENESIS
 from executor.domain.model import Actor, ExceptionRecord, NewEvent
-from sentinai.clock import format_optional_time, format_time, parse_time
+from sentinai.clock import parse_time
 from sentinai.documents.strict_json import same
-
-_TIMES = ("sla_deadline", "created_at")
-_CREATED = (
-    "domain",
-    "exception_type",
-    "severity",
-    "status",
-    "source_system",
-    "entity",
-    "amount",
-    "owner_kind",
-    "owner_id",
-    "sla_deadline",
-    "normalized_context",
-    "created_at",
-)
+from sentinai.exception_fields import CREATED_FIELDS
 
 
 def normalise(document: Mapping[str, Any], *, tenant_id: str, exception_id: str, now: datetime) -> ExceptionRecord:
-    """The exception that an ``exception-create`` document describes; a severity left out stays open."""
-    owner = document.get("owner")
-    severity = document.get("severity")
-    deadline, created = (document.get(name) for name in _TIMES)
+    """The exception that an ``exception-create`` document describes; without a severity, it is left to triage."""
+    owner, severity = document.get("owner") or None, document.get("severity")
+    deadline, created = document.get("sla_deadline"), document.get("created_at")
+    attributes = {name: document.get(name) for name in CREATED_FIELDS} | {
+        "severity": severity.lower() if severity else None,
+        "status": "open",
+        "owner_kind": "user" if owner else None,
+        "owner_id": owner,
+        "sla_deadline": parse_time(deadline) if deadline else None,
+        "normalized_context": document.get("normalized_context") or {},
+        "created_at": parse_time(created) if created else now,
+    }
     return ExceptionRecord(
         tenant_id=tenant_id,
         exception_id=exception_id,
-        domain=document["domain"],
-        exception_type=document["exception_type"],
-        severity=severity.lower() if severity else None,
-        status="open",
-        source_system=document.get("source_system"),
-        entity=document.get("entity"),
-        amount=document.get("amount"),
-        owner_kind="user" if owner else None,
-        owner_id=owner or None,
-        sla_deadline=parse_time(deadline) if deadline else None,
-        normalized_context=document.get("normalized_context") or {},
+        **attributes,
         current_playbook_id=None,
         current_step=None,
         playbook_run=0,
         recommendation=None,
         valid_until=None,
         row_version=1,
-        created_at=parse_time(created) if created else now,
         updated_at=now,
         resolved_at=None,
         event_seq=0,
@@ -62,10 +45,9 @@ def normalise(document: Mapping[str, Any], *, tenant_id: str, exception_id: str,
 
 
 def created(record: ExceptionRecord, actor: Actor) -> NewEvent:
-    """The event that an exception begins with."""
-    content = {name: getattr(record, name) for name in _CREATED}
-    content["sla_deadline"] = format_optional_time(record.sla_deadline)
-    content["created_at"] = format_time(record.created_at)
+    """The first event of an exception."""
+    document = exception_document(record)
+    content = {name: document[name] for name in CREATED_FIELDS}
     return NewEvent("ExceptionCreated", {"exception": content, **actor.called_by_member()})
 
 
@@ -76,4 +58,4 @@ def is_same(stored: Mapping[str, Any], sent: Mapping[str, Any], document: Mappin
     creation counts only if the caller gave one: left out, it is another at every call.
     """
     ignored = set() if document.get("created_at") else {"created_at"}
-    return all(same(stored[name], sent[name]) for name in _CREATED if name not in ignored)
+    return all(same(stored[name], sent[name]) for name in CREATED_FIELDS if name not in ignored)

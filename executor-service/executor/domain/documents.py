@@ -6,33 +6,19 @@ from typing import Any
 
 from executor.domain.model import Event, ExceptionRecord, Playbook
 from sentinai.clock import format_optional_time, format_time
+from sentinai.exception_fields import EXCEPTION_FIELDS, ExceptionField
 
 
 def exception_document(record: ExceptionRecord) -> dict[str, Any]:
-    """An exception as it is answered, by the schema ``exception`` (without its playbook's name)."""
-    return {
-        "tenant_id": record.tenant_id,
-        "exception_id": record.exception_id,
-        "domain": record.domain,
-        "exception_type": record.exception_type,
-        "severity": record.severity,
-        "status": record.status,
-        "source_system": record.source_system,
-        "entity": record.entity,
-        "amount": record.amount,
-        "owner": record.owner_id,
-        "owner_kind": record.owner_kind,
-        "owner_id": record.owner_id,
-        "sla_deadline": format_optional_time(record.sla_deadline),
-        "normalized_context": record.normalized_context,
-        "current_playbook_id": record.current_playbook_id,
-        "current_step": record.current_step,
-        "playbook_run": record.playbook_run,
-        "row_version": record.row_version,
-        "created_at": format_time(record.created_at),
-        "updated_at": format_time(record.updated_at),
-        "resolved_at": format_optional_time(record.resolved_at),
-    }
+    """An exception by the schema ``exception``, without its playbook's name and progress."""
+    return {field.name: _value(record, field) for field in EXCEPTION_FIELDS}
+
+
+def _value(record: ExceptionRecord, field: ExceptionField) -> Any:
+    if field.name == "owner":
+        return record.owner_id
+    value = getattr(record, field.name)
+    return format_optional_time(value) if field.is_time else value
 
 
 def playbook_document(playbook: Playbook) -> dict[str, Any]:

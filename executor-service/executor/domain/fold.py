@@ -11,29 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from executor.domain.model import Event, ExceptionRecord, NewEvent, Playbook, Step
+from executor.domain.model import FINISHING_EVENTS, Event, ExceptionRecord, NewEvent, Playbook, Step
 from sentinai.clock import parse_time
 from sentinai.documents.strict_json import same
-
-LOGGED_FIELDS = (
-    "domain",
-    "exception_type",
-    "severity",
-    "status",
-    "source_system",
-    "entity",
-    "amount",
-    "owner_kind",
-    "owner_id",
-    "sla_deadline",
-    "normalized_context",
-    "current_playbook_id",
-    "current_step",
-    "playbook_run",
-    "created_at",
-    "resolved_at",
-)
-"""The fields that the log determines; the rest are caches."""
+from sentinai.exception_fields import LOGGED_FIELDS
 
 Fields = Mapping[str, Any]
 _UNASSIGNED = {"current_playbook_id": None, "current_step": None, "playbook_run": 0, "resolved_at": None}
@@ -83,11 +64,7 @@ def step_states(
     playbook: Playbook, record: ExceptionRecord, run_events: Sequence[Event], *, blocked_reason: str | None
 ) -> tuple[StepState, ...]:
     """The state of every step, in order. ``blocked_reason`` says why the current one cannot be done now."""
-    finished = {
-        event.payload["step_order"]: event
-        for event in run_events
-        if event.event_type in ("PlaybookStepCompleted", "PlaybookStepSkipped")
-    }
+    finished = {event.payload["step_order"]: event for event in run_events if event.event_type in FINISHING_EVENTS}
     started = any(event.event_type == "PlaybookStarted" for event in run_events)
     return tuple(
         _finished(finished[step.step_order])

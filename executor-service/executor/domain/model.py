@@ -1,4 +1,4 @@
-"""The values that execution works with; plain, frozen, without behaviour of their own."""
+"""The values of the executor's domain: plain, frozen, and without behaviour of their own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+FINISHING_EVENTS = ("PlaybookStepCompleted", "PlaybookStepSkipped")
+PROGRESS_EVENTS = ("PlaybookStarted", *FINISHING_EVENTS, "PlaybookCompleted")
+"""The events that determine how far a run is."""
 
 
 @dataclass(frozen=True, slots=True)

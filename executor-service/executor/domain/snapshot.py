@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from executor.domain.model import Event, ExceptionRecord, Packs, Playbook, Saved, Step
-
-FINISHING = ("PlaybookStepCompleted", "PlaybookStepSkipped")
-PROGRESS = ("PlaybookStarted", *FINISHING, "PlaybookCompleted")
-"""The events that say where a run stands."""
+from executor.domain.model import (
+    FINISHING_EVENTS,
+    PROGRESS_EVENTS,
+    Event,
+    ExceptionRecord,
+    Packs,
+    Playbook,
+    Saved,
+    Step,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +30,15 @@ class Snapshot:
     def started(self) -> bool:
         """Whether somebody has begun to work through the current run."""
         return self.playbook is not None and any(
-            event.event_type in ("PlaybookStarted", *FINISHING) for event in self.run_events
+            event.event_type in ("PlaybookStarted", *FINISHING_EVENTS) for event in self.run_events
         )
 
     @property
     def finished_steps(self) -> dict[int, Event]:
         """The finishing event of each step of this run that is done or skipped."""
-        return {event.payload["step_order"]: event for event in self.run_events if event.event_type in FINISHING}
+        return {
+            event.payload["step_order"]: event for event in self.run_events if event.event_type in FINISHING_EVENTS
+        }
 
     @property
     def has_completed_step(self) -> bool:
@@ -46,5 +53,5 @@ class Snapshot:
 
 def with_saved(before: Snapshot, saved: Saved) -> Snapshot:
     """Where an exception stands after a call that left it on the same playbook."""
-    added = [event for event in saved.events if event.event_type in PROGRESS]
+    added = [event for event in saved.events if event.event_type in PROGRESS_EVENTS]
     return replace(before, record=saved.record, run_events=[*before.run_events, *added])

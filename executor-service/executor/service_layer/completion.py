@@ -6,8 +6,8 @@ from executor.agents import feedback
 from executor.domain import transitions
 from executor.domain.changeset import ChangeSet
 from executor.domain.documents import named
-from executor.domain.model import NewEvent
-from executor.domain.snapshot import FINISHING, Snapshot
+from executor.domain.model import FINISHING_EVENTS, NewEvent
+from executor.domain.snapshot import Snapshot
 from sentinai.problems import IllegalTransition
 
 
@@ -46,7 +46,7 @@ def capture_feedback(changeset: ChangeSet, snapshot: Snapshot, trigger: str) -> 
 
 
 def _earlier(snapshot: Snapshot) -> list[str]:
-    return [event.event_type for event in snapshot.run_events if event.event_type in FINISHING]
+    return [event.event_type for event in snapshot.run_events if event.event_type in FINISHING_EVENTS]
 
 
 def _status_on_completion(snapshot: Snapshot) -> str | None:

@@ -12,8 +12,7 @@ from uuid6 import uuid7
 
 from executor.domain import hash_chain
 from executor.domain.changeset import AddedEvent
-from executor.domain.model import Event, ExceptionRecord
-from executor.domain.snapshot import PROGRESS
+from executor.domain.model import PROGRESS_EVENTS, Event, ExceptionRecord
 from executor.store.tables import ExceptionEventRow
 from sentinai.database.tenant_session import TenantSession
 from sentinai.database.tenant_statement import TenantStatement
@@ -27,7 +26,7 @@ _OF_RUN = TenantStatement(
     .where(
         ExceptionEventRow.exception_id == bindparam("exception_id"),
         ExceptionEventRow.run == bindparam("run"),
-        ExceptionEventRow.event_type.in_([literal(event_type) for event_type in PROGRESS]),
+        ExceptionEventRow.event_type.in_([literal(event_type) for event_type in PROGRESS_EVENTS]),
     )
     .order_by(ExceptionEventRow.seq)
 )

@@ -11,9 +11,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, insert, literal, or_, select, update
 
-from executor.domain.model import ExceptionRecord
+from executor.domain.model import FINISHING_EVENTS, ExceptionRecord
 from executor.store.cursor import decode, encode
-from executor.store.tables import FINISHING_EVENTS, ExceptionEventRow, ExceptionRow
+from executor.store.tables import ExceptionEventRow, ExceptionRow
 from sentinai.clock import format_time, parse_time
 from sentinai.database.tenant_session import TenantSession
 from sentinai.database.tenant_statement import TenantStatement

@@ -8,8 +8,7 @@ from sqlalchemy import func, select
 
 from executor.domain import hash_chain
 from executor.domain.hash_chain import ChainCheck
-from executor.domain.model import Event, ExceptionRecord
-from executor.domain.snapshot import FINISHING, PROGRESS
+from executor.domain.model import FINISHING_EVENTS, PROGRESS_EVENTS, Event, ExceptionRecord
 from executor.store import events
 from executor.store.tables import ExceptionEventRow, ExceptionRow
 from sentinai.database.tenant_session import TenantSession
@@ -68,13 +67,13 @@ def _first_misfiled(session: TenantSession, exception_id: str, log: list[Event])
 
 def _is_filed_right(event: Event, run: int | None, step_order: int | None) -> bool:
     payload = event.payload if isinstance(event.payload, dict) else {}
-    of_step = payload.get("step_order") if event.event_type in FINISHING else None
+    of_step = payload.get("step_order") if event.event_type in FINISHING_EVENTS else None
     of_run = payload.get("run") or None
     may_be_unfiled = event.event_type not in _BY_RUN
     return step_order == of_step and (run == of_run or (may_be_unfiled and run is None))
 
 
-_BY_RUN = (*PROGRESS, "PlaybookRecalculated", "ResolutionSuggested", "FeedbackCaptured")
+_BY_RUN = (*PROGRESS_EVENTS, "PlaybookRecalculated", "ResolutionSuggested", "FeedbackCaptured")
 """The events that are filed under the run they tell of; others may tell of it in passing."""
 
 

@@ -21,11 +21,12 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from executor.domain.model import FINISHING_EVENTS
 from sentinai.database.tables import Base, RowId, TenantOwned
+from sentinai.exception_fields import STATUSES
 
-FINISHING_EVENTS = ("PlaybookStepCompleted", "PlaybookStepSkipped")
 _FINISHING = f"event_type IN {FINISHING_EVENTS}"
-_STATUSES = "status IN ('open', 'analyzing', 'pending_review', 'escalated', 'resolved')"
+_STATUSES = f"status IN {STATUSES}"
 
 
 class JsonNumber(TypeDecorator[Any]):
