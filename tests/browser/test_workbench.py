@@ -117,7 +117,7 @@ def test_a_condition_that_matches_is_told_clause_by_clause(workbench: Callable[.
     expect(clause(page, "severity is at least medium")).to_contain_text("it is medium")
     expect(clause(page, "policy tags")).to_contain_text("busy_line")
     expect(
-        page.get_by_text("Applies when severity is at least medium and policy tags have busy_line.")
+        page.get_by_text("Applies when severity is at least medium and policy tags include busy_line.")
     ).to_be_visible()
     page.get_by_text("Normalised rule").click()
     expect(page.get_by_label("Normalised rule")).to_contain_text('"and"')

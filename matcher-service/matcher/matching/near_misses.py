@@ -60,7 +60,7 @@ def _reason(query: IndexQuery, position: int, failed: int) -> Reason:
     if group is None or query.answers[group] is None:
         # It may have raised, which the reason then says.
         return explain(clauses[failed].logic, query.context)
-    return catalogue.explainer.tell(clauses, failed, query.context)
+    return catalogue.explainer.explain_failed(clauses, failed, query.context)
 
 
 def _is_satisfied(clause: Clause, context: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""The answer as one paragraph, for a log line or for someone who has to decide. The same for the same answer."""
+"""The result of a match as one paragraph, for the log and for operators; deterministic."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ _MOST_REASONS = 6
 
 
 def compose(ranked: Sequence[Ranked], near_misses: Sequence[NearMiss], candidates: int, matched: int) -> str:
-    """What was chosen and why, what it beat and why; or why nothing was."""
+    """Which playbook was selected and why, which it outranks and why; or why none matches."""
     if not ranked:
         return _nothing(near_misses, candidates)
     best = ranked[0]
     parts = [
-        f"{_name(best.playbook)} is chosen: {_because(best)}.",
-        _beaten(ranked, matched),
-        f"{candidates:,} {_plural('playbook', candidates)} considered, {matched:,} matching.",
+        f"{_name(best.playbook)} is selected: {_because(best)}.",
+        _outranked(ranked, matched),
+        f"{matched:,} of {candidates:,} {_plural('playbook', candidates)} match{'es' if matched == 1 else ''}.",
     ]
     return " ".join(part for part in parts if part)
 
 
 def _nothing(near_misses: Sequence[NearMiss], candidates: int) -> str:
     if not candidates:
-        return "There is no active playbook to choose from."
+        return "There are no active playbooks."
     parts = [f"None of {candidates:,} {_plural('playbook', candidates)} matches."]
     if near_misses:
-        lacking = "; ".join(f"{_name(miss.playbook)} fails only where {miss.failed.text}" for miss in near_misses)
-        parts.append(f"Nearest: {lacking}.")
+        closest = "; ".join(f"{_name(miss.playbook)} fails only on: {miss.failed.text}" for miss in near_misses)
+        parts.append(f"Closest: {closest}.")
     else:
-        parts.append("Every one of them fails in more than one condition.")
+        parts.append("Each fails more than one condition.")
     return " ".join(parts)
 
 
@@ -40,20 +40,20 @@ def _because(entry: Ranked) -> str:
     return "; ".join(texts) + (f"; and {more} more" if more else "")
 
 
-def _beaten(ranked: Sequence[Ranked], matched: int) -> str:
-    if matched == 1 or len(ranked) < 2:
-        return "No other playbook matches." if matched == 1 else ""
+def _outranked(ranked: Sequence[Ranked], matched: int) -> str:
+    if len(ranked) < 2:
+        return ""
     best, second = ranked[0].playbook, ranked[1].playbook
     others = f" and {matched - 2:,} more" if matched > 2 else ""
-    return f"It comes before {_name(second)}{others} by {_advantage(best, second)}."
+    return f"It outranks {_name(second)}{others} by {_advantage(best, second)}."
 
 
 def _advantage(best: Playbook, second: Playbook) -> str:
     if best.conditions.priority != second.conditions.priority:
-        return f"priority ({best.conditions.priority:,} over {second.conditions.priority:,})"
+        return f"higher priority ({best.conditions.priority:,} over {second.conditions.priority:,})"
     if best.created_at != second.created_at:
-        return "being published later"
-    return "the higher id, all else being equal"
+        return "later publication"
+    return "higher id"
 
 
 def _name(playbook: Playbook) -> str:

@@ -133,8 +133,8 @@ def test_evaluate_shows_each_clause_with_the_value_met(run):
     write("e.json", {"exception_id": "E", "entity": "Lock 3", "sla_deadline": "+PT21M"})
     result = run("evaluate", "--conditions", "c.json", "--exception", "e.json", "--as-of", AS_OF)
     assert result.exit_code == 1
-    assert "✗ SLA minutes remaining is at most 20 (it is 21)" in result.output
-    assert "✓ entity is Lock 3 (it is Lock 3)" in result.output
+    assert "✗ SLA minutes remaining is at most 20 (actual: 21)" in result.output
+    assert "✓ entity is Lock 3 (actual: Lock 3)" in result.output
     write("e.json", {"exception_id": "E", "entity": "Lock 3", "sla_deadline": "2026-08-03T05:20:00Z"})
     assert run("evaluate", "--conditions", "c.json", "--exception", "e.json", "--as-of", AS_OF).exit_code == 0
 
@@ -177,8 +177,8 @@ def test_a_case_that_goes_otherwise_tells_expected_chosen_and_why(run, catalogue
         "late jam",
         "expected  Urgent sluice",
         "chosen    Any sluice",
-        "Urgent sluice fails where SLA minutes remaining is less than 30 (it is 40)",
-        "Any sluice matches: exception type is like Sluice *",
+        "Urgent sluice fails where SLA minutes remaining is less than 30 (actual: 40)",
+        "Any sluice matches: exception type matches Sluice *",
         "0 of 1 case as expected",
     ):
         assert words in result.output

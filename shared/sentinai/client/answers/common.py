@@ -39,9 +39,12 @@ class Health(TypedDict):
 
 
 class Reason(TypedDict):
-    """A clause of a playbook's conditions, held against an exception."""
+    """The result of one clause for one exception: ``text`` is composed of ``condition`` and ``observed``."""
 
     text: str
+    condition: NotRequired[str]
+    observed: NotRequired[str | None]
+    error: NotRequired[str]
     path: str | None
     operator: str
     expected: Any

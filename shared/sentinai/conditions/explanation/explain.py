@@ -1,4 +1,4 @@
-"""Clauses in words: for people who decide, and with the actual value where there is one."""
+"""Why a clause holds or does not: the clause in words, and the value it was compared with."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 from sentinai.conditions.evaluation import evaluate
 from sentinai.conditions.evaluation.compiled import reader
 from sentinai.conditions.evaluation.errors import EvaluationError
-from sentinai.conditions.explanation.rule_text import phrase
+from sentinai.conditions.explanation.rule_text import rule_in_words
 from sentinai.conditions.explanation.value_text import label, listed_in_words, value_in_words
 from sentinai.conditions.language import clause_shapes
 from sentinai.conditions.language.clause_shapes import Shape, shape_of
 from sentinai.conditions.language.document import Clause
-from sentinai.conditions.lint.paths import fields_read, paths_read
+from sentinai.conditions.language.paths import fields_read, paths_read
 from sentinai.exception_fields import SEVERITIES
 
 _COMPARED = {"<": "less than", "<=": "at most", ">": "more than", ">=": "at least"}
@@ -22,78 +22,81 @@ _MOST_SHOWN = 12
 
 
 class Reason(NamedTuple):
-    """One clause, held against an exception. ``path`` is None where the clause reads no one path."""
+    """The result of one clause for one exception.
 
-    text: str
+    ``condition`` is the clause in words, ``observed`` the value that it read, in words (None where it reads none).
+    ``path`` is None for a clause that does not read exactly one path. ``error`` says why evaluation failed.
+    """
+
+    condition: str
+    observed: str | None
     path: str | None
     operator: str
     expected: Any
     actual: Any
     satisfied: bool
+    error: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The whole reason as one phrase."""
+        if self.error is not None:
+            return f"{self.condition} (evaluation failed: {self.error})"
+        return self.condition if self.observed is None else f"{self.condition} (actual: {self.observed})"
 
     def to_json(self) -> dict[str, Any]:
-        """The reason as it stands in answers."""
-        text, path, operator, expected, actual, satisfied = self
-        return {
-            "text": text,
-            "path": path,
-            "operator": operator,
-            "expected": expected,
-            "actual": actual,
-            "satisfied": satisfied,
-        }
+        """The reason by the schema ``match-response#/$defs/reason``."""
+        document = {"text": self.text, **self._asdict()}
+        if self.error is None:
+            del document["error"]
+        return document
 
 
 def explain(logic: Any, context: Mapping[str, Any]) -> Reason:
-    """A clause with the value it met. One that raises is not satisfied, and says so."""
+    """Evaluate a clause and explain the result. A clause that raises is not satisfied."""
+    explained = ExplainedClause(logic)
     try:
-        satisfied, trouble = evaluate.holds(logic, context), None
+        return explained.reason(context, evaluate.holds(logic, context))
     except EvaluationError as error:
-        satisfied, trouble = False, str(error)
-    told = ExplainedClause(logic)
-    reason = told.tell(context, satisfied)
-    if trouble is None:
-        return reason
-    return reason._replace(text=f"{told.words} (evaluation failed: {trouble})")
+        return explained.reason(context, False)._replace(error=str(error))
 
 
 class ClauseExplainer:
-    """Tells clauses with the values they met, and remembers what of it stays the same.
-
-    Of each clause the last reason is kept: the same value met again gives the same one.
-    """
+    """Explains the clauses of a catalogue, and caches what does not depend on the exception."""
 
     def __init__(self, most: int = 5_000) -> None:
         self._most = most
-        self._known: dict[int, tuple[tuple[Clause, ...], tuple[ExplainedClause, ...]]] = {}
+        self._cache: dict[int, tuple[tuple[Clause, ...], tuple[ExplainedClause, ...]]] = {}
 
     def explain_all(self, clauses: tuple[Clause, ...], context: Mapping[str, Any]) -> tuple[Reason, ...]:
-        """The clauses of a playbook that matches, each with the value it met."""
-        return tuple([told.tell(context, True) for told in self._told(clauses)])
+        """The reasons of a playbook that matches, one per clause."""
+        return tuple([explained.reason(context, True) for explained in self._explained(clauses)])
 
-    def tell(self, clauses: tuple[Clause, ...], index: int, context: Mapping[str, Any]) -> Reason:
-        """The one clause of a playbook that does not hold, where it is known that it did not raise."""
-        return self._told(clauses)[index].tell(context, False)
+    def explain_failed(self, clauses: tuple[Clause, ...], index: int, context: Mapping[str, Any]) -> Reason:
+        """The reason for the clause at ``index``, known to be false without having raised."""
+        return self._explained(clauses)[index].reason(context, False)
 
-    def _told(self, clauses: tuple[Clause, ...]) -> tuple[ExplainedClause, ...]:
-        known = self._known.get(id(clauses))
-        if known is None:
-            if len(self._known) >= self._most:
-                self._known.clear()
-            told = tuple(ExplainedClause(clause.logic) for clause in clauses)
-            # The clauses are kept too, so that their id stays their own.
-            known = self._known[id(clauses)] = (clauses, told)
-        return known[1]
+    def _explained(self, clauses: tuple[Clause, ...]) -> tuple[ExplainedClause, ...]:
+        entry = self._cache.get(id(clauses))
+        if entry is None:
+            if len(self._cache) >= self._most:
+                self._cache.clear()
+            # The entry refers to the clauses so that no other object can get their id.
+            entry = self._cache[id(clauses)] = (clauses, tuple(ExplainedClause(each.logic) for each in clauses))
+        return entry[1]
 
 
 class ExplainedClause:
-    """What of a clause's telling does not depend on the exception."""
+    """The part of a clause's explanation that is the same for every exception.
 
-    __slots__ = ("_last", "expected", "logic", "operator", "read", "shape", "words")
+    It keeps the last reason, and gives it again when the clause meets the same text again.
+    """
+
+    __slots__ = ("_last", "condition", "expected", "logic", "operator", "read", "shape")
 
     def __init__(self, logic: Any) -> None:
         self.logic = logic
-        self.words = describe(logic)
+        self.condition = describe(logic)
         self.shape = shape_of(logic)
         if self.shape is not None:
             self.read = reader(self.shape.path)
@@ -102,89 +105,83 @@ class ExplainedClause:
             self.operator = f"{negation}{self.shape.operator}"
             self._last: Reason | None = None
 
-    def tell(self, context: Mapping[str, Any], satisfied: bool) -> Reason:
-        """The clause with the value it met."""
+    def reason(self, context: Mapping[str, Any], satisfied: bool) -> Reason:
+        """The clause's reason for an exception, whose result is known."""
         shape = self.shape
         if shape is None:
-            return _reason_of_rule(self.logic, self.words, context, satisfied)
-        try:
-            actual = self.read(context)
-        except EvaluationError:
-            actual = None
+            return _reason_of_rule(self.logic, self.condition, context, satisfied)
+        actual = _read(self.read, context)
         last = self._last
-        # Texts only: 1, 1.0 and true are equal and not told alike.
+        # Only for texts: 1, 1.0 and true are equal and differ in words.
         if last is not None and actual.__class__ is str and last.actual == actual and last.satisfied is satisfied:
             return last
-        text = f"{self.words} ({_met(shape, actual)})"
-        self._last = told = Reason(text, shape.path, self.operator, self.expected, actual, satisfied)
-        return told
+        observed = _observed(shape, actual)
+        self._last = reason = Reason(
+            self.condition, observed, shape.path, self.operator, self.expected, actual, satisfied
+        )
+        return reason
 
 
 def describe(logic: Any) -> str:
     """A clause in words, without a value."""
     shape = shape_of(logic)
     if shape is not None:
-        return _words(shape)
+        return _shape_in_words(shape)
     if isinstance(logic, bool):
         return "applies to every exception" if logic else "applies to no exception"
-    return phrase(logic)
+    return rule_in_words(logic)
 
 
-def _reason_of_rule(logic: Any, words: str, context: Mapping[str, Any], satisfied: bool) -> Reason:
+def _reason_of_rule(logic: Any, condition: str, context: Mapping[str, Any], satisfied: bool) -> Reason:
     if isinstance(logic, bool):
-        return Reason(words, None, "always" if logic else "never", logic, logic, satisfied)
-    actual = {name: _look_up(reader(name), context) for name in sorted(set(paths_read(logic)))}
+        return Reason(condition, None, None, "always" if logic else "never", logic, logic, satisfied)
+    actual = {name: _read(reader(name), context) for name in sorted(set(paths_read(logic)))}
     operator = next(iter(logic)) if isinstance(logic, dict) and logic else "value"
-    return Reason(f"{words} ({_values(logic, actual)})", None, str(operator), logic, actual, satisfied)
+    return Reason(condition, _observed_by_rule(logic, actual), None, str(operator), logic, actual, satisfied)
 
 
-def _values(logic: Any, actual: Mapping[str, Any]) -> str:
-    """What the paths of a rule have; of a list that it goes through, what it reads of the items."""
+def _observed_by_rule(logic: Any, actual: Mapping[str, Any]) -> str | None:
+    """The values at the paths of a rule; for a list that it iterates over, the fields that it reads."""
     fields = fields_read(logic)
-    shown = [_of_path(name, value, fields.get(name, ())) for name, value in list(actual.items())[:_MOST_SHOWN]]
-    return ", ".join(shown) or "it reads nothing"
+    shown = [_at_path(path, value, fields.get(path, ())) for path, value in list(actual.items())[:_MOST_SHOWN]]
+    return ", ".join(shown) or None
 
 
-def _of_path(name: str, value: Any, fields: Sequence[str]) -> str:
+def _at_path(path: str, value: Any, fields: Sequence[str]) -> str:
+    name = label(path)
+    if value is None:
+        return f"{name} has no value"
     if not isinstance(value, list):
-        return f"{label(name)} is {_given(value)}"
-    verb = "are" if name == "policy.tags" else "is"
-    if not value:
-        return f"{label(name)} {verb} empty"
-    if not fields:
-        return f"{label(name)} {verb} {listed_in_words(value)}"
-    of_items = [
-        f"{field} {listed_in_words([_look_up(reader(field), item) for item in value])}" for field in fields
-    ]
-    return f"in {label(name)}: {'; '.join(of_items)}"
+        return f"{name} is {value_in_words(value)}"
+    verb = "are" if path == "policy.tags" else "is"
+    if not value or not fields:
+        return f"{name} {verb} {listed_in_words(value) if value else 'empty'}"
+    of_items = [f"{field} {listed_in_words([_read(reader(field), item) for item in value])}" for field in fields]
+    return f"{name} {verb} a list with {'; '.join(of_items)}"
 
 
-def _given(value: Any) -> str:
-    return "missing" if value is None else value_in_words(value)
-
-
-def _words(shape: Shape) -> str:
+def _shape_in_words(shape: Shape) -> str:
     name = label(shape.path)
+    negation = "not " if shape.negated else ""
     if shape.kind == clause_shapes.TRUE:
-        return f"{name} is {'not ' if shape.negated else ''}{'true' if shape.path == 'sla.breached' else 'set'}"
+        return f"{name} is {negation}{'true' if shape.path == 'sla.breached' else 'set'}"
     if shape.kind == clause_shapes.COMPARE:
-        bound = _bound(shape)
-        return f"{name} is {'not ' if shape.negated else ''}{_COMPARED[shape.operator]} {bound}"
+        return f"{name} is {negation}{_COMPARED[shape.operator]} {_bound(shape)}"
     if shape.kind == clause_shapes.MEMBER:
-        if shape.path != "policy.tags":
-            verb = "does not contain" if shape.negated else "contains"
-            return f"{name} {verb} {'any of ' if len(shape.values) > 1 else ''}{listed_in_words(shape.values)}"
-        return f"{name} have {_quantity(shape)}{listed_in_words(shape.values)}"
-    like = "like " if shape.kind == clause_shapes.GLOB and any("*" in v or "?" in v for v in shape.values) else ""
-    if len(shape.values) == 1:
-        return f"{name} is {'not ' if shape.negated else ''}{like}{value_in_words(shape.values[0])}"
-    return f"{name} is {'none' if shape.negated else 'one'} of {listed_in_words(shape.values)}"
+        return f"{name} {_membership(shape)} {listed_in_words(shape.values)}"
+    if len(shape.values) > 1:
+        return f"{name} is {negation}one of {listed_in_words(shape.values)}"
+    if shape.kind == clause_shapes.GLOB and any("*" in value or "?" in value for value in shape.values):
+        return f"{name} {'does not match' if shape.negated else 'matches'} {shape.values[0]}"
+    return f"{name} is {negation}{listed_in_words(shape.values) or 'one of an empty list'}"
 
 
-def _quantity(shape: Shape) -> str:
-    if shape.negated:
-        return "none of " if len(shape.values) > 1 else "no "
-    return "at least one of " if len(shape.values) > 1 else ""
+def _membership(shape: Shape) -> str:
+    """The verb between a list or a text and what is looked for in it."""
+    several = "any of " if len(shape.values) > 1 else ""
+    if shape.path == "policy.tags":
+        return f"{'do not include' if shape.negated else 'include'} {several}".rstrip()
+    return f"{'does not contain' if shape.negated else 'contains'} {several}".rstrip()
 
 
 def _bound(shape: Shape) -> str:
@@ -199,23 +196,23 @@ def _expected(shape: Shape) -> Any:
     return shape.values[0] if single else list(shape.values)
 
 
-def _met(shape: Shape, actual: Any) -> str:
+def _observed(shape: Shape, actual: Any) -> str:
     if actual is None:
-        return "there is none"
+        return "no value"
     if isinstance(actual, list):
-        return f"they are {listed_in_words(actual)}" if actual else "there are none"
+        return listed_in_words(actual) if actual else "empty"
     if shape.path == "exception.severity_rank" and actual in (1, 2, 3, 4):
-        return f"it is {SEVERITIES[actual - 1]}"
-    return f"it is {_number_in_words(actual) if isinstance(actual, (int, float)) else value_in_words(actual)}"
+        return SEVERITIES[actual - 1]
+    return _number_in_words(actual) if isinstance(actual, (int, float)) else value_in_words(actual)
 
 
 @lru_cache(maxsize=1024, typed=True)
 def _number_in_words(number: float) -> str:
-    """Many clauses of one answer meet the same number."""
+    """Many clauses of one answer read the same number."""
     return value_in_words(number)
 
 
-def _look_up(read: Callable[[Any], Any], context: Any) -> Any:
+def _read(read: Callable[[Any], Any], context: Any) -> Any:
     try:
         return read(context)
     except EvaluationError:

@@ -1,7 +1,4 @@
-"""Rules of no common shape in words: operator by operator, as one would say it.
-
-Each phrase is for reading; the rule itself stands beside it where people need it to the letter.
-"""
+"""Rules without a common shape in words, operator by operator. Where wording must be exact, show the rule too."""
 
 from __future__ import annotations
 
@@ -24,28 +21,28 @@ _JOINED = {"+": " + ", "-": " - ", "*": " times ", "/": " / ", "%": " modulo "}
 _LISTED = {
     "min": "the smallest of {}",
     "max": "the largest of {}",
-    "cat": "the text of {} joined",
-    "merge": "the list of {}",
-    "missing": "which of {} are missing",
+    "cat": "the concatenation of {}",
+    "merge": "the merged list of {}",
+    "missing": "the missing values among {}",
 }
 _QUANTIFIED = {
-    "some": "for some of {list}: {body}",
-    "all": "for each of {list}, and there are some: {body}",
-    "none": "for none of {list}: {body}",
-    "filter": "those of {list} for which {body}",
-    "map": "{body} for each of {list}",
-    "reduce": "{list} brought to one value by {body}",
+    "some": "for at least one item of {list}: {body}",
+    "all": "for every item of {list} (at least one): {body}",
+    "none": "for no item of {list}: {body}",
+    "filter": "the items of {list} where {body}",
+    "map": "{body} of each item of {list}",
+    "reduce": "{body}, accumulated over {list},",
 }
 _OF_ITEMS = {"": "it", None: "it", "current": "it", "accumulator": "the result so far"}
 
 
-def phrase(logic: Any) -> str:
+def rule_in_words(logic: Any) -> str:
     """A rule in words; a long one is cut."""
-    text = _tell(logic)
+    text = _words(logic)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
-def _tell(logic: Any) -> str:
+def _words(logic: Any) -> str:
     if isinstance(logic, list):
         return _and(logic) or "nothing"
     if not isinstance(logic, dict) or len(logic) != 1:
@@ -54,22 +51,22 @@ def _tell(logic: Any) -> str:
     if operator in _COMPARED and len(given) > 1:
         return _comparison(operator, given)
     if operator in _QUANTIFIED and len(given) > 1:
-        return _QUANTIFIED[operator].format(list=_tell(given[0]), body=_tell(given[1]))
+        return _QUANTIFIED[operator].format(list=_words(given[0]), body=_words(given[1]))
     if operator in _LISTED:
         return _LISTED[operator].format(_paths(given) if operator == "missing" else _and(given))
     if operator in _JOINED and len(given) > 1:
-        return _JOINED[operator].join(_held(value) for value in given)
-    explainer = _TELLERS.get(operator)
+        return _JOINED[operator].join(_part(value) for value in given)
+    explainer = _PHRASES.get(operator)
     return explainer(given) if explainer and given else f"{operator} of {_and(given) or 'nothing'}"
 
 
 def _and(values: list[Any]) -> str:
-    return ", ".join(_held(value) for value in values)
+    return ", ".join(_part(value) for value in values)
 
 
-def _held(value: Any) -> str:
-    """A part of a phrase, in brackets where it would run into the rest."""
-    text = _tell(value)
+def _part(value: Any) -> str:
+    """A part of a phrase, in parentheses where it would run into the rest."""
+    text = _words(value)
     plain = not isinstance(value, dict) or set(value) & {"var", "min", "max", *_QUANTIFIED}
     return text if plain else f"({text})"
 
@@ -77,52 +74,52 @@ def _held(value: Any) -> str:
 def _comparison(operator: str, given: list[Any]) -> str:
     if len(given) == 3:
         including = "from {} to {}" if operator == "<=" else "between {} and {}"
-        return f"{_held(given[1])} is {including.format(_held(given[0]), _held(given[2]))}"
-    return f"{_held(given[0])} {_COMPARED[operator]} {_held(given[1])}"
+        return f"{_part(given[1])} is {including.format(_part(given[0]), _part(given[2]))}"
+    return f"{_part(given[0])} {_COMPARED[operator]} {_part(given[1])}"
 
 
 def _paths(given: list[Any]) -> str:
-    return ", ".join(label(value) if isinstance(value, str) else _tell(value) for value in given)
+    return ", ".join(label(value) if isinstance(value, str) else _words(value) for value in given)
 
 
 def _var(given: list[Any]) -> str:
     name = given[0]
-    default = f", or else {_tell(given[1])}" if len(given) > 1 else ""
+    default = f" (default {_words(given[1])})" if len(given) > 1 else ""
     named = _OF_ITEMS.get(name) or label(str(name).removeprefix("current."))
     return f"{named}{default}"
 
 
 def _chosen(given: list[Any]) -> str:
-    pairs = [f"if {_tell(given[at])} then {_tell(given[at + 1])}" for at in range(0, len(given) - 1, 2)]
-    last = [_tell(given[-1])] if len(given) % 2 else []
+    pairs = [f"if {_words(given[at])} then {_words(given[at + 1])}" for at in range(0, len(given) - 1, 2)]
+    last = [_words(given[-1])] if len(given) % 2 else []
     return ", else ".join([*pairs, *last])
 
 
 def _missing_some(given: list[Any]) -> str:
     wanted = given[1] if len(given) > 1 and isinstance(given[1], list) else given[1:]
-    return f"which of {_paths(wanted)} are missing, unless {_tell(given[0])} are there"
+    return f"the missing values among {_paths(wanted)}, unless at least {_words(given[0])} are present"
 
 
 def _contains(given: list[Any]) -> str:
-    return f"{_tell(given[0])} is in {', '.join(map(_held, given[1:]))}"
+    return f"{_words(given[0])} is in {', '.join(map(_part, given[1:]))}"
 
 
-def _part(given: list[Any]) -> str:
-    length = f", {_tell(given[2])} long" if len(given) > 2 else ""
-    return f"the part of {_held(given[0])} from {', '.join(map(_tell, given[1:2]))}{length}"
+def _substring(given: list[Any]) -> str:
+    length = f", length {_words(given[2])}" if len(given) > 2 else ""
+    return f"the substring of {_part(given[0])} from {', '.join(map(_words, given[1:2]))}{length}"
 
 
-_TELLERS: dict[str, Callable[[list[Any]], str]] = {
+_PHRASES: dict[str, Callable[[list[Any]], str]] = {
     "var": _var,
-    "and": lambda given: " and ".join(map(_held, given)),
-    "or": lambda given: " or ".join(map(_held, given)),
-    "!": lambda given: f"not {_held(given[0])}",
-    "!!": lambda given: f"{_held(given[0])} is set",
+    "and": lambda given: " and ".join(map(_part, given)),
+    "or": lambda given: " or ".join(map(_part, given)),
+    "!": lambda given: f"not {_part(given[0])}",
+    "!!": lambda given: f"{_part(given[0])} is set",
     "if": _chosen,
     "?:": _chosen,
     "in": _contains,
-    "substr": _part,
+    "substr": _substring,
     "missing_some": _missing_some,
-    "glob": lambda given: f"{_held(given[0])} is like {', '.join(map(_held, given[1:]))}",
-    "-": lambda given: f"minus {_held(given[0])}",
+    "glob": lambda given: f"{_part(given[0])} matches {', '.join(map(_part, given[1:]))}",
+    "-": lambda given: f"minus {_part(given[0])}",
 }

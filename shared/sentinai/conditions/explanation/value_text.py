@@ -1,4 +1,4 @@
-"""Paths and values as people call them."""
+"""Paths and values in words."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LONGEST = 80
 
 
 def label(path: str) -> str:
-    """A path as people call it."""
+    """The name that people use for a path."""
     if path in _LABELS:
         return _LABELS[path]
     if path.startswith(CONTEXT_PATH):
@@ -27,14 +27,14 @@ def label(path: str) -> str:
 
 
 def listed_in_words(values: Any) -> str:
-    """Values one after the other; of many the first, and how many more."""
+    """The first values of a list, and how many more there are."""
     shown = ", ".join(value_in_words(value) for value in values[:_MOST_SHOWN])
     more = len(values) - _MOST_SHOWN
     return f"{shown} and {more} more" if more > 0 else shown
 
 
 def value_in_words(value: Any) -> str:
-    """A value; a long one is cut."""
+    """A value as text; a long one is truncated."""
     if isinstance(value, str):
         return value if len(value) <= _LONGEST else f"{value[: _LONGEST - 1]}…"
     if isinstance(value, float):
