@@ -133,7 +133,6 @@ def _recalculate(services: Services, tenant_id: str, exception_id: str) -> None:
         record = exceptions.get(session, exception_id)
     if record.valid_until is None or record.valid_until > now:
         return  # another worker was here
-    deferred = (record.recommendation or {}).get("deferred", False)
     _, changed = recommend.recalculate(
         services.store,
         services.matcher,
@@ -141,7 +140,7 @@ def _recalculate(services: Services, tenant_id: str, exception_id: str) -> None:
         exception_id,
         actor=ACTOR,
         now=now,
-        trigger="deferred" if deferred else "expired",
+        trigger="deferred" if record.recommendation.deferred else "expired",
     )
     _log.info("recalculated", tenant_id=tenant_id, exception_id=exception_id, changed=changed)
 

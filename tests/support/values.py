@@ -9,6 +9,7 @@ from typing import Any
 from executor.actions.base import StepContext
 from executor.domain.hash_chain import GENESIS
 from executor.domain.model import Actor, Event, ExceptionRecord, NewEvent, Packs, Playbook, Step
+from executor.domain.recommendation import Recommendation
 
 NOON = datetime(2027, 3, 4, 12, 0, tzinfo=UTC)
 PERSON = Actor("human", "odile")
@@ -34,7 +35,7 @@ def record(**fields: Any) -> ExceptionRecord:
         "current_playbook_id": 5,
         "current_step": 1,
         "playbook_run": 3,
-        "recommendation": None,
+        "recommendation": Recommendation(),
         "valid_until": None,
         "row_version": 1,
         "created_at": NOON.replace(hour=8),

@@ -9,6 +9,7 @@ from typing import Any
 from executor.domain.documents import exception_document
 from executor.domain.hash_chain import GENESIS
 from executor.domain.model import Actor, ExceptionRecord, NewEvent
+from executor.domain.recommendation import Recommendation
 from sentinai.clock import parse_time
 from sentinai.documents.strict_json import same
 from sentinai.exception_fields import CREATED_FIELDS
@@ -34,7 +35,7 @@ def normalise(document: Mapping[str, Any], *, tenant_id: str, exception_id: str,
         current_playbook_id=None,
         current_step=None,
         playbook_run=0,
-        recommendation=None,
+        recommendation=Recommendation(),
         valid_until=None,
         row_version=1,
         updated_at=now,

@@ -6,13 +6,12 @@ fields and the log agree by construction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from executor.domain import fold
 from executor.domain.model import Actor, ExceptionRecord, NewEvent, OutboxMessage
+from executor.domain.recommendation import Recommendation
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class ChangeSet:
         """Add messages to be delivered once the call is committed."""
         self.messages.extend(messages)
 
-    def cache_recommendation(self, recommendation: Mapping[str, Any] | None, valid_until: datetime | None) -> None:
+    def cache_recommendation(self, recommendation: Recommendation, valid_until: datetime | None) -> None:
         """Keep the matcher's answer beside the fields; it is a cache and no part of the log."""
         self.record = replace(self.record, recommendation=recommendation, valid_until=valid_until)
 

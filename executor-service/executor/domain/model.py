@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from executor.domain.recommendation import Recommendation
+
 FINISHING_EVENTS = ("PlaybookStepCompleted", "PlaybookStepSkipped")
 PROGRESS_EVENTS = ("PlaybookStarted", *FINISHING_EVENTS, "PlaybookCompleted")
 """The events that determine how far a run is."""
@@ -37,7 +39,7 @@ class ExceptionRecord:
     current_playbook_id: int | None
     current_step: int | None
     playbook_run: int
-    recommendation: Mapping[str, Any] | None
+    recommendation: Recommendation
     valid_until: datetime | None
     row_version: int
     created_at: datetime

@@ -1,22 +1,23 @@
-"""Which playbook an exception gets: asks the matcher, checks its answer against the policy, stores it.
+"""Recommending a playbook: asks the matcher, applies the policy to its answer, and stores the outcome.
 
-The matcher is asked outside the transaction. Its answer counts only if the exception has not changed
-meanwhile; otherwise it is asked again.
+The matcher is asked outside the transaction. Its answer is used only if the exception has not changed in the
+meantime; otherwise the matcher is asked again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import Enum
 from typing import Any, TypeVar
 
 from executor.agents import policy, resolution
 from executor.agents.policy import PolicyVerdict
+from executor.domain.assignment import Move, decide
 from executor.domain.changeset import ChangeSet
 from executor.domain.documents import exception_document, named
 from executor.domain.model import Actor, ExceptionRecord, NewEvent, Playbook
+from executor.domain.recommendation import Recommendation
 from executor.domain.snapshot import Snapshot
 from executor.service_layer.ports import Matcher, Store, Transaction
 from executor.service_layer.snapshots import snapshot_of
@@ -27,68 +28,28 @@ RETRY_AFTER = timedelta(seconds=15)
 """How long a deferred recommendation waits before the worker asks the matcher again."""
 
 ASK_AGAIN_AFTER = timedelta(minutes=1)
-"""How long an answer of which the matcher cannot say how long it holds is taken to hold."""
+"""How long an answer is used of which the matcher cannot say how long it is valid."""
 
 RANKED = 10
 MOST_RANKED = 100
-"""How many ranked playbooks the matcher is asked for; and how many when the policy blocks all of those."""
+"""How many ranked playbooks the matcher is asked for, and how many when policy blocks all of those."""
 
 _ATTEMPTS = 8
 T = TypeVar("T")
 
 
 class EveryRankedBlocked(Exception):
-    """The policy blocks all that the matcher ranked, and it knows of more: ask it for those too."""
-
-
-class Standing(Enum):
-    """How far an exception is with the playbook it has."""
-
-    NONE = "none"
-    RECOMMENDED = "recommended"
-    IN_PROGRESS = "in_progress"
-    FINISHED = "finished"
-
-
-class Move(Enum):
-    """What an answer does to an exception."""
-
-    KEEP = "keep"
-    ASSIGN = "assign"
-    WITHDRAW = "withdraw"
+    """Policy blocks everything that the matcher ranked, and there is more to ask for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The best ranked playbook that the policy lets through, and those that it did not."""
+    """The best ranked playbook that policy does not block, and the better ranked ones that it does."""
 
     playbook: Playbook | None
     entry: Mapping[str, Any] | None
     verdict: PolicyVerdict | None
     rejected: tuple[tuple[Playbook, PolicyVerdict], ...]
-
-
-def standing(snapshot: Snapshot) -> Standing:
-    """How far the exception is with its playbook."""
-    if snapshot.playbook is None:
-        return Standing.NONE
-    if snapshot.record.current_step is None:
-        return Standing.FINISHED
-    return Standing.IN_PROGRESS if snapshot.started else Standing.RECOMMENDED
-
-
-def decide(now_at: Standing, current: int | None, chosen: int | None, *, switch: bool, resolved: bool) -> Move:
-    """What to do, given the playbook that stands and the one that was chosen (ids, or None).
-
-    A playbook in progress is never pulled away; only a person's ``switch`` leaves it.
-    """
-    if chosen == current:
-        return Move.KEEP
-    if now_at is Standing.IN_PROGRESS:
-        return Move.ASSIGN if switch and chosen is not None else Move.KEEP
-    if now_at is Standing.FINISHED:
-        return Move.KEEP if chosen is None or resolved else Move.ASSIGN
-    return Move.WITHDRAW if chosen is None else Move.ASSIGN
 
 
 def recalculate(
@@ -102,10 +63,10 @@ def recalculate(
     trigger: str,
     switch: bool = False,
 ) -> tuple[Snapshot, bool]:
-    """Ask the matcher and store its answer; tells where the exception stands and whether that changed.
+    """Ask the matcher and store its answer; returns the snapshot and whether the assigned playbook changed.
 
     Raises:
-        MatcherUnavailable: nothing was touched. NotFound: this tenant has no such exception.
+        MatcherUnavailable: nothing was changed. NotFound: this tenant has no such exception.
     """
 
     def ask_and_store(record: ExceptionRecord) -> tuple[Snapshot, bool] | None:
@@ -148,42 +109,30 @@ def request_match(
 def apply_answer(
     tx: Transaction, changeset: ChangeSet, answer: Mapping[str, Any], *, trigger: str, switch: bool
 ) -> bool:
-    """Bring the matcher's answer into a draft; True when the exception gets or loses a playbook by it.
+    """Apply the matcher's answer to a change set; returns whether the assigned playbook changes.
 
     Raises:
-        EveryRankedBlocked: a longer answer may have one that is not. MatcherUnavailable: it makes no sense here.
+        EveryRankedBlocked: a longer answer may have one that is not. MatcherUnavailable: it makes no sense.
     """
     snapshot = snapshot_of(tx, changeset.record)
     choice = _choose(tx, snapshot, answer)
-    chosen_id = choice.playbook.playbook_id if choice.playbook else None
-    move = decide(
-        standing(snapshot),
-        changeset.record.current_playbook_id,
-        chosen_id,
-        switch=switch,
-        resolved=changeset.record.status == "resolved",
-    )
+    move = decide(snapshot, choice.playbook.playbook_id if choice.playbook else None, switch=switch)
     if move is not Move.KEEP:
         _change_playbook(changeset, snapshot, choice, answer, trigger)
-    elif snapshot.playbook is None and _blocked(choice) != (changeset.record.recommendation or {}).get(
-        "blocked", {}
-    ):
+    elif snapshot.playbook is None and _blocked(choice) != changeset.record.recommendation.blocked:
         _add_policy_event(changeset, choice)
     _cache(changeset, choice, answer)
-    suggestion = (
-        resolution.suggest(snapshot_of(tx, changeset.record), changeset.now) if move is Move.ASSIGN else None
-    )
-    if suggestion:
-        changeset.add_event(suggestion, resolution.AGENT)
+    if move is Move.ASSIGN:
+        _add_suggestion(tx, changeset)
     return move is not Move.KEEP
 
 
 def defer(changeset: ChangeSet, reason: str, trigger: str) -> None:
-    """Leave the recommendation to the worker, because the matcher is away."""
+    """Leave the recommendation to the worker, because the matcher is unavailable."""
     retry_at = changeset.now + RETRY_AFTER
     payload = {"reason": reason, "retry_at": format_time(retry_at), "trigger": trigger}
     changeset.add_event(NewEvent("RecommendationDeferred", payload))
-    changeset.cache_recommendation({**(changeset.record.recommendation or {}), "deferred": True}, retry_at)
+    changeset.cache_recommendation(replace(changeset.record.recommendation, deferred=True), retry_at)
 
 
 def _choose(tx: Transaction, snapshot: Snapshot, answer: Mapping[str, Any]) -> Choice:
@@ -253,34 +202,38 @@ def _reasoning(choice: Choice, answer: Mapping[str, Any]) -> str:
     return str(answer["reasoning"]) + passed_over
 
 
+def _add_suggestion(tx: Transaction, changeset: ChangeSet) -> None:
+    suggestion = resolution.suggest(snapshot_of(tx, changeset.record), changeset.now)
+    if suggestion:
+        changeset.add_event(suggestion, resolution.AGENT)
+
+
 def _cache(changeset: ChangeSet, choice: Choice, answer: Mapping[str, Any]) -> None:
-    """Keep the answer; and, of the playbook that stands, the reasons for which it was taken."""
     reasoning = _reasoning(choice, answer)
-    standing_before = (changeset.record.recommendation or {}).get("standing")
-    if choice.entry and choice.entry["playbook_id"] == changeset.record.current_playbook_id:
-        stands = {**choice.entry, "reasoning": reasoning, "as_of": answer["as_of"]}
-    elif standing_before and standing_before["playbook_id"] == changeset.record.current_playbook_id:
-        stands = standing_before
-    else:
-        stands = None
-    changeset.cache_recommendation(
-        {
-            "standing": stands,
-            "choice": {**choice.entry, "reasoning": reasoning} if choice.entry else None,
-            "ranked": answer["ranked"][:RANKED],
-            "near_misses": answer["near_misses"],
-            "reasoning": reasoning,
-            "policy_tags": answer["policy_tags"],
-            "as_of": answer["as_of"],
-            "catalogue_revision": answer["catalogue_revision"],
-            "blocked": _blocked(choice),
-        },
-        _valid_until(changeset, answer),
+    recommendation = Recommendation(
+        current=_current(changeset.record, choice, reasoning, answer["as_of"]),
+        choice={**choice.entry, "reasoning": reasoning} if choice.entry else None,
+        ranked=answer["ranked"][:RANKED],
+        near_misses=answer["near_misses"],
+        reasoning=reasoning,
+        policy_tags=answer["policy_tags"],
+        as_of=answer["as_of"],
+        catalogue_revision=answer["catalogue_revision"],
+        blocked=_blocked(choice),
     )
+    changeset.cache_recommendation(recommendation, _valid_until(changeset, answer))
+
+
+def _current(record: ExceptionRecord, choice: Choice, reasoning: str, as_of: str) -> Mapping[str, Any] | None:
+    """Why the assigned playbook was chosen: by this answer, or still by the one it was assigned with."""
+    if choice.entry and choice.entry["playbook_id"] == record.current_playbook_id:
+        return {**choice.entry, "reasoning": reasoning, "as_of": as_of}
+    before = record.recommendation.current
+    return before if before and before["playbook_id"] == record.current_playbook_id else None
 
 
 def _valid_until(changeset: ChangeSet, answer: Mapping[str, Any]) -> datetime | None:
-    """When to ask again. An answer that is good for its own instant only is asked for anew in a while."""
+    """When to ask again; after a while where the answer holds for its own instant only."""
     if changeset.record.status == "resolved" or answer["valid_until"] is None:
         return None
     until = parse_time(answer["valid_until"])

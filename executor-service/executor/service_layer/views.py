@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +10,7 @@ from executor.actions.registry import action_of, plan_step
 from executor.domain import risk
 from executor.domain.fold import StepState, step_states
 from executor.domain.model import Actor, Playbook, Step
+from executor.domain.recommendation import Recommendation
 from executor.domain.snapshot import Snapshot
 from sentinai.clock import format_optional_time
 from sentinai.problems import Problem
@@ -19,8 +19,8 @@ from sentinai.problems import Problem
 def playbook_state(snapshot: Snapshot, viewer: Actor, now: datetime, tool_mode: str) -> dict[str, Any]:
     """Where an exception stands with its playbook, by the schema ``playbook-state``."""
     record, playbook = snapshot.record, snapshot.playbook
-    advice = record.recommendation or {}
-    stands = advice.get("standing") or {}
+    recommendation = record.recommendation
+    current = recommendation.current or {}
     steps = _steps(snapshot, playbook, viewer, now, tool_mode) if playbook else []
     return {
         "exception_id": record.exception_id,
@@ -33,10 +33,10 @@ def playbook_state(snapshot: Snapshot, viewer: Actor, now: datetime, tool_mode: 
             "done": sum(step["status"] in ("completed", "skipped") for step in steps),
             "total": len(steps),
         },
-        "reasoning": stands.get("reasoning") or advice.get("reasoning"),
-        "reasons": stands.get("reasons", []),
-        "alternatives": _alternatives(advice, record.current_playbook_id),
-        "near_misses": advice.get("near_misses", []),
+        "reasoning": current.get("reasoning") or recommendation.reasoning,
+        "reasons": current.get("reasons", []),
+        "alternatives": _alternatives(recommendation, record.current_playbook_id),
+        "near_misses": list(recommendation.near_misses),
         "better_match": better_match(snapshot),
         "valid_until": format_optional_time(record.valid_until),
     }
@@ -64,7 +64,7 @@ def recalculation(snapshot: Snapshot, changed: bool) -> dict[str, Any]:
         "current_step": record.current_step,
         "playbook_name": playbook.name if playbook else None,
         "playbook_version": playbook.version if playbook else None,
-        "reasoning": (record.recommendation or {}).get("reasoning"),
+        "reasoning": record.recommendation.reasoning,
         "better_match": better_match(snapshot),
         "valid_until": format_optional_time(record.valid_until),
     }
@@ -72,7 +72,7 @@ def recalculation(snapshot: Snapshot, changed: bool) -> dict[str, Any]:
 
 def better_match(snapshot: Snapshot) -> dict[str, Any] | None:
     """The playbook that would be chosen now, when another one is being worked through."""
-    choice = (snapshot.record.recommendation or {}).get("choice")
+    choice = snapshot.record.recommendation.choice
     in_progress = snapshot.started and snapshot.record.current_step is not None
     if not choice or not in_progress or choice["playbook_id"] == snapshot.record.current_playbook_id:
         return None
@@ -89,11 +89,10 @@ def _playbook(playbook: Playbook) -> dict[str, Any]:
     }
 
 
-def _alternatives(advice: Mapping[str, Any], current: int | None) -> list[dict[str, Any]]:
-    blocked = advice.get("blocked", {})
+def _alternatives(recommendation: Recommendation, current: int | None) -> list[dict[str, Any]]:
     return [
-        {**entry, "blocked": blocked.get(str(entry["playbook_id"]))}
-        for entry in advice.get("ranked", ())
+        {**entry, "blocked": recommendation.blocked.get(str(entry["playbook_id"]))}
+        for entry in recommendation.ranked
         if entry["playbook_id"] != current
     ]
 

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from executor.domain.model import FINISHING_EVENTS
+from executor.domain.recommendation import Recommendation
 from sentinai.database.tables import Base, RowId, TenantOwned
 from sentinai.exception_fields import STATUSES
 
@@ -46,6 +47,21 @@ class JsonNumber(TypeDecorator[Any]):
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         """As the number it was."""
         return json.loads(value) if isinstance(value, str) else value
+
+
+class RecommendationJson(TypeDecorator[Recommendation]):
+    """A recommendation as JSON; null for an empty one."""
+
+    impl = JSON(none_as_null=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: Recommendation | None, dialect: Dialect) -> Any:
+        """The value for the JSON column."""
+        return None if value is None or value == Recommendation() else value.to_json()
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Recommendation:
+        """The value of the JSON column."""
+        return Recommendation() if value is None else Recommendation.from_json(value)
 
 
 class ExceptionRow(TenantOwned, Base):
@@ -91,7 +107,7 @@ class ExceptionRow(TenantOwned, Base):
     current_playbook_id: Mapped[int | None] = mapped_column(RowId)
     current_step: Mapped[int | None]
     playbook_run: Mapped[int] = mapped_column(default=0)
-    recommendation: Mapped[dict[str, Any] | None]
+    recommendation: Mapped[Any] = mapped_column(RecommendationJson, nullable=True)
     valid_until: Mapped[datetime | None]
     row_version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime]

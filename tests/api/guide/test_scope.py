@@ -8,8 +8,8 @@ from pathlib import Path
 
 from executor.actions.registry import actions
 from executor.delivery import deliver
+from executor.domain.assignment import PlaybookProgress
 from executor.domain.transitions import ALLOWED
-from executor.service_layer.recommend import Standing
 from executor.store import tables
 from executor.store.outbox import Delivery
 from sentinai.documents.schemas import schemas
@@ -49,7 +49,7 @@ def test_the_diagram_of_statuses_is_the_table_that_rules_them():
 
 def test_the_diagram_of_an_exception_and_its_playbook_has_every_standing():
     drawn = set(re.findall(r"--> (\w+)", section("An exception and its playbook")))
-    assert drawn == {standing.value for standing in Standing}
+    assert drawn == {progress.value for progress in PlaybookProgress}
 
 
 def test_the_diagram_of_a_step_has_every_status_that_a_step_may_have():

@@ -173,7 +173,7 @@ def _exception(exception_id: str) -> dict[str, Any]:
         "record": exception_document(record),
         "state": views.playbook_state(snapshot, *seen_by),
         "obstacle": views.obstacle(snapshot, *seen_by),
-        "deferred": (record.recommendation or {}).get("deferred", False),
+        "deferred": record.recommendation.deferred,
         "events": [wording.told(event_document(event, person.tenant_id, exception_id)) for event in log],
         "earlier": record.event_seq - len(log),
         "last_seq": record.event_seq,

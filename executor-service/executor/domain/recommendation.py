@@ -1,0 +1,42 @@
+"""The matcher's last answer, as it is kept beside an exception: a cache, and no part of the log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Entry = Mapping[str, Any]
+"""A ranked playbook of the matcher's answer, by the schema ``match-response``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommendation:
+    """What the matcher answered; empty as long as it was not asked.
+
+    ``current`` is the entry with which the assigned playbook was chosen, with that answer's ``reasoning`` and
+    ``as_of``; ``choice`` is the best entry of the last answer that policy does not block, with its ``reasoning``.
+    ``blocked`` has, by playbook id, the reasons of policy against better ranked ones. ``deferred`` says that the
+    matcher could not be asked, and the worker will.
+    """
+
+    current: Entry | None = None
+    choice: Entry | None = None
+    ranked: Sequence[Entry] = ()
+    near_misses: Sequence[Entry] = ()
+    reasoning: str | None = None
+    policy_tags: Sequence[str] = ()
+    as_of: str | None = None
+    catalogue_revision: int | None = None
+    blocked: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    deferred: bool = False
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Recommendation:
+        """A stored recommendation; 0.7.0 called ``current`` ``standing``."""
+        known = {name: stored[name] for name in cls.__slots__ if name in stored}
+        return cls(**{"current": stored.get("standing"), **known})
+
+    def to_json(self) -> dict[str, Any]:
+        """The recommendation as it is stored."""
+        return {name: getattr(self, name) for name in self.__slots__}
