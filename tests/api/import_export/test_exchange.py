@@ -21,7 +21,7 @@ from tests.support.databases import new_database
 from tests.support.processes import ROOT
 
 from executor.import_export import export, folder
-from executor.import_export.import_ import NEW, NEW_VERSION, RETIRED, UNCHANGED, Options, create_exception
+from executor.import_export.import_ import NEW, NEW_VERSION, RETIRED, UNCHANGED, Options, import_bundle
 from executor.publishing import packs, playbooks
 from executor.store import packs as pack_store
 from executor.store import playbooks as playbook_store
@@ -75,7 +75,7 @@ def exported(database: Database, into: Path) -> dict[str, bytes]:
 
 
 def imported(database: Database, source: Path, **options: bool) -> dict[str, str]:
-    changes = create_exception(
+    changes = import_bundle(
         database, TENANT, folder.read(source), utc_now(), Options(domain_packs=True, **options)
     )
     return {f"{change.kind} {change.name}".strip(): change.action for change in changes}
@@ -108,7 +108,7 @@ def test_a_difference_is_a_new_version_and_the_rest_is_left_alone(database: Data
     path = tmp_path / "a" / "playbooks" / "two.json"
     path.write_text(json.dumps(playbook("Two", "Call twice.")))
     source = folder.read(tmp_path / "a")
-    changes = create_exception(database, TENANT, source, utc_now(), Options(dry_run=True))
+    changes = import_bundle(database, TENANT, source, utc_now(), Options(dry_run=True))
     changed = {change.name: change for change in changes}["Two"]
     assert changed.action == NEW_VERSION
     assert any(line.startswith("+") and "Call twice." in line for line in changed.diff)
@@ -215,7 +215,7 @@ def test_a_domain_pack_that_others_share_is_not_changed_by_the_way(database: Dat
     (tmp_path / "a" / "domain-pack.json").write_text(json.dumps(pack))
     source = folder.read(tmp_path / "a")
     with pytest.raises(folder.UnreadableFolder):
-        create_exception(database, TENANT, source, utc_now(), Options())
+        import_bundle(database, TENANT, source, utc_now(), Options())
     assert imported(database, tmp_path / "a")["domain pack Ports"] == NEW_VERSION
 
 
@@ -267,7 +267,7 @@ def test_the_commands_of_the_guide_do_what_it_says(tmp_path: Path):
     shutil.copytree(ROOT / "deploy" / "demo" / "finance", tmp_path / "catalogue" / "finance")
     database = Database(Settings(database_url=database_url))
     source = folder.read(tmp_path / "catalogue" / "finance")
-    create_exception(database, "finance", source, utc_now(), Options(domain_packs=True))
+    import_bundle(database, "finance", source, utc_now(), Options(domain_packs=True))
     database.engine.dispose()
     shutil.rmtree(tmp_path / "catalogue" / "finance" / "playbooks")
     told = []
