@@ -18,16 +18,16 @@ from sentinai.web.app import Service
 from sentinai.web.session import session_identity
 
 _DESCRIPTION = (
-    "Answers which playbook fits an exception, and why. Keeps no state: it reads the catalogue, and the same "
-    "question gets the same answer on every replica."
+    "Finds the playbook that fits an exception, and explains why. It is stateless: it only reads the catalogue, "
+    "and every replica gives the same response to the same request."
 )
 
 
 def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Flask:
-    """The application by the given settings, or those of the environment.
+    """The application for the given settings, or for those of the environment.
 
     Raises:
-        SettingsError: a setting is wrong, or there is no key to verify tokens with.
+        SettingsError: a setting is invalid, or there is no key to verify tokens with.
     """
     settings = settings or sentinai_settings.load()
     services = assemble(settings, clock)

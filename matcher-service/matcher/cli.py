@@ -16,7 +16,7 @@ from rich.progress import Progress
 import matcher
 from matcher.authoring import expectations, output
 from matcher.authoring.benchmark import measure
-from matcher.authoring.evaluation import verdict
+from matcher.authoring.evaluation import evaluate_clauses
 from matcher.authoring.files import UnusableFile, json_files, read_document, read_pack
 from matcher.authoring.validate import check_files, is_playbook, playbook_files
 from matcher.matching import Playbook
@@ -119,7 +119,7 @@ def evaluate(
             policy_pack=read_pack(policy_pack, "policy-pack") or {},
             as_of=as_of,
         )
-    found = {**verdict(conditions, seen), "context": seen}
+    found = {**evaluate_clauses(conditions, seen), "context": seen}
     output.print_verdict(found, output_format)
     if not found["matches"]:
         sys.exit(_FAILED)

@@ -1,4 +1,4 @@
-"""Whether conditions hold for one exception, and why: the same for the API and the command line."""
+"""Evaluation of conditions on one exception, with reasons; shared by the API and the command line."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from sentinai.conditions.evaluation import evaluate
 from sentinai.conditions.explanation import explain
 
 
-def verdict(conditions: Conditions, seen: Mapping[str, Any]) -> dict[str, Any]:
-    """``matches``, ``reasons`` and ``error``, for what a rule sees of an exception.
+def evaluate_clauses(conditions: Conditions, context: Mapping[str, Any]) -> dict[str, Any]:
+    """``matches``, ``reasons`` and ``error`` for the evaluation context of an exception.
 
-    As in matching, the clauses are asked in their order up to the first that fails or raises; the reasons
-    tell of all of them.
+    As in matching, clauses are evaluated in order up to the first that fails or raises; the reasons cover all.
     """
-    reasons = [explain.explain(clause.logic, seen).to_json() for clause in conditions.clauses]
+    reasons = [explain.explain(clause.logic, context).to_json() for clause in conditions.clauses]
     matches, error = True, None
     for clause in conditions.clauses:
         try:
-            matches = evaluate.holds(clause.logic, seen)
+            matches = evaluate.holds(clause.logic, context)
         except EvaluationError as raised:
             matches, error = False, {"clause": clause.logic, "pointer": clause.pointer, "message": str(raised)}
         if not matches:

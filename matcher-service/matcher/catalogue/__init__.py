@@ -1,1 +1,1 @@
-"""The catalogue as the matcher keeps it: read from the database, compiled, cached by revision."""
+"""A tenant's catalogue in the matcher: read from the database, compiled, and cached by revision."""

@@ -1,19 +1,20 @@
-"""A tenant's catalogue as the matcher sees it: compiled, and kept by its revision.
+"""Compiled catalogues, cached per tenant by catalogue revision.
 
-The revision is read on every request, so a published playbook counts from the very next match; only when it
-changed is the rest read again, and of that only what is new.
+The revision is read on every request, so the very next match sees a newly published playbook. The rest is read
+only when the revision has changed, and then only what is new.
 """
 
 from __future__ import annotations
 
 import gc
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from matcher.catalogue.reader import Stored, StoredPack, Unreadable, read
+from cachetools import LRUCache
+
+from matcher.catalogue.reader import StoredCatalogue, StoredPack, read
 from matcher.catalogue.revision import Revisions
 from matcher.matching import Catalogue, compile_catalogue
 from sentinai.conditions.evaluation.context import TagRule, tag_rules_of
@@ -29,106 +30,78 @@ _STRIPES = 64
 class TenantCatalogue:
     """Everything that a tenant's exceptions are matched against, at one revision."""
 
-    stored: Stored
+    stored: StoredCatalogue
     compiled: Catalogue
     tag_rules: tuple[TagRule, ...]
 
-    @property
-    def revision(self) -> int:
-        """What the catalogue's every change raises."""
-        return self.stored.revision
 
-    @property
-    def unreadable(self) -> tuple[Unreadable, ...]:
-        """Stored playbooks that are left out."""
-        return self.stored.unreadable
-
-    @property
-    def domain_packs(self) -> Mapping[str, StoredPack]:
-        """The newest Domain Pack of each domain."""
-        return self.stored.domain_packs
-
-    @property
-    def policy_pack(self) -> StoredPack | None:
-        """The tenant's newest Policy Pack."""
-        return self.stored.policy_pack
-
-
-class Catalogues:
-    """The compiled catalogues of the tenants that were asked for last; safe to share between threads."""
+class CatalogueCache:
+    """The compiled catalogues of the most recently used tenants; safe to share between threads."""
 
     def __init__(self, database: Database, capacity: int) -> None:
         self._database = database
         self._revisions = Revisions(database)
-        self._capacity = capacity
-        self._kept: OrderedDict[str, TenantCatalogue] = OrderedDict()
-        self._guard = threading.Lock()
-        # Locks by a hash of the tenant: one build per tenant at a time, and no lock kept per tenant.
-        self._builds = tuple(threading.Lock() for _ in range(_STRIPES))
+        self._cache: LRUCache[str, TenantCatalogue] = LRUCache(capacity)
+        self._cache_lock = threading.Lock()
+        # Locks by a hash of the tenant: one build per tenant at a time, without a lock for each tenant.
+        self._build_locks = tuple(threading.Lock() for _ in range(_STRIPES))
         self._domain_packs: Mapping[str, StoredPack] = {}
-        self._nothing = _compile(Stored())
+        self._empty = _compile(StoredCatalogue())
 
     def current(self, tenant_id: str) -> TenantCatalogue:
-        """The tenant's catalogue as it stands now; empty, at revision 0, for a tenant that has stored nothing.
+        """The tenant's current catalogue; empty, at revision 0, for a tenant without stored data.
 
         Raises:
             DatabaseUnavailable: the revision, or what changed with it, cannot be read.
         """
         revision = self._revisions.of(tenant_id)
         if revision is None:
-            return self._nothing
-        kept = self._look_up(tenant_id)
-        if kept is not None and kept.revision == revision:
-            CATALOGUE_LOADS.labels("hit").inc()
-            return kept
-        with self._builds[hash(tenant_id) % _STRIPES]:
-            kept = self._look_up(tenant_id)
-            if kept is not None and kept.revision == self._revisions.of(tenant_id):
-                # Another thread built it while this one waited.
-                CATALOGUE_LOADS.labels("hit").inc()
-                return kept
-            CATALOGUE_LOADS.labels("miss").inc()
-            with _without_collection():
-                return self._keep(tenant_id, self._build(tenant_id, kept))
+            return self._empty
+        cached = self._cached(tenant_id, revision)
+        if cached is None:
+            with self._build_locks[hash(tenant_id) % _STRIPES]:
+                # Another thread may have built it while this one waited.
+                cached = self._cached(tenant_id, self._revisions.of(tenant_id))
+                if cached is None:
+                    CATALOGUE_LOADS.labels("miss").inc()
+                    return self._build(tenant_id)
+        CATALOGUE_LOADS.labels("hit").inc()
+        return cached
 
     def check(self) -> str:
-        """``"ok"`` when the catalogue's tables can be read, or what is wrong."""
+        """``"ok"`` if the catalogue's tables can be read, else what is wrong."""
         try:
             self._revisions.of("")
         except DatabaseUnavailable as problem:
             return problem.detail
         return "ok"
 
-    def _look_up(self, tenant_id: str) -> TenantCatalogue | None:
-        with self._guard:
-            kept = self._kept.get(tenant_id)
-            if kept is not None:
-                self._kept.move_to_end(tenant_id)
-            return kept
+    def _cached(self, tenant_id: str, revision: int | None) -> TenantCatalogue | None:
+        with self._cache_lock:
+            found = self._cache.get(tenant_id)
+        return found if found is not None and found.stored.revision == revision else None
 
-    def _keep(self, tenant_id: str, built: TenantCatalogue) -> TenantCatalogue:
-        with self._guard:
-            self._kept[tenant_id] = built
-            self._kept.move_to_end(tenant_id)
-            while len(self._kept) > self._capacity:
-                self._kept.popitem(last=False)
+    def _build(self, tenant_id: str) -> TenantCatalogue:
+        with self._cache_lock:
+            previous = self._cache.get(tenant_id, self._empty).stored
+        with _without_collection():
+            with self._database.read(tenant_id) as session:
+                stored = read(session, previous.playbooks, self._domain_packs)
+            # Domain Packs are shared: the next tenant's build finds them here, at whatever version they are.
+            self._domain_packs = stored.domain_packs
+            for each in stored.excluded:
+                _log.warning("playbook_excluded", playbook_id=each.playbook_id, reason=each.message)
+            built = _compile(stored)
+        with self._cache_lock:
+            self._cache[tenant_id] = built
         return built
-
-    def _build(self, tenant_id: str, before: TenantCatalogue | None) -> TenantCatalogue:
-        with self._database.read(tenant_id) as session:
-            stored = read(session, before.stored.playbooks if before else {}, self._domain_packs)
-        # Domain Packs are shared: the next tenant's build finds them here, at whatever version they are.
-        self._domain_packs = stored.domain_packs
-        for each in stored.unreadable:
-            _log.warning("playbook_left_out", playbook_id=each.playbook_id, reason=each.message)
-        return _compile(stored)
 
 
 @contextmanager
 def _without_collection() -> Iterator[None]:
-    """Keep the collector from going through a catalogue, time and again, while it grows and once it is there.
+    """Keep the garbage collector from traversing a catalogue over and over while it grows, and once it is built.
 
-    A catalogue has no cycles: it goes by reference counting, frozen or not.
+    A catalogue has no cycles, so reference counting frees it, frozen or not.
     """
     gc.collect()
     gc.disable()
@@ -139,6 +112,6 @@ def _without_collection() -> Iterator[None]:
         gc.enable()
 
 
-def _compile(stored: Stored) -> TenantCatalogue:
+def _compile(stored: StoredCatalogue) -> TenantCatalogue:
     policy_pack = stored.policy_pack.pack if stored.policy_pack else {}
     return TenantCatalogue(stored, compile_catalogue(stored.playbooks.values()), tag_rules_of(policy_pack))

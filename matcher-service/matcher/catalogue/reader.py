@@ -1,4 +1,4 @@
-"""Reading a tenant's catalogue from the database: what is new of it, in one transaction."""
+"""Reads a tenant's catalogue from the database, in one transaction, and only what is not known yet."""
 
 from __future__ import annotations
 
@@ -19,64 +19,65 @@ _READ_AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class StoredPack:
-    """A pack, and the version it was stored as."""
+    """A pack, and its stored version."""
 
     version: int
     pack: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A stored playbook that is left out, for its conditions are not valid by the rules of this version."""
+class ExcludedPlaybook:
+    """A stored playbook that is not matched, because its conditions are not valid in this version."""
 
     playbook_id: int
     clause: Any
     message: str
 
     def to_json(self) -> dict[str, Any]:
-        """The entry as it stands in a match's ``errors``."""
+        """The entry in a match's ``errors``."""
         return {"playbook_id": self.playbook_id, "clause": self.clause, "message": self.message}
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredCatalogue:
     """A tenant's catalogue at one revision: the newest active version of each playbook, and the packs."""
 
     revision: int = 0
     playbooks: Mapping[int, Playbook] = field(default_factory=dict)
-    unreadable: tuple[Unreadable, ...] = ()
+    excluded: tuple[ExcludedPlaybook, ...] = ()
     domain_packs: Mapping[str, StoredPack] = field(default_factory=dict)
     policy_pack: StoredPack | None = None
 
 
 def read(
     session: TenantSession, known_playbooks: Mapping[int, Playbook], known_packs: Mapping[str, StoredPack]
-) -> Stored:
+) -> StoredCatalogue:
     """The catalogue of the session's tenant.
 
-    What is known already is taken over instead of read: a version, once published, never changes.
+    What is known already is reused instead of read: a published version never changes.
     """
     revision = session.scalar(select(TenantRow.catalogue_revision))
-    playbooks, unreadable = _playbooks(session, known_playbooks)
-    return Stored(revision or 0, playbooks, unreadable, _domain_packs(session, known_packs), _policy_pack(session))
+    playbooks, excluded = _playbooks(session, known_playbooks)
+    domain_packs = _domain_packs(session, known_packs)
+    return StoredCatalogue(revision or 0, playbooks, excluded, domain_packs, _policy_pack(session))
 
 
 def _playbooks(
     session: TenantSession, known: Mapping[int, Playbook]
-) -> tuple[Mapping[int, Playbook], tuple[Unreadable, ...]]:
+) -> tuple[Mapping[int, Playbook], tuple[ExcludedPlaybook, ...]]:
     wanted = session.scalars(_newest_active()).all()
     playbooks = {playbook_id: known[playbook_id] for playbook_id in wanted if playbook_id in known}
     missing = [playbook_id for playbook_id in wanted if playbook_id not in known]
-    unreadable: list[Unreadable] = []
+    excluded: list[ExcludedPlaybook] = []
     for start in range(0, len(missing), _READ_AT_ONCE):
         chosen = PlaybookRow.playbook_id.in_(missing[start : start + _READ_AT_ONCE])
         for row in session.execute(select(*_COLUMNS).where(chosen)):
             playbook = _parsed(row)
-            if isinstance(playbook, Unreadable):
-                unreadable.append(playbook)
+            if isinstance(playbook, ExcludedPlaybook):
+                excluded.append(playbook)
             else:
                 playbooks[playbook.playbook_id] = playbook
-    return playbooks, tuple(unreadable)
+    return playbooks, tuple(excluded)
 
 
 _COLUMNS = (
@@ -99,17 +100,17 @@ def _newest_active() -> Select[int]:
     return select(PlaybookRow.playbook_id).join(newest, is_newest)
 
 
-def _parsed(row: Row[Any]) -> Playbook | Unreadable:
+def _parsed(row: Row[Any]) -> Playbook | ExcludedPlaybook:
     try:
         conditions = parse(row.conditions)
     except InvalidDocument as problem:
         clause = _at(row.conditions, problem.findings[0].pointer)
-        return Unreadable(row.playbook_id, clause, f"Left out of matching: {problem.detail}")
+        return ExcludedPlaybook(row.playbook_id, clause, f"Excluded from matching: {problem.detail}")
     return Playbook(row.playbook_id, row.name, row.version, row.created_at, conditions)
 
 
 def _at(document: Any, pointer: str) -> Any:
-    """What stands at a JSON pointer; null where nothing does."""
+    """The value at a JSON pointer; None if there is none."""
     for part in pointer.split("/")[1:]:
         key = part.replace("~1", "/").replace("~0", "~")
         if isinstance(document, list) and key.isdecimal() and int(key) < len(document):

@@ -1,4 +1,4 @@
-"""At which revision a tenant's catalogue is: read before every match, so by the shortest way there is."""
+"""The revision of a tenant's catalogue, which is read before every match and therefore without SQLAlchemy."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _STATEMENT = {
 class Revisions:
     """Reads revisions; safe to share between threads.
 
-    Connections of its own lie ready for it, as many as ever asked at one time, and it asks the driver: taking
-    one out of the engine's pool and giving it back takes several times as long as the question.
+    It keeps idle driver connections of its own, as many as were ever in use at once: checking one out of the
+    engine's pool and back in takes several times as long as the query.
     """
 
     def __init__(self, database: Database) -> None:
@@ -25,45 +25,45 @@ class Revisions:
         self._statement = _STATEMENT[database.dialect]
         self._fault = database.engine.dialect.loaded_dbapi.Error
         self.idle: deque[Any] = deque()
-        """The driver's connections that nobody is asking now."""
+        """The driver connections that are not in use."""
 
     def of(self, tenant_id: str) -> int | None:
         """The revision of a tenant's catalogue; None for a tenant that is not stored.
 
         Raises:
-            DatabaseUnavailable: the database is away, stays locked, or has no tables yet.
+            DatabaseUnavailable: the database cannot be reached, stays locked, or has no tables yet.
         """
         try:
             connection = self.idle.pop()
         except IndexError:
-            return self._ask_anew(tenant_id)
+            return self._query_on_new_connection(tenant_id)
         try:
-            return self._ask(connection, tenant_id)
+            return self._query(connection, tenant_id)
         except self._fault:
-            # The database may have been away for a while; whether it still is, a new connection tells.
+            # The database may have restarted; a new connection shows whether it is available again.
             connection.close()
-            return self._ask_anew(tenant_id)
+            return self._query_on_new_connection(tenant_id)
 
-    def _ask_anew(self, tenant_id: str) -> int | None:
+    def _query_on_new_connection(self, tenant_id: str) -> int | None:
         with translated_errors():
             connection = self._connect()
         try:
-            return self._ask(connection, tenant_id)
+            return self._query(connection, tenant_id)
         except self._fault as error:
             connection.close()
             raise unavailable(error) from error
 
-    def _ask(self, connection: Any, tenant_id: str) -> int | None:
+    def _query(self, connection: Any, tenant_id: str) -> int | None:
         cursor = connection.cursor()
         cursor.execute(self._statement, (tenant_id,))
-        # All rows: a statement that is not at its end would hold on to what it saw.
+        # Fetch all rows: an unfinished statement would keep its snapshot open.
         found = cursor.fetchall()
         cursor.close()
         self.idle.append(connection)
         return int(found[0][0]) if found else None
 
     def _connect(self) -> Any:
-        """A connection that no pool wants back, each of whose statements sees what is committed by then."""
+        """A connection outside the pool, in autocommit mode, so that each query sees the latest commit."""
         connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         connection.detach()
         return connection.connection.dbapi_connection

@@ -1,1 +1,1 @@
-"""The matcher's operations over HTTP."""
+"""The matcher's HTTP operations."""

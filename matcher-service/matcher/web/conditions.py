@@ -1,11 +1,11 @@
-"""``/api/conditions`` and ``/api/operators``: what an author asks while writing conditions."""
+"""``/api/conditions`` and ``/api/operators``: support for authors who write conditions."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import Any
 
-from matcher.authoring.evaluation import verdict
+from matcher.authoring.evaluation import evaluate_clauses
 from matcher.authoring.review import domain_named, peers_since, review
 from matcher.bootstrap import Services
 from matcher.web.match_inputs import instant
@@ -20,8 +20,8 @@ from sentinai.web import Answer, Api, Call
 
 api: Api[Services] = Api("Conditions")
 _Call = Call[Services]
-_MOST_ANSWERED = 1_048_576
-"""A rule may say the same thing hundreds of times; an answer is no larger than what may be asked."""
+_MAX_RESULT = 1_048_576
+"""The most characters of a result: a rule may repeat a value hundreds of times."""
 
 
 @api.operation(
@@ -32,13 +32,13 @@ _MOST_ANSWERED = 1_048_576
     body="validate-request",
 )
 def validate_conditions(call: _Call) -> Answer:
-    """Check conditions before publishing, against the stored packs and playbooks; pointers are into them."""
+    """Check conditions before publishing, against the stored packs and playbooks."""
     document = call.body["conditions"]
-    stored = call.services.catalogues.current(call.identity.tenant_id)
+    stored = call.services.catalogues.current(call.identity.tenant_id).stored
     policy_pack = stored.policy_pack.pack if stored.policy_pack else None
     domain = call.body.get("domain") or domain_named(document) or (policy_pack or {}).get("domain_name")
     domain_pack = stored.domain_packs.get(domain or "")
-    changed = partial(peers_since, stored.stored.playbooks.values())
+    changed = partial(peers_since, stored.playbooks.values())
     with call.services.other_playbooks.at(call.identity.tenant_id, stored.revision, changed) as other_playbooks:
         found = review(
             document,
@@ -58,7 +58,7 @@ def validate_conditions(call: _Call) -> Answer:
     body="evaluate-request",
 )
 def evaluate_conditions(call: _Call) -> Answer:
-    """Hold conditions against one exception, clause by clause; or evaluate a bare rule on any data."""
+    """Evaluate conditions on one exception, clause by clause; or a bare rule on any data."""
     if "logic" in call.body:
         return Answer(_evaluate_rule(call.body["logic"], call.body.get("data")))
     return Answer(_evaluate_conditions(call))
@@ -66,7 +66,7 @@ def evaluate_conditions(call: _Call) -> Answer:
 
 @api.operation("GET", "/api/operators", answers={200: "operators"})
 def list_operators(call: _Call) -> Answer:
-    """List the operators, predicates and context paths of the condition language, for editors."""
+    """List the operators, predicates and context paths of the condition language."""
     return Answer(vocabulary.description())
 
 
@@ -78,22 +78,22 @@ def _evaluate_rule(rule: Any, data: Any) -> dict[str, Any]:
         result = evaluate.apply(rule, data)
     except EvaluationError as error:
         return {"result": None, "error": {"message": str(error)}}
-    trouble = _no_json(result)
-    return {"result": None, "error": {"message": trouble}} if trouble else {"result": result}
+    reason = _why_not_json(result)
+    return {"result": None, "error": {"message": reason}} if reason else {"result": result}
 
 
-def _no_json(result: Any) -> str | None:
-    """Why a reader as strict as this one would refuse a result: a rule may make it too large or too deep."""
-    if is_longer(result, _MOST_ANSWERED):
-        return f"The result has more than {_MOST_ANSWERED} characters."
+def _why_not_json(result: Any) -> str | None:
+    """Why strict JSON cannot carry a result: a rule may make it too large or too deep."""
+    if is_longer(result, _MAX_RESULT):
+        return f"The result has more than {_MAX_RESULT:,} characters."
     try:
         strict_json.loads(strict_json.dumps(result).encode())
     except RecursionError:
         return "The result is nested too deeply."
     except ValueError:
-        return "The result has a number beyond the range of a double."
+        return "The result contains a number beyond the range of a double."
     except MalformedJson as problem:
-        return f"The result is not acceptable JSON. {problem.detail}"
+        return f"The result is not valid JSON. {problem.detail}"
     return None
 
 
@@ -103,8 +103,8 @@ def _evaluate_conditions(call: _Call) -> dict[str, Any]:
     conditions = _parsed(call.body["conditions"])
     packs = pack_source(call.services, call.identity, call.body, needs_catalogue=False)
     as_of = instant(call.services, call.body)
-    seen = packs.of(exception.get("domain")).context(exception, call.identity.tenant_id, as_of)
-    return {**verdict(conditions, seen), "context": seen}
+    context = packs.of(exception.get("domain")).context(exception, call.identity.tenant_id, as_of)
+    return {**evaluate_clauses(conditions, context), "context": context}
 
 
 def _parsed(document: Any) -> Conditions:

@@ -1,4 +1,4 @@
-"""``/api/match``: which playbook fits an exception, one exception at a time or up to a thousand."""
+"""``/api/match``: find the playbook that fits an exception, for one exception or for up to 1,000."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NEAR_MISSES = 3
 
 @api.operation("POST", "/api/match", answers={200: "match-response"}, body="match-request")
 def match_exception(call: Call[Services]) -> Answer:
-    """Find the playbook that fits an exception, and say why."""
+    """Find the playbook that fits an exception, and explain why."""
     body = call.body
     check_tenant(call.identity, body["exception"], "/exception")
     inputs = resolve_match_inputs(call.services, call.identity, body)
@@ -38,7 +38,7 @@ def match_exception(call: Call[Services]) -> Answer:
     body_limit="batch_body_limit_bytes",
 )
 def match_batch(call: Call[Services]) -> Answer:
-    """Find the playbooks of up to 1,000 exceptions, in order; a bad one gets a problem in its place."""
+    """Find the playbooks of up to 1,000 exceptions, in order; an invalid one gets a problem in its place."""
     body = call.body
     inputs = resolve_match_inputs(call.services, call.identity, body)
     results = [
@@ -65,20 +65,20 @@ def _require_exception(exception: Any, pointer: str) -> None:
 
 
 def _match(exception: Mapping[str, Any], inputs: MatchInputs, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer for one checked exception."""
+    """The response for one valid exception."""
     packs = inputs.packs.of(exception.get("domain"))
-    seen = packs.context(exception, inputs.tenant_id, inputs.as_of)
+    context = packs.context(exception, inputs.tenant_id, inputs.as_of)
     found = match(
         inputs.catalogue,
-        seen,
+        context,
         as_of=inputs.as_of,
-        # To JSON Schema 2.0 is a whole number too.
+        # 2.0 is an integer in JSON Schema.
         limit=int(options.get("limit", _RANKED)),
         near_misses=int(options.get("near_misses", _NEAR_MISSES)),
         time_dependent_rules=[rule.when.rule for rule in packs.tag_rules],
     ).to_json()
     _count(found)
-    found["errors"] = [*found["errors"], *(each.to_json() for each in inputs.unreadable)]
+    found["errors"] = [*found["errors"], *(each.to_json() for each in inputs.excluded)]
     return {
         "tenant_id": inputs.tenant_id,
         "exception_id": exception["exception_id"],
@@ -86,7 +86,7 @@ def _match(exception: Mapping[str, Any], inputs: MatchInputs, options: Mapping[s
         "catalogue_revision": inputs.revision,
         "domain_pack_version": packs.domain_version,
         "policy_pack_version": packs.policy_version,
-        "policy_tags": seen["policy"]["tags"],
+        "policy_tags": context["policy"]["tags"],
         **found,
     }
 

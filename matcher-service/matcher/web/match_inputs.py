@@ -1,4 +1,4 @@
-"""What the exceptions of one request are matched against: what is stored, and what the request brings along."""
+"""What the exceptions of a request are matched against: stored data, and data in the request."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from matcher.bootstrap import Services
-from matcher.catalogue.reader import Unreadable
+from matcher.catalogue.reader import ExcludedPlaybook
 from matcher.matching import Catalogue, Playbook, compile_catalogue
 from matcher.web.packs import PackSource, pack_source
 from sentinai.clock import parse_time
@@ -21,31 +21,31 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 
 @dataclass(frozen=True, slots=True)
 class MatchInputs:
-    """A catalogue, packs and an instant. ``revision`` is None where nothing stored has a part in it."""
+    """A catalogue, packs and an instant. ``revision`` is None if no stored data is used."""
 
     tenant_id: str
     as_of: datetime
     catalogue: Catalogue
     revision: int | None
-    unreadable: tuple[Unreadable, ...]
+    excluded: tuple[ExcludedPlaybook, ...]
     packs: PackSource
 
 
 def resolve_match_inputs(services: Services, identity: Identity, body: Mapping[str, Any]) -> MatchInputs:
-    """The basis of a request: with both packs and playbooks given, no database is asked.
+    """Resolve the inputs of a request; with packs and playbooks in its body, the database is not read.
 
     Raises:
-        TenantMismatch: the given Policy Pack is another tenant's.
-        InvalidDocument: a given playbook's conditions are not valid; every such finding, at its pointer.
-        DatabaseUnavailable: what is stored is needed, and cannot be read.
+        TenantMismatch: the given Policy Pack belongs to another tenant.
+        InvalidDocument: the conditions of given playbooks are not valid; with every finding, at its pointer.
+        DatabaseUnavailable: stored data is needed, and cannot be read.
     """
     as_of = instant(services, body)
     given = body.get("playbooks")
     packs = pack_source(services, identity, body, needs_catalogue=given is None)
     stored = packs.stored
-    revision = stored.revision if stored else None
+    revision = stored.stored.revision if stored else None
     if stored is not None and given is None:
-        return MatchInputs(identity.tenant_id, as_of, stored.compiled, revision, stored.unreadable, packs)
+        return MatchInputs(identity.tenant_id, as_of, stored.compiled, revision, stored.stored.excluded, packs)
     catalogue = compile_catalogue(_playbooks(given or ()))
     return MatchInputs(identity.tenant_id, as_of, catalogue, revision, (), packs)
 
@@ -57,15 +57,15 @@ def instant(services: Services, body: Mapping[str, Any]) -> datetime:
 
 
 def _playbooks(given: Sequence[Mapping[str, Any]]) -> list[Playbook]:
-    """The playbooks that a request brings along. One without a date counts as older than any with one."""
+    """The playbooks in a request. One without a date ranks as older than any with one."""
     findings: list[Finding] = []
     playbooks: list[Playbook] = []
-    seen: set[int] = set()
+    ids: set[int] = set()
     for index, document in enumerate(given):
         at = f"/playbooks/{index}"
-        if document["playbook_id"] in seen:
-            findings.append(Finding(f"{at}/playbook_id", "duplicate_id", "Another playbook here has this id."))
-        seen.add(document["playbook_id"])
+        if document["playbook_id"] in ids:
+            findings.append(Finding(f"{at}/playbook_id", "duplicate_id", "Duplicate playbook_id; keep only one."))
+        ids.add(document["playbook_id"])
         try:
             playbooks.append(_playbook(document))
         except InvalidDocument as problem:
@@ -78,7 +78,7 @@ def _playbooks(given: Sequence[Mapping[str, Any]]) -> list[Playbook]:
 def _playbook(document: Mapping[str, Any]) -> Playbook:
     created = document.get("created_at")
     return Playbook(
-        int(document["playbook_id"]),  # to JSON Schema 2.0 is a whole number too
+        int(document["playbook_id"]),  # 2.0 is an integer in JSON Schema
         document["name"],
         int(document["version"]),
         _EPOCH if created is None else parse_time(created),

@@ -1,4 +1,4 @@
-"""The packs that count for an exception of a request: those it brings along, else the stored ones."""
+"""The packs that apply to the exceptions of a request: those in its body, else the stored ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NO_PACK: Pack = {}
 
 @dataclass(frozen=True, slots=True)
 class Packs:
-    """The two packs of one exception, and the versions they were stored as; None for one that is not stored."""
+    """The two packs of one exception, and their stored versions; None for a pack that is not stored."""
 
     domain: Pack
     policy: Pack
@@ -30,7 +30,7 @@ class Packs:
     tag_rules: tuple[TagRule, ...]
 
     def context(self, exception: Pack, tenant_id: str, as_of: datetime) -> dict[str, Any]:
-        """What a rule sees of an exception of the tenant."""
+        """The evaluation context of an exception of the tenant."""
         return context.build(
             {**exception, "tenant_id": tenant_id},
             domain_pack=self.domain,
@@ -42,7 +42,7 @@ class Packs:
 
 @dataclass(frozen=True, slots=True)
 class PackSource:
-    """Where the packs of a request's exceptions come from."""
+    """The given and the stored packs of a request."""
 
     given_domain_pack: Pack | None
     given_policy_pack: Pack | None
@@ -50,7 +50,7 @@ class PackSource:
     tag_rules: tuple[TagRule, ...]
 
     def of(self, domain: str | None) -> Packs:
-        """The packs of an exception of a domain; an empty one where there is none."""
+        """The packs for an exception of a domain; an empty one where there is none."""
         domain_pack, domain_version = self._domain(domain or "")
         policy_pack, policy_version = self._policy()
         return Packs(domain_pack, policy_pack, domain_version, policy_version, self.tag_rules)
@@ -58,23 +58,23 @@ class PackSource:
     def _domain(self, domain: str) -> tuple[Pack, int | None]:
         if self.given_domain_pack is not None:
             return self.given_domain_pack, None
-        found = self.stored.domain_packs.get(domain) if self.stored else None
+        found = self.stored.stored.domain_packs.get(domain) if self.stored else None
         return (found.pack, found.version) if found else (_NO_PACK, None)
 
     def _policy(self) -> tuple[Pack, int | None]:
         if self.given_policy_pack is not None:
             return self.given_policy_pack, None
-        found = self.stored.policy_pack if self.stored else None
+        found = self.stored.stored.policy_pack if self.stored else None
         return (found.pack, found.version) if found else (_NO_PACK, None)
 
 
 def pack_source(services: Services, identity: Identity, body: Pack, *, needs_catalogue: bool) -> PackSource:
-    """The packs of a request's body; with both given, and no need of the catalogue, no database is asked.
+    """The packs of a request; with both in its body, and no need of the catalogue, the database is not read.
 
     Raises:
-        TenantMismatch: the given Policy Pack is another tenant's.
+        TenantMismatch: the given Policy Pack belongs to another tenant.
         InvalidDocument: a given pack has a rule that the guard refuses.
-        DatabaseUnavailable: what is stored is needed, and cannot be read.
+        DatabaseUnavailable: stored data is needed, and cannot be read.
     """
     domain_pack, policy_pack = body.get("domain_pack"), body.get("policy_pack")
     check_tenant(identity, policy_pack or _NO_PACK, "/policy_pack")
@@ -86,7 +86,7 @@ def pack_source(services: Services, identity: Identity, body: Pack, *, needs_cat
 
 
 def _check_rules(body: Pack) -> None:
-    """Insist that the rules of given packs may run: left out in silence, one would be looked for in vain."""
+    """Insist that the rules of the given packs are valid: an invalid one must not be skipped silently."""
     found = [
         finding.under(f"/{name}")
         for name in ("domain_pack", "policy_pack")
@@ -97,11 +97,11 @@ def _check_rules(body: Pack) -> None:
 
 
 def check_tenant(identity: Identity, document: Pack, pointer: str) -> None:
-    """Insist that a document names no other tenant than the token.
+    """Insist that a document does not name another tenant than the token's.
 
     Raises:
         TenantMismatch: it does.
     """
     if document.get("tenant_id", identity.tenant_id) != identity.tenant_id:
-        found = Finding(f"{pointer}/tenant_id", "tenant_mismatch", "This is another tenant than the token's.")
-        raise TenantMismatch("Leave tenant_id out, or give the token's own.", findings=[found])
+        found = Finding(f"{pointer}/tenant_id", "tenant_mismatch", "This is not the tenant of the token.")
+        raise TenantMismatch("Omit tenant_id, or use the tenant of the token.", findings=[found])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, insert, update
 
-from matcher.catalogue.cache import Catalogues
+from matcher.catalogue.cache import CatalogueCache
 from sentinai.database.engine import Database
 from sentinai.database.tables import Base, PlaybookRow, TenantRow
 from sentinai.settings import Settings
@@ -68,7 +68,7 @@ def names(found):
 
 def test_an_unchanged_revision_reads_nothing_more(database, statements):
     publish(database, "mill", "Flood", "Drought")
-    catalogues = Catalogues(database, 4)
+    catalogues = CatalogueCache(database, 4)
     first = catalogues.current("mill")
     statements.clear()
     assert catalogues.current("mill") is first
@@ -78,7 +78,7 @@ def test_an_unchanged_revision_reads_nothing_more(database, statements):
 
 def test_a_change_reads_only_what_is_new(database, statements):
     publish(database, "mill", *(f"Playbook {number}" for number in range(1200)))
-    catalogues = Catalogues(database, 4)
+    catalogues = CatalogueCache(database, 4)
     before = catalogues.current("mill")
     assert len(before.compiled.playbooks) == 1200
     publish(database, "mill", "Playbook 7", version=2)
@@ -93,7 +93,7 @@ def test_a_change_reads_only_what_is_new(database, statements):
 def test_the_tenants_asked_for_longest_ago_are_dropped(database, statements):
     for tenant in ("one", "two", "three"):
         publish(database, tenant, "Flood")
-    catalogues = Catalogues(database, 2)
+    catalogues = CatalogueCache(database, 2)
     for tenant in ("one", "two", "one", "three"):
         catalogues.current(tenant)
     statements.clear()
@@ -106,7 +106,7 @@ def test_the_tenants_asked_for_longest_ago_are_dropped(database, statements):
 
 def test_threads_that_want_the_same_catalogue_have_it_built_once(database, statements):
     publish(database, "mill", *(f"Playbook {number}" for number in range(300)))
-    catalogues = Catalogues(database, 4)
+    catalogues = CatalogueCache(database, 4)
     barrier = threading.Barrier(5)
     statements.clear()
 
@@ -123,8 +123,8 @@ def test_threads_that_want_the_same_catalogue_have_it_built_once(database, state
 def test_an_older_revision_from_a_restored_backup_counts_too(database):
     publish(database, "mill", "Flood")
     publish(database, "mill", "Drought")
-    catalogues = Catalogues(database, 4)
-    assert catalogues.current("mill").revision == 2
+    catalogues = CatalogueCache(database, 4)
+    assert catalogues.current("mill").stored.revision == 2
 
     def restore(session):
         session.execute(update(PlaybookRow).where(PlaybookRow.name == "Drought").values(status="retired"))
@@ -135,5 +135,5 @@ def test_an_older_revision_from_a_restored_backup_counts_too(database):
 
 
 def test_a_tenant_without_a_row_has_an_empty_catalogue_at_revision_0(database):
-    found = Catalogues(database, 4).current("nobody")
-    assert (found.revision, names(found), found.policy_pack) == (0, [], None)
+    found = CatalogueCache(database, 4).current("nobody")
+    assert (found.stored.revision, names(found), found.stored.policy_pack) == (0, [], None)

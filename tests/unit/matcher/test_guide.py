@@ -18,7 +18,7 @@ from executor.actions import registry
 from executor.domain import risk
 from executor.domain.model import Packs, Step
 from executor.publishing.playbooks import check_playbook
-from matcher.authoring.evaluation import verdict
+from matcher.authoring.evaluation import evaluate_clauses
 from matcher.authoring.review import peers_of, review
 from matcher.matching import Playbook
 from sentinai.conditions import parse
@@ -93,7 +93,7 @@ def test_an_example_does_and_says_what_the_guide_says(example):
         (each, False) for each in example.misses
     ]:
         seen = context.build(exception, domain_pack=DOMAIN_PACK, policy_pack=POLICY_PACK, as_of=AS_OF)
-        assert verdict(parse(example.conditions), seen)["matches"] is expected, exception
+        assert evaluate_clauses(parse(example.conditions), seen)["matches"] is expected, exception
 
 
 def test_the_whole_playbook_of_the_guide_may_be_published_and_shows_every_action():

@@ -1,4 +1,4 @@
-"""The rule workbench: a page on which authors write conditions and see at once what they would do."""
+"""The rule workbench: a page where authors write conditions and see their effect at once."""
 
 from flask import Flask
 
@@ -11,6 +11,6 @@ __all__ = ["install"]
 
 
 def install(app: Flask, services: Services) -> None:
-    """Give an application the workbench."""
+    """Add the workbench to an application."""
     app.extensions[EXTENSION] = Workbench(services, TokenVerifier(services.settings))
     app.register_blueprint(pages)

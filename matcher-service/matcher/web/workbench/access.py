@@ -1,4 +1,4 @@
-"""Who may see the workbench: authors, by the session that the executor's console opened."""
+"""Access to the workbench: for authors, by the session of the executor's console."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _PAGE = "workbench.page"
 
 @dataclass(frozen=True, slots=True)
 class Workbench:
-    """What the pages work with."""
+    """The dependencies of the pages."""
 
     services: Services
     verifier: TokenVerifier
 
 
 def services() -> Services:
-    """The matcher's parts, of the application that answers."""
+    """The matcher's dependencies, from the current application."""
     return _workbench().services
 
 
@@ -40,14 +40,14 @@ def _workbench() -> Workbench:
 
 
 def guard(pages: Blueprint) -> None:
-    """Let only authors in, tell everyone else the way, and give every page its headers."""
+    """Admit only authors, show everyone else how to sign in, and set security headers on every page."""
     pages.before_request(_require_author)
     pages.after_request(_protect)
     pages.context_processor(_shared_values)
 
 
 def _require_author() -> Response | None:
-    """None to go on. Whoever looks at the page is told the way as a page; its script gets a problem."""
+    """None to go on. Who opens the page is shown how to sign in; its script receives a problem."""
     if request.endpoint == _STATIC:
         return None
     found = session.current(_workbench().verifier)
@@ -57,19 +57,21 @@ def _require_author() -> Response | None:
     if found is not None and g.person.has("author"):
         return None
     if request.endpoint == _PAGE:
-        return Response(render_template("workbench/entrance.html", over=_was_here()), _refusal(found).status)
+        return Response(
+            render_template("workbench/entrance.html", expired=_has_session_cookie()), _refusal(found).status
+        )
     raise _refusal(found)
 
 
 def _refusal(found: tuple[Identity, str] | None) -> MissingToken | ExpiredToken | Forbidden:
     if found is not None:
-        return Forbidden("The workbench needs the role author.")
-    if _was_here():
-        return ExpiredToken("The session is over; sign in again.")
-    return MissingToken("Sign in at the console.")
+        return Forbidden("The workbench requires the role author.")
+    if _has_session_cookie():
+        return ExpiredToken("The session has expired; sign in again.")
+    return MissingToken("Sign in to the console first.")
 
 
-def _was_here() -> bool:
+def _has_session_cookie() -> bool:
     return session.COOKIE in request.cookies
 
 

@@ -1,4 +1,4 @@
-"""What an editor suggests where: keys with the beginning of their value, paths, and the values of a path."""
+"""What the editors suggest at each place: keys with the start of their value, paths, and values of a path."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ _WHOLE = "exception.normalized_context"
 
 
 def completion(attributes: Sequence[Attribute], values: Values) -> dict[str, Any]:
-    """The options of each place by name, and ``values`` by path.
+    """The options for each place, by its name, and ``values`` by path.
 
-    An option is ``{label, about, opening?, path?, list?}``: ``opening`` is how the value of a key begins, with
-    ▮ where the caret goes, ``path`` what the key is about, ``list`` whether its value is one.
+    An option is ``{label, about, opening?, path?, list?}``: ``opening`` is how a key's value starts, with ▮ for
+    the caret, ``path`` is what the key compares, ``list`` whether its value is a list.
     """
     booleans = [vocabulary.FIELDS["sla_breached"].path]
     booleans += [attribute.path for attribute in attributes if attribute.type == BOOLEAN]
@@ -78,7 +78,7 @@ def _root() -> list[Option]:
     return [
         _key("match", "predicates, all of which must hold", f"{{{_CARET}}}"),
         _key("logic", "one JSON-Logic rule", f"{{{_CARET}}}"),
-        _key("priority", "higher wins; 0 unless given", _CARET),
+        _key("priority", "higher wins; default 0", _CARET),
     ]
 
 
@@ -97,12 +97,12 @@ def _with_suffixes(name: str, kind: str, path: str, about: str, type_: str) -> I
     for suffix in vocabulary.SUFFIXES[kind]:
         label = f"{name}_{suffix}" if suffix else name
         meaning = "has all of" if kind == TAGS and not suffix else _MEANINGS[suffix]
-        told = f"{meaning} · {about}" if about else meaning
-        yield _key(label, told, _opening(type_, suffix), path=path, list=suffix in _LISTS)
+        description = f"{meaning} · {about}" if about else meaning
+        yield _key(label, description, _opening(type_, suffix), path=path, list=suffix in _LISTS)
 
 
 def _sla_window() -> Option:
-    return _key("sla_window", "an object with minutes_remaining_lt and the like", f"{{{_CARET}}}")
+    return _key("sla_window", "an object with minutes_remaining_lt and similar keys", f"{{{_CARET}}}")
 
 
 def _arguments(operator: str) -> str:

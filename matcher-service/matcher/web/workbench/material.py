@@ -1,4 +1,4 @@
-"""What an author writes with: the words of the tenant's packs and playbooks, samples, and starting points."""
+"""Data for the workbench's editors: completion from the tenant's packs and playbooks, samples, and examples."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from sentinai.exception_fields import SEVERITIES, STATUSES
 
 Pack = Mapping[str, Any]
 Values = Mapping[str, Sequence[Any]]
-_PLAYBOOKS_READ = 500
-_VALUES_KEPT = 20
+_MAX_PLAYBOOKS = 500
+_MAX_VALUES = 20
 
 
 def material(
     *, domain_packs: Mapping[str, Pack], policy_pack: Pack, playbooks: Iterable[Playbook], now: datetime
 ) -> dict[str, Any]:
-    """Everything that completion, samples and starting points need, as JSON-able values.
+    """The data for completion, samples, examples and the list of playbooks, as JSON values.
 
-    Only the domain that the Policy Pack names, where there is a pack of it: Domain Packs are shared by tenants.
-    Of a large catalogue the best ranked 500 playbooks are read.
+    Domain Packs are shared by tenants, so only the one that the Policy Pack names is used, if it exists. In a
+    large catalogue only the 500 best ranked playbooks are read.
     """
-    own = str(policy_pack.get("domain_name", ""))
-    domains = {own: domain_packs[own]} if own in domain_packs else domain_packs
-    best = list(islice(sorted(playbooks, key=lambda each: each.rank_key), _PLAYBOOKS_READ))
+    own_domain = str(policy_pack.get("domain_name", ""))
+    domains = {own_domain: domain_packs[own_domain]} if own_domain in domain_packs else domain_packs
+    best = list(islice(sorted(playbooks, key=lambda each: each.rank_key), _MAX_PLAYBOOKS))
     used = _used_values(best)
     return {
         "completion": completion(
@@ -43,16 +43,16 @@ def material(
 
 
 def _used_values(playbooks: Iterable[Playbook]) -> Values:
-    """By path, the values that the playbooks in use compare with: what an exception really says."""
+    """By path, the values that the playbooks compare with: likely values of real exceptions."""
     found: dict[str, list[Any]] = {}
     for playbook in playbooks:
         for clause in playbook.conditions.clauses:
             shape = shape_of(clause.logic)
             if shape is None or shape.negated:
                 continue
-            known = found.setdefault(shape.path, [])
-            known += [value for value in shape.values if value is not None and value not in known]
-            del known[_VALUES_KEPT:]
+            values = found.setdefault(shape.path, [])
+            values += [value for value in shape.values if value is not None and value not in values]
+            del values[_MAX_VALUES:]
     return found
 
 
@@ -77,7 +77,7 @@ def _pack_values(domains: Mapping[str, Pack], policy_pack: Pack) -> dict[str, li
 
 
 def _unique(domains: Iterable[Pack]) -> list[Attribute]:
-    """Each attribute of a normalised context once, though several exception types have it."""
+    """Each attribute of the normalised contexts once, even if several exception types have it."""
     found: dict[str, Attribute] = {}
     for pack in domains:
         for name in packs.exception_types(pack):
@@ -87,7 +87,7 @@ def _unique(domains: Iterable[Pack]) -> list[Attribute]:
 
 
 def _examples(domains: Mapping[str, Pack], policy_pack: Pack) -> list[dict[str, Any]]:
-    """Three conditions that show the language, in the tenant's own words where there are any."""
+    """Three examples of the condition language, with the tenant's own names where it has some."""
     domain, pack = next(iter(domains.items()), ("Finance", {}))
     kind = next(iter(packs.exception_types(pack)), "Trade Settlement Failure")
     tags = _pack_values(domains, policy_pack).get("policy.tags", ["large_exposure"])
@@ -100,14 +100,14 @@ def _examples(domains: Mapping[str, Pack], policy_pack: Pack) -> list[dict[str, 
             },
         },
         {
-            "name": "The deadline is near",
+            "name": "Deadline approaching",
             "conditions": {
                 "match": {"domain": domain, "sla_minutes_remaining_lt": 60, "policy_tags_any": tags[:1]},
                 "priority": 80,
             },
         },
         {
-            "name": "A rule in JSON-Logic",
+            "name": "A JSON-Logic rule",
             "conditions": {
                 "match": {"domain": domain},
                 "logic": {

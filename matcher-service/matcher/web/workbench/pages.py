@@ -1,4 +1,4 @@
-"""The workbench's page, and what it needs beyond the public API: the author's own packs and playbooks."""
+"""The workbench page, and its data beyond the public API: the author's own packs and playbooks."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ access.guard(pages)
 
 @pages.get("")
 def page() -> str:
-    """The workbench itself; everything on it comes by the calls of its script."""
+    """The workbench page; its script fetches everything on it."""
     return render_template("workbench/workbench.html")
 
 
 @pages.get("/material")
 def material_of_tenant() -> Response:
-    """What completion and samples are made of."""
-    catalogue = services().catalogues.current(g.person.tenant_id)
+    """The data for completion, samples and starting points."""
+    catalogue = services().catalogues.current(g.person.tenant_id).stored
     policy = catalogue.policy_pack
     found = material(
         domain_packs={name: stored.pack for name, stored in catalogue.domain_packs.items()},
         policy_pack=policy.pack if policy else {},
-        playbooks=catalogue.stored.playbooks.values(),
+        playbooks=catalogue.playbooks.values(),
         now=services().clock(),
     )
     return Response(strict_json.dumps(found), mimetype="application/json")

@@ -1,4 +1,4 @@
-"""Sample exceptions to hold a draft against: one for each exception type of a Domain Pack."""
+"""Sample exceptions to try a draft on: one for each exception type of a Domain Pack."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sentinai.conditions.language.vocabulary import CONTEXT_PATH
 
 Pack = Mapping[str, Any]
 Values = Mapping[str, Sequence[Any]]
-_SITUATIONS = (("high", 45), ("medium", 240), ("critical", 20), ("low", 1440), ("high", -30))
+_URGENCIES = (("high", 45), ("medium", 240), ("critical", 20), ("low", 1440), ("high", -30))
 """Severity, and minutes until the deadline."""
 _CHOICE = re.compile(r"([\w ()]+?)(?:, [\w ()]+)* or [\w ()]+")
 _REMARK = re.compile(r"\s*\([^)]*\)")
@@ -26,7 +26,7 @@ _STANDARDS = {
     "ISO 17442": "529900HNOAA1KXQJUQ27",
     "ISO 8601": "2026-12-01",
 }
-"""What a description that names a standard asks for."""
+"""Sample values by the standard that an attribute's description names."""
 _BY_TYPE: Mapping[str, Any] = {"number": 10, "integer": 10, "boolean": True, "array": [], "object": {}}
 
 
@@ -40,17 +40,17 @@ class Attribute:
 
     @property
     def path(self) -> str:
-        """Where a rule reads it."""
+        """The path by which a rule reads it."""
         return CONTEXT_PATH + self.name
 
     @property
     def about(self) -> str:
-        """What an editor says of it."""
+        """Its type and description, for the editor."""
         return ": ".join(part for part in (self.type, self.description) if part)
 
 
 def context_attributes(pack: Pack, exception_type: str) -> list[Attribute]:
-    """What a Domain Pack says of the normalised context of an exception type."""
+    """The attributes of an exception type's normalised context, by its Domain Pack."""
     types = pack.get("exception_types")
     about = types.get(exception_type) if isinstance(types, Mapping) else None
     described = (about or {}).get("context") or {}
@@ -61,15 +61,15 @@ def context_attributes(pack: Pack, exception_type: str) -> list[Attribute]:
 
 
 def samples(domains: Mapping[str, Pack], used: Values, now: datetime) -> list[dict[str, Any]]:
-    """Samples as ``{name, exception}``; a plain one where no Domain Pack lists a type.
+    """Samples as ``{name, exception}``; a plain one if no Domain Pack lists a type.
 
-    ``used`` are values that the playbooks in use compare with, by path: a sample says what they ask for.
+    ``used`` are the values that the playbooks compare with, by path: samples use them, so that playbooks match.
     """
     kinds = [(domain, pack, name) for domain, pack in domains.items() for name in packs.exception_types(pack)]
-    situations = cycle(_SITUATIONS)
+    urgencies = cycle(_URGENCIES)
     found = []
     for number, (domain, pack, kind) in enumerate(kinds or [("Finance", {}, "Trade Settlement Failure")], 1):
-        severity, minutes = next(situations)
+        severity, minutes = next(urgencies)
         context = {each.name: _value(each, used) for each in context_attributes(pack, kind)}
         exception = {
             "exception_id": f"SAMPLE-{number}",
@@ -93,7 +93,7 @@ def _due(minutes: int) -> str:
 
 
 def _value(attribute: Attribute, used: Values) -> Any:
-    """A believable value: one that a playbook asks for, else by the description, else by the type."""
+    """A plausible value: one that a playbook compares with, else by the description, else by the type."""
     known = _first(used, attribute.path, None)
     if known is not None:
         return known
