@@ -156,11 +156,11 @@ WRONG: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("slip", WRONG)
-def test_one_wrong_file_keeps_all_out_and_is_named(database: Database, tmp_path: Path, syntax_hint: str):
+def test_one_wrong_file_keeps_all_out_and_is_named(database: Database, tmp_path: Path, slip: str):
     source = tmp_path / "a"
     folder.write(source, folder.files_of(folder.Bundle(PACK, {"Ports": DOMAIN}, {"One": playbook("One")})))
     path = source / "playbooks" / "zz.json"
-    WRONG[syntax_hint](path)
+    WRONG[slip](path)
     with pytest.raises(folder.UnreadableFolder) as refused:
         imported(database, source)
     assert list(refused.value.findings) == [path]
