@@ -14,7 +14,7 @@ from executor.store.cursor import slice_after
 from executor.web.queries import Page, paging
 from sentinai.web import Answer, Api, Call
 
-api: Api[Services] = Api("Analytics")
+api: Api[Services] = Api("Analytics", "How playbooks perform.")
 
 
 @api.operation(

@@ -14,7 +14,7 @@ from executor.store.cursor import decode_seq, encode_seq
 from executor.web.queries import EventsQuery
 from sentinai.web import Answer, Api, Call
 
-api: Api[Services] = Api("Events")
+api: Api[Services] = Api("Events", "The append-only log of an exception.")
 _Call = Call[Services]
 _POLL_SECONDS = 0.2
 

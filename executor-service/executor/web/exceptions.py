@@ -21,7 +21,7 @@ from sentinai.database.tenant_session import TenantSession
 from sentinai.problems import TenantMismatch, VersionConflict
 from sentinai.web import Answer, Api, Call
 
-api: Api[Services] = Api("Exceptions")
+api: Api[Services] = Api("Exceptions", "Operational exceptions: create, find, change and comment on them.")
 _Call = Call[Services]
 _ENTITY_TAG = re.compile(r'(W/)?(?P<quote>"?)(?P<version>[0-9]{1,18})(?P=quote)\Z')
 
@@ -103,7 +103,7 @@ def get_exception(call: _Call, exception_id: str) -> Answer:
     role="operator",
     body="exception-patch",
     problems=(409,),
-    request_headers=("If-Match",),
+    request_headers={"If-Match": "The ETag that the exception must still have."},
 )
 def change_exception(call: _Call, exception_id: str) -> Answer:
     """Update attributes of an exception, and its recommendation where they matter to it."""

@@ -11,7 +11,9 @@ from sentinai.problems import HumanRequired
 from sentinai.telemetry import OUTCOMES
 from sentinai.web import Answer, Api, Call
 
-api: Api[Services] = Api("Playbook of an exception")
+api: Api[Services] = Api(
+    "Playbook of an exception", "Start the recommended playbook, finish its steps, recalculate it."
+)
 _Call = Call[Services]
 _BASE = "/api/exceptions/{exception_id}/playbook"
 

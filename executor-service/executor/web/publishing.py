@@ -19,7 +19,7 @@ from sentinai.database.tables import DomainPackRow, PolicyPackRow
 from sentinai.problems import Finding, InvalidDocument, NotFound
 from sentinai.web import Answer, Api, Call
 
-api: Api[Services] = Api("Catalogue")
+api: Api[Services] = Api("Catalogue", "Playbooks, the Policy Pack and Domain Packs.")
 _Call = Call[Services]
 
 

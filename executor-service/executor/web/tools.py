@@ -5,7 +5,7 @@ from __future__ import annotations
 from executor.bootstrap import Services
 from sentinai.web import Answer, Api, Call
 
-api: Api[Services] = Api("Dummy tool")
+api: Api[Services] = Api("Dummy tool", "A stub that stands in for any tool.")
 
 
 @api.operation(
@@ -14,7 +14,7 @@ api: Api[Services] = Api("Dummy tool")
     answers={200: "dummy-tool-answer"},
     role="operator",
     body="dummy-tool-call",
-    request_headers=("Idempotency-Key",),
+    request_headers={"Idempotency-Key": "Identifies the call; returned in the answer."},
 )
 def call_dummy_tool(call: Call[Services], tool_id: str) -> Answer:
     """Receive a tool call in place of a real tool: accepts any payload, changes nothing."""

@@ -22,7 +22,7 @@ from sentinai.exception_fields import RULE_FIELDS
 from sentinai.problems import Finding
 
 Pack = Mapping[str, Any]
-EXCEPTION = "match-request#/$defs/exception"
+EXCEPTION = "match-exception"
 _TIMES = ("sla_deadline", "created_at")
 
 

@@ -18,7 +18,7 @@ from sentinai.documents import strict_json
 from sentinai.problems import InvalidDocument, MalformedJson
 from sentinai.web import Answer, Api, Call
 
-api: Api[Services] = Api("Conditions")
+api: Api[Services] = Api("Conditions", "Checking and evaluating conditions while writing them.")
 _Call = Call[Services]
 _MAX_RESULT = 1_048_576
 """The most characters of a result: a rule may repeat a value hundreds of times."""

@@ -15,8 +15,8 @@ from sentinai.problems import InvalidDocument, Problem
 from sentinai.telemetry import CANDIDATES, EVALUATION_ERRORS, MATCHES
 from sentinai.web import Answer, Api, Call
 
-api: Api[Services] = Api("Matching")
-_EXCEPTION = "match-request#/$defs/exception"
+api: Api[Services] = Api("Matching", "Which playbook fits an exception, and why.")
+_EXCEPTION = "match-exception"
 _RANKED = 5
 _NEAR_MISSES = 3
 

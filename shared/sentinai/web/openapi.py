@@ -2,70 +2,110 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from sentinai.documents.schemas import URN, schemas
+from sentinai.documents.schemas import schemas
 from sentinai.web import paths
-from sentinai.web.operations import Operation
+from sentinai.web.operations import Api, Operation
 
+_SCHEMAS = "#/components/schemas/"
 _PROBLEMS = {
-    400: "Malformed JSON or cursor",
-    401: "No acceptable token",
-    403: "Not allowed for this caller",
-    404: "No such object in this tenant",
-    409: "Not in this state",
-    413: "Body too large",
-    415: "Not JSON",
-    422: "The document is not valid",
-    429: "Too many requests",
-    503: "A service this one needs is away",
+    400: "The request or its JSON is malformed.",
+    401: "The bearer token is missing or invalid.",
+    403: "The caller is not allowed to do this.",
+    404: "Not found in this tenant.",
+    409: "The resource is not in the required state.",
+    413: "The body is too large.",
+    415: "The body is not declared as JSON.",
+    422: "The request is not valid; every finding has its pointer.",
+    429: "Too many requests; retry later.",
+    503: "The service, or one that it needs, is unavailable.",
 }
 
 
-def document(title: str, description: str, version: str, operations: Iterable[Operation]) -> dict[str, Any]:
+def document(title: str, description: str, version: str, apis: Sequence[Api[Any]]) -> dict[str, Any]:
     """The whole OpenAPI document of a service."""
     paths: dict[str, dict[str, Any]] = {}
-    for operation in operations:
+    for operation in (operation for api in apis for operation in api.operations):
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "description": description, "version": version},
-        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
+        "servers": [{"url": "/", "description": "The service that serves this document."}],
+        "tags": [{"name": api.tag, "description": api.description} for api in apis],
         "security": [{"bearer": []}],
         "paths": paths,
         "components": {
-            "schemas": {component(name): _rewrite(body) for name, body in schemas().items()},
+            "schemas": reachable(paths),
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }
 
 
-def component(schema_name: str) -> str:
-    """The component name of a schema: ``events/PlaybookStarted`` is ``events.PlaybookStarted``."""
-    return schema_name.replace("/", ".")
+def component(name: str) -> str:
+    """The component name of a schema, or of a shared part of one: ``match-request`` is ``MatchRequest``."""
+    if name == "exception":  # the name of a built-in class in many languages
+        return "ExceptionDocument"
+    return "".join(word[0].upper() + word[1:] for word in re.split("[-_/]", name))
 
 
-def _rewrite(node: Any, own: str | None = None) -> Any:
-    """The schema with its URN references as references into the components."""
+def reachable(node: Any) -> dict[str, Any]:
+    """The schema components that a part of a document refers to, directly or through each other, by name."""
+    found: dict[str, Any] = {}
+    pending = list(_references(node))
+    while pending:
+        name = pending.pop().removeprefix(_SCHEMAS)
+        if name not in found:
+            found[name] = _components()[name]
+            pending.extend(_references(found[name]))
+    return dict(sorted(found.items()))
+
+
+def _references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if str(node.get("$ref", "")).startswith(_SCHEMAS):
+            yield node["$ref"]
+        for value in node.values():
+            yield from _references(value)
+    elif isinstance(node, list):
+        for item in node:
+            yield from _references(item)
+
+
+@cache
+def _components() -> Mapping[str, Any]:
+    """Every file of ``schemas/`` and every shared part (``$defs``) of one, as a component."""
+    named = [part for name, body in schemas().items() for part in ((name, body), *body.get("$defs", {}).items())]
+    components = {component(name): _rewrite(_own(body)) for name, body in named}
+    if len(components) < len(named):
+        raise ValueError("Two schemas have the same component name; rename one of them.")
+    return components
+
+
+def _own(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A schema without its name as a file, its title (generators would name types by it), and its shared parts."""
+    return {key: value for key, value in schema.items() if key not in ("$id", "$schema", "$defs", "title")}
+
+
+def _rewrite(node: Any) -> Any:
+    """The schema with its references as references to components."""
     if isinstance(node, list):
-        return [_rewrite(item, own) for item in node]
+        return [_rewrite(item) for item in node]
     if not isinstance(node, dict):
         return node
-    own = own or component(str(node.get("$id", "")).removeprefix(URN))
     return {
-        key: _reference(value, own) if key == "$ref" else _rewrite(value, own)
+        key: _reference(re.split("[:/]", value)[-1]) if key == "$ref" else _rewrite(value)
         for key, value in node.items()
-        if key not in ("$id", "$schema")
     }
 
 
-def _reference(target: str, own: str) -> str:
-    name, _, fragment = target.partition("#")
-    place = component(name.removeprefix(URN)) if name else own
-    return f"#/components/schemas/{place}{fragment}"
+def _reference(name: str) -> str:
+    return _SCHEMAS + component(name)
 
 
 def _operation(operation: Operation) -> dict[str, Any]:
@@ -79,23 +119,17 @@ def _operation(operation: Operation) -> dict[str, Any]:
     if operation.role:
         described["description"] = f"Needs the role `{operation.role}`."
     if operation.body:
-        described["requestBody"] = {
-            "required": not operation.body_optional,
-            "content": {"application/json": {"schema": _schema_reference(operation.body)}},
-        }
+        described["requestBody"] = {"required": not operation.body_optional, "content": _json(operation.body)}
     return described
 
 
-def _schema_reference(name: str) -> dict[str, str]:
-    return {"$ref": f"#/components/schemas/{component(name)}"}
+def _json(schema: str, media_type: str = "application/json") -> dict[str, Any]:
+    return {media_type: {"schema": {"$ref": _reference(schema)}}}
 
 
 def _answers(operation: Operation) -> dict[str, Any]:
     return {
-        str(status): {
-            "description": schemas()[name]["title"],
-            "content": {"application/json": {"schema": _schema_reference(name)}},
-        }
+        str(status): {"description": schemas()[name]["description"], "content": _json(name)}
         for status, name in operation.answers.items()
     }
 
@@ -109,18 +143,18 @@ def _problems(operation: Operation) -> dict[str, Any]:
         statuses.add(422)
     if "{" in operation.path:
         statuses.add(404)
-    content = {"application/problem+json": {"schema": _schema_reference("problem")}}
+    content = _json("problem", "application/problem+json")
     return {str(status): {"description": _PROBLEMS[status], "content": content} for status in sorted(statuses)}
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
-    definitions = schemas()["common"]["$defs"]
     return [
         {
             "name": name,
             "in": "path",
             "required": True,
-            "schema": definitions[paths.schema(name).rpartition("/")[2]],
+            "description": paths.DESCRIPTIONS[name],
+            "schema": _rewrite({"$ref": paths.schema(name)}),
         }
         for name in paths.names(path)
     ]
@@ -134,7 +168,7 @@ def _query(schema: type[Schema] | None) -> list[dict[str, Any]]:
             "name": field.data_key or name,
             "in": "query",
             "required": field.required,
-            "description": field.metadata.get("description", ""),
+            "description": field.metadata["description"],
             "schema": _field_schema(field),
         }
         for name, field in schema().fields.items()
@@ -166,6 +200,6 @@ def _constraint(check: Any) -> Mapping[str, Any]:
 
 def _headers(operation: Operation) -> list[dict[str, Any]]:
     return [
-        {"name": name, "in": "header", "required": False, "schema": {"type": "string"}}
-        for name in operation.request_headers
+        {"name": name, "in": "header", "required": False, "description": purpose, "schema": {"type": "string"}}
+        for name, purpose in operation.request_headers.items()
     ]

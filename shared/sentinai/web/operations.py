@@ -42,7 +42,11 @@ Handler = Callable[..., Answer]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One operation of the API. ``answers`` maps statuses to schema names; ``role`` None is any caller."""
+    """One operation of the API.
+
+    ``answers`` maps statuses to schema names, ``request_headers`` the optional headers to what they are for. Any
+    caller with a token may call an operation without a ``role``.
+    """
 
     method: str
     path: str
@@ -56,7 +60,7 @@ class Operation:
     body_limit: str = "body_limit_bytes"
     query: type[Schema] | None = None
     problems: tuple[int, ...] = ()
-    request_headers: tuple[str, ...] = ()
+    request_headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -65,10 +69,11 @@ class Operation:
 
 
 class Api(Generic[S]):
-    """The operations of one subject, collected by decorators."""
+    """The operations of one subject (a tag of the OpenAPI document), collected by decorators."""
 
-    def __init__(self, tag: str) -> None:
+    def __init__(self, tag: str, description: str) -> None:
         self.tag = tag
+        self.description = description
         self.operations: list[Operation] = []
 
     def operation(

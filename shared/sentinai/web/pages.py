@@ -19,7 +19,7 @@ def blueprint(service: Any) -> Blueprint:
     pages = Blueprint(
         "pages", __name__, template_folder="templates", static_folder="static", static_url_path="/assets"
     )
-    document = openapi.document(service.title, service.description, service.version, service.operations)
+    document = openapi.document(service.title, service.description, service.version, service.apis)
     encoded = strict_json.dumps(document)
 
     @pages.get("/healthz")

@@ -1,4 +1,4 @@
-"""The parameters that stand in paths: how a route takes them, by which schema, and what is none of them."""
+"""Path parameters: how Flask routes them, their schemas, and which values are rejected as not found."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ from typing import Any
 from sentinai.documents.schemas import check
 from sentinai.problems import NotFound
 
+DESCRIPTIONS = {
+    "domain": "The domain that a Domain Pack describes.",
+    "exception_id": "The exception's id.",
+    "playbook_id": "The id of one playbook version.",
+    "step_order": "The step's number within its playbook, counted from 1.",
+    "tool_id": "The tool's id.",
+}
 _PARAMETER = re.compile(r"\{(\w+)\}")
-_NUMBERS = ("playbook_id", "step_order")
-_NO_TEXT = "\ufffd"
-"""What becomes of bytes in a path that are not UTF-8."""
+_INTEGERS = ("playbook_id", "step_order")
+_REPLACEMENT_CHARACTER = "\ufffd"
 
 
 def names(path: str) -> list[str]:
@@ -21,25 +27,26 @@ def names(path: str) -> list[str]:
 
 
 def rule(path: str) -> str:
-    """The path as a route of Flask."""
-    return _PARAMETER.sub(lambda found: f"<{'int:' if found[1] in _NUMBERS else ''}{found[1]}>", path)
+    """The path as a Flask route."""
+    return _PARAMETER.sub(lambda found: f"<{'int:' if found[1] in _INTEGERS else ''}{found[1]}>", path)
 
 
 def schema(parameter: str) -> str:
-    """The name of the schema of a parameter, by the parameter's name."""
-    kind = "row_id" if parameter in _NUMBERS else "domain" if parameter == "domain" else "identifier"
+    """The schema name of a parameter."""
+    kind = "row_id" if parameter in _INTEGERS else "domain" if parameter == "domain" else "identifier"
     return f"common#/$defs/{kind}"
 
 
-def require(given: Mapping[str, Any]) -> None:
-    """Insist that the parameters of a call could name something at all; what cannot is never looked for.
+def require(parameters: Mapping[str, Any]) -> None:
+    """Reject path parameters that cannot identify anything, before anything is looked up.
 
     Raises:
-        NotFound: one of them is outside its schema, so nothing has that name.
+        NotFound: a parameter does not match its schema.
     """
-    for name, value in given.items():
-        if _NO_TEXT in str(value):
-            raise NotFound(f"Nothing can have this {name}: it is not UTF-8.")
-        found = check(schema(name), value)
-        if found:
-            raise NotFound(f"Nothing can have this {name}: {found[0].message}")
+    for name, value in parameters.items():
+        # Werkzeug decodes bytes that are not UTF-8 to replacement characters.
+        if _REPLACEMENT_CHARACTER in str(value):
+            raise NotFound(f"{name} is not valid UTF-8.")
+        findings = check(schema(name), value)
+        if findings:
+            raise NotFound(f"{name} is not valid: {findings[0].message}")

@@ -119,7 +119,8 @@ def resolve(schema: Schema) -> Schema:
     if not isinstance(schema, Mapping) or "$ref" not in schema:
         return schema
     name, _, pointer = schema["$ref"].removeprefix(URN).partition("#")
-    found: Any = schemas()[name]
+    key = pointer.rpartition("/")[2]
+    found: Any = schemas()[name] if name else next(each for each in schemas().values() if key in each.get("$defs", {}))
     for key in pointer.split("/")[1:]:
         found = found[int(key) if isinstance(found, list) else key]
     return resolve(found)
@@ -131,7 +132,7 @@ def test_the_comparison_sees_what_differs():
 
         weight: NotRequired[int]
 
-    schema = resolve({"$ref": URN + "validate-response#/properties/clauses/items"})
+    schema = resolve({"$ref": URN + "validate-response#/$defs/clause"})
     assert list(differences(answers.Clause, schema, "it")) == []
     assert list(differences(Other, schema, "it")) == ["it: ['weight']"]
     assert list(differences(answers.Selected, schema, "it"))
