@@ -55,7 +55,7 @@ def schemas() -> Mapping[str, dict[str, Any]]:
 def check(name: str, document: Any) -> list[Finding]:
     """What is wrong with ``document`` by the schema ``name``; empty for a valid one.
 
-    A part of a schema is named with its pointer: ``match-request#/$defs/exception``.
+    A part of a schema is named with its pointer: ``common#/$defs/row_id``.
     """
     fast = _fast(name)
     if fast.is_valid(document):
@@ -77,8 +77,9 @@ def require(name: str, document: Any) -> None:
 
 @cache
 def _registry() -> Registry[Any]:
-    resources = ((URN + name, DRAFT202012.create_resource(body)) for name, body in schemas().items())
-    return Registry[Any]().with_resources(resources)
+    # At a reference to a schema with "$schema", jsonschema changes to its own validator for that dialect.
+    bodies = ((name, {k: v for k, v in body.items() if k != "$schema"}) for name, body in schemas().items())
+    return Registry[Any]().with_resources((URN + name, DRAFT202012.create_resource(body)) for name, body in bodies)
 
 
 @cache

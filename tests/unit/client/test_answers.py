@@ -120,7 +120,9 @@ def resolve(schema: Schema) -> Schema:
         return schema
     name, _, pointer = schema["$ref"].removeprefix(URN).partition("#")
     key = pointer.rpartition("/")[2]
-    found: Any = schemas()[name] if name else next(each for each in schemas().values() if key in each.get("$defs", {}))
+    found: Any = (
+        schemas()[name] if name else next(each for each in schemas().values() if key in each.get("$defs", {}))
+    )
     for key in pointer.split("/")[1:]:
         found = found[int(key) if isinstance(found, list) else key]
     return resolve(found)

@@ -13,7 +13,7 @@ class PlaybookStep(TypedDict):
     step_id: int
     step_order: int
     name: str
-    action_type: Literal["notify", "assign_owner", "set_status", "add_comment", "call_tool"]
+    action_type: str
     params: Json
     requires_approval: bool
 

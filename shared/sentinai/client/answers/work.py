@@ -97,7 +97,7 @@ class StateStep(TypedDict):
     step_id: int
     step_order: int
     name: str
-    action_type: Literal["notify", "assign_owner", "set_status", "add_comment", "call_tool"]
+    action_type: str
     effect: Literal["read_only", "changes_exception", "external"]
     requires_human: bool
     mandatory: NotRequired[bool]

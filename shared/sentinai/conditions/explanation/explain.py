@@ -45,7 +45,7 @@ class Reason(NamedTuple):
         return self.condition if self.observed is None else f"{self.condition} (actual: {self.observed})"
 
     def to_json(self) -> dict[str, Any]:
-        """The reason by the schema ``match-response#/$defs/reason``."""
+        """The reason by the schema ``reason``."""
         document = {"text": self.text, **self._asdict()}
         if self.error is None:
             del document["error"]
