@@ -53,7 +53,7 @@ def test_the_diagram_of_an_exception_and_its_playbook_has_every_standing():
 
 
 def test_the_diagram_of_a_step_has_every_status_that_a_step_may_have():
-    step = schemas()["playbook-state"]["properties"]["steps"]["items"]["properties"]
+    step = schemas()["playbook-state"]["$defs"]["step_state"]["properties"]
     assert set(re.findall(r"--> (\w+)", section("A step"))) == set(step["status"]["enum"])
 
 
