@@ -17,7 +17,11 @@ from sentinai.settings import Settings
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE = (DOCS / "phase7-playbooks-mvp.md").read_text("utf-8")
-EFFECTS = {"reads only": "read_only", "changes the exception": "changes_exception", "reaches outside": "external"}
+EFFECTS = {
+    "reads only": "read_only",
+    "changes the exception": "changes_exception",
+    "affects other systems": "external",
+}
 
 
 def section(title: str) -> str:
