@@ -1,4 +1,4 @@
-"""The ``matcher`` command, for rule authors: validate conditions, try them on an exception, test a catalogue."""
+"""The ``matcher`` command for rule authors: validate, evaluate and test conditions, and measure their speed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from matcher.matching import Playbook
 from sentinai.clock import parse_time, utc_now
 from sentinai.conditions import Conditions, parse
 from sentinai.conditions.evaluation import context
-from sentinai.documents.schemas import check
 from sentinai.problems import InvalidDocument
 
 _FAILED, _UNUSABLE = 1, 2
@@ -35,20 +34,20 @@ def _instant(_context: click.Context, _option: click.Parameter, value: str | Non
     try:
         return None if value is None else parse_time(value)
     except ValueError as error:
-        raise click.BadParameter(f"{value!r} is no RFC 3339 time, such as 2026-11-23T09:30:00Z.") from error
+        raise click.BadParameter(f"{value!r} is not an RFC 3339 time, such as 2026-11-23T09:30:00Z.") from error
 
 
-_domain_pack = click.option("--domain-pack", type=_File, help="The Domain Pack that counts.")
-_policy_pack = click.option("--policy-pack", type=_File, help="The Policy Pack that counts.")
-_as_of = click.option("--as-of", callback=_instant, help="The instant of the question.  [default: now]")
+_domain_pack = click.option("--domain-pack", type=_File, help="The Domain Pack to use.")
+_policy_pack = click.option("--policy-pack", type=_File, help="The Policy Pack to use.")
+_as_of = click.option("--as-of", callback=_instant, help="The time of the match.  [default: now]")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(matcher.__version__, prog_name="matcher")
 def main() -> None:
-    """Write and test the conditions under which playbooks apply.
+    """Validate and test the conditions under which playbooks apply.
 
-    Nothing here needs a running service or a database: files go in, findings come out.
+    No command needs a running service or a database.
     """
 
 
@@ -60,11 +59,10 @@ def main() -> None:
 def validate(
     files: tuple[Path, ...], domain_pack: Path | None, policy_pack: Path | None, output_format: str
 ) -> None:
-    """Check files of conditions or whole playbooks, at line and column.
+    """Check conditions or whole playbooks, and report errors and warnings by line and column.
 
-    FILES are JSON files, or folders of them; - is the standard input. Playbooks given together are held against
-    each other: duplicates, and those that can never be chosen, are found. With the packs, so are types, tags and
-    tools they do not list.
+    FILES are JSON files or folders of them; - is the standard input. Playbooks are also compared with each other,
+    to find duplicates and those that can never be chosen. With the packs, unknown types, tags and tools are found.
 
     \b
     Examples:
@@ -72,9 +70,9 @@ def validate(
       matcher validate playbooks/ --domain-pack domain-pack.json --policy-pack policy-pack.json
       matcher validate playbooks/ --format github      # annotations on a pull request
 
-    Ends with 0 if there are no errors (warnings do not count), 1 if there are, 2 if it could not be run.
-    """  # noqa: D301 - click's mark for text as it stands
-    with _refusals(), _progress() as progress:
+    The exit code is 0 without errors (warnings are allowed), 1 with errors, and 2 for incorrect usage.
+    """  # noqa: D301 - click's mark for preformatted text
+    with _unusable_files_reported(), _progress() as progress:
         paths = json_files(files)
         packs = (read_pack(domain_pack, "domain-pack"), read_pack(policy_pack, "policy-pack"))
         task = progress.add_task("Checking", total=2 * len(paths))
@@ -87,8 +85,8 @@ def validate(
 
 
 @main.command()
-@click.option("--conditions", "conditions_file", required=True, type=_File, help="Conditions, or a playbook.")
-@click.option("--exception", "exception_file", required=True, type=_File, help="The exception to try them on.")
+@click.option("--conditions", "conditions_file", required=True, type=_File, help="Conditions or a playbook.")
+@click.option("--exception", "exception_file", required=True, type=_File, help="The exception to evaluate.")
 @_as_of
 @_domain_pack
 @_policy_pack
@@ -101,38 +99,38 @@ def evaluate(
     policy_pack: Path | None,
     output_format: str,
 ) -> None:
-    """Hold conditions against one exception, clause by clause, with the values met.
+    """Evaluate conditions on one exception, clause by clause, with the actual values.
 
     \b
     Examples:
       matcher evaluate --conditions large-fails.json --exception EX-17.json
       matcher evaluate --conditions large-fails.json --exception EX-17.json --as-of 2026-11-23T09:30:00Z
 
-    Ends with 0 if they match, 1 if they do not, 2 if a file cannot be used.
-    """  # noqa: D301 - click's mark for text as it stands
-    with _refusals():
+    The exit code is 0 if they match, 1 if they do not, and 2 if a file is not usable.
+    """  # noqa: D301 - click's mark for preformatted text
+    with _unusable_files_reported():
         conditions = _conditions(conditions_file)
         exception = _exception(exception_file, as_of := as_of or utc_now())
-        seen = context.build(
+        evaluation_context = context.build(
             exception,
             domain_pack=read_pack(domain_pack, "domain-pack") or {},
             policy_pack=read_pack(policy_pack, "policy-pack") or {},
             as_of=as_of,
         )
-    found = {**evaluate_clauses(conditions, seen), "context": seen}
-    output.print_verdict(found, output_format)
+    found = {**evaluate_clauses(conditions, evaluation_context), "context": evaluation_context}
+    output.print_evaluation(found, output_format)
     if not found["matches"]:
         sys.exit(_FAILED)
 
 
 @main.command(name="test")
 @click.argument("case_file", metavar="CASES", type=_File)
-@click.option("--playbooks", "folder", required=True, type=_File, help="The folder with the playbooks' files.")
+@click.option("--playbooks", "folder", required=True, type=_File, help="The folder with the playbooks.")
 @_domain_pack
 @_policy_pack
-@click.option("--exceptions", "exceptions_file", type=_File, help="The exceptions that cases name by their id.")
+@click.option("--exceptions", "exceptions_file", type=_File, help="Exceptions that cases refer to by id.")
 @_as_of
-@click.option("--every-playbook", is_flag=True, help="Fail, too, if a playbook is never chosen.")
+@click.option("--every-playbook", is_flag=True, help="Also fail if a playbook is never chosen.")
 @click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def test_command(
     case_file: Path,
@@ -144,28 +142,28 @@ def test_command(
     every_playbook: bool,
     output_format: str,
 ) -> None:
-    """Test which playbook is chosen for each of the exceptions in CASES.
+    """Test which playbook is chosen for each exception in CASES.
 
-    CASES is a list in YAML or JSON. The exception is written out, or named by its id in the exceptions' file;
-    times may be relative to the instant of the case, such as +PT45M. The files of the playbooks count as
-    published in the order of their names.
+    CASES is a list in YAML or JSON. Each case contains an exception, or the id of one in the exceptions file.
+    Times may be relative to the time of the match: +PT45M is 45 minutes later. Playbooks count as published in
+    the order of their file names.
 
     \b
     Example of CASES:
-      - name: a large fail close to its deadline goes to the desk head
+      - name: a large fail near its deadline goes to the desk head
         exception: {exception_type: Trade Settlement Failure, severity: high, sla_deadline: +PT45M}
         as_of: 2026-11-23T09:30:00Z
         playbook: Large settlement fail
       - exception: EX-17
-        playbook: null                       # none should match
+        playbook: null                       # no playbook should match
 
     \b
     Example:
       matcher test expectations.yaml --playbooks playbooks/ --exceptions exceptions.json --policy-pack policy.json
 
-    Ends with 0 if all went as expected, 1 if not, 2 if a file cannot be used.
-    """  # noqa: D301 - click's mark for text as it stands
-    with _refusals(), _progress() as progress:
+    The exit code is 0 if all cases pass, 1 if not, and 2 if a file is not usable.
+    """  # noqa: D301 - click's mark for preformatted text
+    with _unusable_files_reported(), _progress() as progress:
         exceptions = expectations.read_exceptions(exceptions_file) if exceptions_file else {}
         expected = expectations.read_cases(case_file, exceptions, as_of or utc_now())
         task = progress.add_task("Matching", total=len(expected))
@@ -182,13 +180,17 @@ def test_command(
 
 
 @main.command()
-@click.option("--playbooks", "folder", required=True, type=_File, help="The folder with the playbooks' files.")
+@click.option("--playbooks", "folder", required=True, type=_File, help="The folder with the playbooks.")
 @click.option("--exceptions", "exceptions_file", required=True, type=_File, help="The exceptions to match.")
 @_domain_pack
 @_policy_pack
 @_as_of
 @click.option(
-    "--rounds", default=100, show_default=True, type=click.IntRange(1), help="How often each is matched."
+    "--rounds",
+    default=100,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Matches of each exception.",
 )
 def bench(
     folder: Path,
@@ -198,19 +200,20 @@ def bench(
     as_of: datetime | None,
     rounds: int,
 ) -> None:
-    """Measure how long matching takes with your playbooks, on one core of this machine.
+    """Measure how long matching takes with your playbooks, on one core.
 
     \b
     Example:
       matcher bench --playbooks playbooks/ --exceptions exceptions.json --rounds 500
-    """  # noqa: D301 - click's mark for text as it stands
-    with _refusals(), _progress() as progress:
+    """  # noqa: D301 - click's mark for preformatted text
+    with _unusable_files_reported(), _progress() as progress:
         as_of = as_of or utc_now()
         exceptions = [
-            expectations.at(each, as_of) for each in expectations.read_exceptions(exceptions_file).values()
+            expectations.exception_at(each, as_of)
+            for each in expectations.read_exceptions(exceptions_file).values()
         ]
         task = progress.add_task("Matching", total=rounds)
-        speed = measure(
+        timings = measure(
             _playbooks(folder),
             exceptions,
             domain_pack=read_pack(domain_pack, "domain-pack") or {},
@@ -219,7 +222,7 @@ def bench(
             rounds=rounds,
             progress=lambda: progress.advance(task),
         )
-    output.print_speed(speed)
+    output.print_timings(timings)
 
 
 def _conditions(path: Path) -> Conditions:
@@ -235,18 +238,18 @@ def _conditions(path: Path) -> Conditions:
 
 def _exception(path: Path, as_of: datetime) -> Mapping[str, Any]:
     document = read_document(path)
-    given = document.value
-    exception = expectations.at(given, as_of) if isinstance(given, Mapping) else given
-    found = (expectations.unknown_fields(given) if isinstance(given, Mapping) else []) or check(
-        expectations.EXCEPTION, exception
-    )
+    found = expectations.check_exception(document.value, as_of)
     if found:
         raise UnusableFile([document.located(finding, "error") for finding in found])
-    return exception
+    return expectations.exception_at(document.value, as_of)
 
 
 def _playbooks(folder: Path) -> list[Playbook]:
-    """Every playbook of a folder; one that is not valid would make the test worth nothing."""
+    """The playbooks of a folder.
+
+    Raises:
+        UnusableFile: one is not valid, so that a test would prove nothing.
+    """
     paths = json_files([folder])
     findings = check_files(paths, domain_pack=None, policy_pack=None, progress=lambda: None)
     errors = [found for found in findings if found.severity == "error"]
@@ -260,8 +263,8 @@ def _progress() -> Progress:
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
-    """A file that cannot be used is told in a line each, not as a traceback."""
+def _unusable_files_reported() -> Iterator[None]:
+    """Report the findings of an unusable file, one per line, instead of a traceback."""
     try:
         yield
     except UnusableFile as unusable:

@@ -1,1 +1,1 @@
-"""What rule authors use: reviews of conditions, tests of a catalogue, and findings at their place in a file."""
+"""Support for authors of conditions: validation, evaluation and tests of a catalogue."""

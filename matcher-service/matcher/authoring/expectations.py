@@ -1,9 +1,9 @@
-"""Testing a catalogue: exceptions with the playbook that should be chosen for each, held against what is."""
+"""Tests of a catalogue: exceptions, each with the playbook that should be chosen for it."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,22 +13,21 @@ from matcher.authoring.files import Document, FileFinding, UnusableFile, read_do
 from matcher.authoring.json_positions import Position
 from matcher.matching import Catalogue, MatchResult, Playbook, compile_catalogue, match
 from sentinai.clock import parse_time, relative_time
-from sentinai.conditions import EvaluationError
-from sentinai.conditions.evaluation import context, evaluate
+from sentinai.conditions.evaluation import context
 from sentinai.conditions.explanation import explain
 from sentinai.conditions.language.guard import escape
 from sentinai.documents.schemas import check, schemas
-from sentinai.exception_fields import RULE_FIELDS
+from sentinai.exception_fields import EXCEPTION_FIELDS, RULE_FIELDS
 from sentinai.problems import Finding
 
 Pack = Mapping[str, Any]
-EXCEPTION = "match-exception"
-_TIMES = ("sla_deadline", "created_at")
+_EXCEPTION = "match-exception"
+_TIMES = tuple(field.name for field in EXCEPTION_FIELDS if field.is_time)
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """An exception, when it is asked about, and the name of the playbook that should be chosen, if any."""
+    """An exception, the time of the match, and the name of the expected playbook; None if none should match."""
 
     name: str
     exception: Mapping[str, Any]
@@ -37,42 +36,42 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What came of a case. ``explanation`` says why the expected playbook was not chosen, line by line."""
+class CaseResult:
+    """The match of a case. ``explanation`` says why the expected playbook was not chosen, line by line."""
 
     case: Case
-    result: MatchResult
+    match: MatchResult
     explanation: tuple[str, ...]
 
     @property
     def chosen(self) -> str | None:
-        """The name of the playbook that was chosen."""
-        return self.result.selected.name if self.result.selected else None
+        """The name of the chosen playbook."""
+        return self.match.selected.name if self.match.selected else None
 
     @property
     def passed(self) -> bool:
-        """Whether it is the expected one."""
+        """Whether the expected playbook was chosen."""
         return self.chosen == self.case.playbook
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The verdicts in order, and the names of the playbooks that no case had chosen."""
+    """The results in the order of the cases, and the names of the playbooks that no case chose."""
 
-    verdicts: tuple[Verdict, ...]
+    results: tuple[CaseResult, ...]
     never_chosen: tuple[str, ...]
 
     @property
-    def failed(self) -> list[Verdict]:
-        """The cases that went otherwise than expected."""
-        return [verdict for verdict in self.verdicts if not verdict.passed]
+    def failed(self) -> list[CaseResult]:
+        """The results that differ from what was expected."""
+        return [result for result in self.results if not result.passed]
 
 
 def read_cases(path: Path, exceptions: Mapping[str, Pack], now: datetime) -> list[Case]:
-    """Read a file of cases, YAML or JSON; ``now`` is the instant of those that give none.
+    """Read a file of cases, YAML or JSON; ``now`` is the ``as_of`` of those that have none.
 
     Raises:
-        UnusableFile: it does not have the shape of cases, or names an exception that is not there.
+        UnusableFile: the cases are not valid, or refer to an unknown exception.
     """
     entries = read_yaml(path)
     found = check("playbook-cases", entries)
@@ -85,42 +84,45 @@ def read_exceptions(path: Path) -> dict[str, Pack]:
     """Read a list of exceptions by id; each by itself or, as in the demo data, under the key ``exception``.
 
     Raises:
-        UnusableFile: it is no such list.
+        UnusableFile: the file is not such a list, or is empty.
     """
     document = read_document(path)
     entries = document.value if isinstance(document.value, list) else [document.value]
     if not entries:
-        raise UnusableFile(
-            [document.located(Finding("", "no_exception", "There is no exception in it."), "error")]
-        )
+        raise UnusableFile([_no_exception(document, "", "The file contains no exceptions.")])
     found: dict[str, Pack] = {}
     for index, entry in enumerate(entries):
         exception = entry.get("exception", entry) if isinstance(entry, dict) else None
         if not isinstance(exception, dict) or not isinstance(exception.get("exception_id"), str):
-            raise UnusableFile([_no_exception(document, index)])
+            message = "Expected an exception with an exception_id."
+            raise UnusableFile([_no_exception(document, f"/{index}", message)])
         found[exception["exception_id"]] = exception
     return found
 
 
-def at(document: Pack, as_of: datetime) -> dict[str, Any]:
-    """What matching sees of an exception, with its relative times (``+PT45M``: after ``as_of``) as instants."""
-    seen = {name: document[name] for name in RULE_FIELDS if name in document}
-    return {
-        **seen,
-        **{name: relative_time(seen[name], as_of) for name in _TIMES if isinstance(seen.get(name), str)},
-    }
+def exception_at(document: Pack, as_of: datetime) -> dict[str, Any]:
+    """The attributes that matching uses, with relative times (``+PT45M``: 45 minutes after ``as_of``) resolved."""
+    found = {name: document[name] for name in RULE_FIELDS if name in document}
+    times = {name: found[name] for name in _TIMES if isinstance(found.get(name), str)}
+    return {**found, **{name: relative_time(text, as_of) for name, text in times.items()}}
 
 
-def unknown_fields(exception: Pack) -> list[Finding]:
-    """The attributes that no exception has: matching would not see them, and their author think it does."""
+def check_exception(document: Any, as_of: datetime) -> list[Finding]:
+    """What is wrong with an exception as its author wrote it; matching would ignore unknown fields silently."""
+    if not isinstance(document, Mapping):
+        return check(_EXCEPTION, document)
     known = sorted({*RULE_FIELDS, *schemas()["exception"]["properties"]})
-    found = []
-    for name in exception:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else "What a source system sends is in normalized_context."
-            found.append(Finding(f"/{escape(name)}", "unknown_field", f"{name!r} is not known here.", hint))
-    return found
+    unknown = [
+        Finding(
+            f"/{escape(name)}",
+            "unknown_field",
+            f"Unknown field {name!r}.",
+            _suggestion(name, known) or "Put attributes of the source system into normalized_context.",
+        )
+        for name in document
+        if name not in known
+    ]
+    return unknown or check(_EXCEPTION, exception_at(document, as_of))
 
 
 def run(
@@ -131,71 +133,58 @@ def run(
     policy_pack: Pack,
     progress: Callable[[], None],
 ) -> Report:
-    """Match every case's exception. ``progress`` hears of each one done."""
+    """Match the exception of every case; ``progress`` is called after each one."""
     catalogue = compile_catalogue(playbooks)
-    verdicts: list[Verdict] = []
+    results: list[CaseResult] = []
     for case in cases:
-        verdicts.append(_verdict(case, catalogue, domain_pack, policy_pack))
+        results.append(_result(case, catalogue, domain_pack, policy_pack))
         progress()
-    chosen = {verdict.chosen for verdict in verdicts}
+    chosen = {result.chosen for result in results}
     never = sorted({playbook.name for playbook in catalogue.playbooks} - chosen)
-    return Report(tuple(verdicts), tuple(never))
+    return Report(tuple(results), tuple(never))
 
 
 def _case(path: Path, index: int, entry: Pack, exceptions: Mapping[str, Pack], now: datetime) -> Case:
-    given = entry["exception"]
+    given, pointer = entry["exception"], f"/{index}/exception"
     if isinstance(given, str) and given not in exceptions:
-        near = difflib.get_close_matches(given, exceptions, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else "Give the file that has it with --exceptions."
-        missing = Finding(f"/{index}/exception", "unknown_exception", f"There is no exception {given!r}.", hint)
+        hint = _suggestion(given, exceptions) or "Pass the file that contains it with --exceptions."
+        missing = Finding(pointer, "unknown_exception", f"Unknown exception {given!r}.", hint)
         raise UnusableFile(_at_start(path, [missing]))
     as_of = parse_time(entry["as_of"]) if entry.get("as_of") else now
-    written = exceptions[given] if isinstance(given, str) else given
-    exception = at(written, as_of)
-    exception.setdefault("exception_id", f"case-{index + 1}")
-    wrong = unknown_fields(written) or check(EXCEPTION, exception)
+    exception = {"exception_id": f"case-{index + 1}", **(exceptions[given] if isinstance(given, str) else given)}
+    wrong = check_exception(exception, as_of)
     if wrong:
-        raise UnusableFile(_at_start(path, [finding.under(f"/{index}/exception") for finding in wrong]))
-    return Case(entry.get("name") or exception["exception_id"], exception, as_of, entry["playbook"])
+        raise UnusableFile(_at_start(path, [finding.under(pointer) for finding in wrong]))
+    name = entry.get("name") or exception["exception_id"]
+    return Case(name, exception_at(exception, as_of), as_of, entry["playbook"])
 
 
-def _verdict(case: Case, catalogue: Catalogue, domain_pack: Pack, policy_pack: Pack) -> Verdict:
+def _result(case: Case, catalogue: Catalogue, domain_pack: Pack, policy_pack: Pack) -> CaseResult:
     seen = context.build(case.exception, domain_pack=domain_pack, policy_pack=policy_pack, as_of=case.as_of)
-    result = match(catalogue, seen, as_of=case.as_of)
-    chosen = result.selected.name if result.selected else None
-    explanation = () if chosen == case.playbook else tuple(_why_not(case, catalogue, seen))
-    return Verdict(case, result, explanation)
+    result = CaseResult(case, match(catalogue, seen, as_of=case.as_of), ())
+    if result.passed or case.playbook is None:
+        return result
+    return CaseResult(case, result.match, tuple(_why_not_chosen(case.playbook, catalogue, seen)))
 
 
-def _why_not(case: Case, catalogue: Catalogue, seen: Mapping[str, Any]) -> list[str]:
-    """Why the expected playbook was not chosen."""
-    if case.playbook is None:
-        return []
-    expected = next((each for each in catalogue.playbooks if each.name == case.playbook), None)
+def _why_not_chosen(name: str, catalogue: Catalogue, seen: Mapping[str, Any]) -> list[str]:
+    expected = next((each for each in catalogue.playbooks if each.name == name), None)
     if expected is None:
-        near = difflib.get_close_matches(case.playbook, [each.name for each in catalogue.playbooks], n=1)
-        return [f"There is no playbook {case.playbook!r}." + (f" Did you mean {near[0]!r}?" if near else "")]
-    failed = [
-        explain.explain(clause.logic, seen).text
-        for clause in expected.conditions.clauses
-        if not _holds(clause.logic, seen)
-    ]
-    if failed:
-        return [f"{expected.name} fails where {text}" for text in failed]
-    return [f"{expected.name} matches too, but ranks below: its priority is {expected.conditions.priority:,}."]
+        hint = _suggestion(name, [each.name for each in catalogue.playbooks])
+        return [" ".join(filter(None, (f"Unknown playbook {name!r}.", hint)))]
+    reasons = [explain.explain(clause.logic, seen) for clause in expected.conditions.clauses]
+    failed = [f"{name} does not match: {reason.text}" for reason in reasons if not reason.satisfied]
+    return failed or [f"{name} matches too, but ranks lower: its priority is {expected.conditions.priority:,}."]
 
 
-def _holds(logic: Any, seen: Mapping[str, Any]) -> bool:
-    try:
-        return evaluate.holds(logic, seen)
-    except EvaluationError:
-        return False
+def _suggestion(name: str, known: Collection[str]) -> str | None:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"Did you mean {near[0]!r}?" if near else None
 
 
 def _at_start(path: Path, found: Iterable[Finding]) -> list[FileFinding]:
     return [FileFinding(path, Position(1, 1), "error", finding) for finding in found]
 
 
-def _no_exception(document: Document, index: int) -> FileFinding:
-    found = Finding(f"/{index}", "no_exception", "This is no exception with an exception_id.")
-    return document.located(found, "error")
+def _no_exception(document: Document, pointer: str, message: str) -> FileFinding:
+    return document.located(Finding(pointer, "no_exception", message), "error")

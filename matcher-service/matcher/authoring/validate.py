@@ -1,4 +1,4 @@
-"""Checking files of conditions and playbooks, each against the packs and against the others."""
+"""Validation of files of conditions and playbooks, against the packs and against each other."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ Pack = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class PlaybookFile:
-    """A playbook as its author wrote it, and as matching sees it. Later files count as published later."""
+    """A playbook's file, and the playbook as matching uses it. Later files count as published later."""
 
     document: Document
     playbook: Playbook
 
 
 def is_playbook(value: Any) -> bool:
-    """Whether a document is a whole playbook, rather than only its conditions."""
+    """Whether a document is a whole playbook rather than only conditions."""
     return isinstance(value, Mapping) and "conditions" in value
 
 
@@ -40,9 +40,9 @@ def check_files(
     policy_pack: Pack | None,
     progress: Callable[[], None],
 ) -> list[FileFinding]:
-    """Everything that is wrong or doubtful in the files, in their order.
+    """The errors and warnings of the files, in their order.
 
-    ``progress`` hears of each one twice: when it is read, and when it is checked.
+    ``progress`` is called twice per file: when it has been read, and when it has been checked.
     """
     read = []
     for path in paths:
@@ -75,7 +75,7 @@ def check_document(
     others: OtherPlaybooks,
     playbook: Playbook | None,
 ) -> list[FileFinding]:
-    """What is wrong or doubtful in one file; ``playbook`` is what it is among the others, if it is one."""
+    """The errors and warnings of one file; ``playbook`` is given if the file contains a valid one."""
     prefix, conditions, steps, errors = "", document.value, (), list[Finding]()
     if is_playbook(document.value):
         errors = check("playbook-publish", document.value)
@@ -97,12 +97,12 @@ def check_document(
 
 
 def _in_file(finding: Finding, prefix: str) -> Finding:
-    """A warning as seen from the file: one about a step is so already, the others are about the conditions."""
+    """A warning with a pointer into the file; those about steps have one, the others point into conditions."""
     return finding if finding.pointer.startswith("/steps/") else finding.under(prefix)
 
 
 def playbook_files(documents: Iterable[Document]) -> list[PlaybookFile]:
-    """The documents that are playbooks with valid conditions, numbered and dated in their order."""
+    """The documents that are playbooks with valid conditions, numbered and dated in order."""
     found: list[PlaybookFile] = []
     versions: dict[str, int] = {}
     for number, document in enumerate(documents, 1):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from executor.domain.model import Packs
-from matcher.authoring.expectations import at
+from matcher.authoring.expectations import exception_at
 from matcher.authoring.files import read_document
 from matcher.authoring.validate import playbook_files
 from matcher.matching import Playbook
@@ -34,7 +34,7 @@ class Demo:
     @property
     def exceptions(self) -> list[dict[str, Any]]:
         """The exceptions as they would be created at ``AS_OF``."""
-        return [at(entry["exception"], AS_OF) for entry in self.entries]
+        return [exception_at(entry["exception"], AS_OF) for entry in self.entries]
 
     @property
     def steps(self) -> list[Mapping[str, Any]]:
