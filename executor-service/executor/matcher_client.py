@@ -1,13 +1,14 @@
-"""The executor's way to the matcher: the typed client, tokens of its own, and no trust in the answer."""
+"""The executor's client of the matcher: short-lived tokens of its own, and every answer is validated."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from datetime import datetime
+from threading import Lock
 from typing import Any
 
 import structlog
+from cachetools import TTLCache, cached
 
 from sentinai import client
 from sentinai.client import ApiProblem, RetryPolicy, ServiceUnavailable
@@ -19,6 +20,8 @@ from sentinai.settings import Settings, SettingsError
 from sentinai.telemetry import MATCHER_CALLS, TRACEPARENT
 
 _TOKEN_SECONDS = 600
+_TENANTS = 1024
+"""Tenants whose tokens are cached."""
 _RETRY_AFTER_SECONDS = 5
 _LONGEST_PAUSE_SECONDS = 1.0
 
@@ -27,17 +30,17 @@ class HttpMatcher:
     """Asks the matcher on behalf of a tenant, with a short-lived token.
 
     Raises:
-        SettingsError: the matcher's address is none.
+        SettingsError: the matcher's URL is not valid.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._tokens: dict[str, tuple[float, str]] = {}
+        self._token = cached(TTLCache(_TENANTS, _TOKEN_SECONDS / 2), lock=Lock())(self._mint_token)
         try:
             self._client = client.MatcherClient(
                 settings.matcher_url,
                 token="",
-                retry_policy=_patience(settings),
+                retry_policy=_retry_policy(settings),
                 request_id=_request_id,
                 traceparent=TRACEPARENT.get,
             )
@@ -47,10 +50,10 @@ class HttpMatcher:
     def match(
         self, tenant_id: str, exception: Mapping[str, Any], as_of: datetime, ranked: int
     ) -> Mapping[str, Any]:
-        """The matcher's answer for an exception, as in ``match-response``, with so many ranked playbooks at most.
+        """The matcher's answer for an exception, a ``match-response`` with at most ``ranked`` playbooks.
 
         Raises:
-            MatcherUnavailable: no answer in time, or one that is not what was asked for.
+            MatcherUnavailable: no answer in time, or one that is not valid.
         """
         try:
             answer = self._ask(tenant_id, exception, as_of, ranked)
@@ -69,10 +72,10 @@ class HttpMatcher:
                 {name: exception[name] for name in RULE_FIELDS}, as_of=as_of, limit=ranked
             )
         except ApiProblem as problem:
-            raise _unavailable(f"The matcher gave no answer ({problem})") from problem
+            raise _unavailable(f"The matcher did not answer ({problem})") from problem
         found = check("match-response", answer)
         if found:
-            raise _unavailable(f"The matcher's answer is not one: {found[0].message}")
+            raise _unavailable(f"The matcher's answer is not valid: {found[0].message}")
         if answer["exception_id"] != exception["exception_id"]:
             raise _unavailable("The matcher's answer is about another exception.")
         return answer
@@ -84,27 +87,22 @@ class HttpMatcher:
         except ServiceUnavailable as problem:
             return f"the matcher cannot be reached: {problem.detail}"
         except ApiProblem:
-            return "what answers in the matcher's place is no matcher"
+            return "the service at SENTINAI_MATCHER_URL is not a matcher"
         return "ok" if health["status"] == "ok" else "the matcher is not ready"
 
-    def _token(self, tenant_id: str) -> str:
-        now = time.time()
-        expires, token = self._tokens.get(tenant_id, (0.0, ""))
-        if expires - now < _TOKEN_SECONDS / 10:
-            token = mint_token(
-                self._settings,
-                subject="executor",
-                tenant_id=tenant_id,
-                roles=["viewer"],
-                actor_type="system",
-                lifetime_seconds=_TOKEN_SECONDS,
-            )
-            self._tokens[tenant_id] = (now + _TOKEN_SECONDS, token)
-        return token
+    def _mint_token(self, tenant_id: str) -> str:
+        return mint_token(
+            self._settings,
+            subject="executor",
+            tenant_id=tenant_id,
+            roles=["viewer"],
+            actor_type="system",
+            lifetime_seconds=_TOKEN_SECONDS,
+        )
 
 
-def _patience(settings: Settings) -> RetryPolicy:
-    """A matcher that asks for more time than a caller here would wait is left to the worker."""
+def _retry_policy(settings: Settings) -> RetryPolicy:
+    """Short pauses only: a matcher that asks for more time than a caller would wait is left to the worker."""
     return RetryPolicy(
         connect_seconds=settings.matcher_timeout_seconds,
         read_seconds=settings.matcher_timeout_seconds,
@@ -114,7 +112,7 @@ def _patience(settings: Settings) -> RetryPolicy:
 
 
 def _request_id() -> str | None:
-    """That of the request being served, so that both services' logs tell of it under one id."""
+    """The id of the request being served, so that it is the same in the logs of both services."""
     found: str | None = structlog.contextvars.get_contextvars().get("request_id")
     return found
 

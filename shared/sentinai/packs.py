@@ -1,4 +1,4 @@
-"""Reading Domain Packs and Policy Packs, in the shapes they come in, and checking what their schemas cannot."""
+"""Reading Domain Packs and Policy Packs in all accepted shapes, and the checks that their schemas cannot make."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def exception_types(domain_pack: Pack) -> list[str]:
 def context_names(domain_pack: Pack) -> frozenset[str] | None:
     """The names that an exception's context may have; None unless every exception type describes its own.
 
-    An attribute of an entity counts as one, and so do ``policy_tags``, which any exception may bring.
+    Attributes of entities count too, and so do ``policy_tags``, which any exception may have.
     """
     types = domain_pack.get("exception_types")
     described = list(types.values()) if isinstance(types, Mapping) else []
@@ -52,7 +52,7 @@ def tools(domain_pack: Pack) -> Mapping[str, Any]:
 
 
 def tool_parameters(tool: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON Schema of a tool's payload; parameters given by name only are brought into that shape."""
+    """The JSON Schema of a tool's payload; parameters given by name only are converted to one."""
     given = tool.get("parameters", {})
     if not given:
         return {"type": "object"}
@@ -68,12 +68,12 @@ def tool_parameters(tool: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _without_flag(parameter: Mapping[str, Any]) -> dict[str, Any]:
-    """A parameter's schema: ``required`` as a list is a word of JSON Schema, as a boolean it is ours."""
+    """A parameter's schema without a boolean ``required``, which is not JSON Schema's keyword."""
     return {key: value for key, value in parameter.items() if key != "required" or isinstance(value, list)}
 
 
 def _only_names(parameters: Mapping[str, Any]) -> bool:
-    """Whether these are parameters by name (to ``{type, required}``, or to the type) and no JSON Schema."""
+    """Whether these are parameters by name (to ``{type, required}``, or to a type), rather than a JSON Schema."""
     return (
         not isinstance(parameters.get("type"), str)
         and not _SCHEMA_WORDS & parameters.keys()
@@ -88,7 +88,7 @@ def notification_templates(domain_pack: Pack) -> Mapping[str, Any]:
 
 
 def assignable(policy_pack: Pack, owner_kind: str) -> Sequence[str] | None:
-    """The queues or users that may own exceptions; None where the Policy Pack does not say."""
+    """The queues or users that may own exceptions; None if the Policy Pack does not restrict them."""
     listed = policy_pack.get("assignable")
     if not isinstance(listed, Mapping):
         return None
@@ -97,7 +97,7 @@ def assignable(policy_pack: Pack, owner_kind: str) -> Sequence[str] | None:
 
 
 def check_domain_pack(pack: Pack) -> Checked:
-    """What is wrong with, and doubtful in, a Domain Pack that its schema accepts."""
+    """Errors and warnings about a Domain Pack that its schema accepts."""
     errors = check_rules(pack)
     for tool_id, tool in tools(pack).items():
         schema_errors = check_schema(tool_parameters(tool), {})
@@ -112,12 +112,12 @@ def check_domain_pack(pack: Pack) -> Checked:
 
 
 def check_policy_pack(pack: Pack) -> Checked:
-    """What is wrong with, and doubtful in, a Policy Pack that its schema accepts."""
-    return check_rules(pack), list(_doubts(pack))
+    """Errors and warnings about a Policy Pack that its schema accepts."""
+    return check_rules(pack), list(_warnings(pack))
 
 
 def check_rules(pack: Pack) -> list[Finding]:
-    """What is wrong with the rules of a pack of either kind, of which the guard refuses some."""
+    """Errors in the rules of a pack of either kind: those that the guard refuses."""
     return [
         finding
         for name in _RULES
@@ -138,7 +138,7 @@ def _check_when(rule: Pack, pointer: str) -> list[Finding]:
 
 
 def _check_template(template: Pack, pointer: str) -> list[Finding]:
-    """Only the syntax: which further names there are is known where a step uses the template."""
+    """Errors of syntax; which other names a template may use is known only where a step uses it."""
     return [
         finding.under(f"{pointer}/{part}")
         for part in ("subject", "message")
@@ -147,7 +147,7 @@ def _check_template(template: Pack, pointer: str) -> list[Finding]:
     ]
 
 
-def _doubts(pack: Pack) -> Iterator[Finding]:
+def _warnings(pack: Pack) -> Iterator[Finding]:
     blocked = set(pack.get("blocked_actions", ()))
     for index, tool_id in enumerate(pack.get("approved_tools", ())):
         if tool_id in blocked:
@@ -155,5 +155,5 @@ def _doubts(pack: Pack) -> Iterator[Finding]:
                 f"/approved_tools/{index}",
                 "approved_and_blocked",
                 f"{tool_id!r} is approved and blocked; it stays blocked.",
-                "Take it out of one of the two lists.",
+                "Remove it from one of the two lists.",
             )

@@ -1,11 +1,11 @@
-"""The database behind sessions that belong to one tenant.
+"""The database, by sessions that belong to one tenant.
 
 A query that forgets the tenant still sees only its own rows: the session filters it
 (``sentinai.database.tenant_session``), and on PostgreSQL row-level security does so again.
 
 Transactions are short. A write takes its lock at once (``BEGIN IMMEDIATE`` on SQLite, row locks on
-PostgreSQL) and is tried again when the database reports a serialization failure (SQLSTATE 40001) or a
-deadlock (40P01).
+PostgreSQL) and is retried when the database reports a serialization failure (SQLSTATE 40001) or a deadlock
+(40P01).
 """
 
 from __future__ import annotations
@@ -36,50 +36,52 @@ _RETRIED_STATES = ("40001", "40P01")
 _UNIQUE_VIOLATION = "23505"
 _UNDEFINED_TABLE = "42P01"
 _READ_ONLY = "25006"
-_AWAY_STATES = (*_RETRIED_STATES, _UNDEFINED_TABLE, _READ_ONLY)
-"""What a database says that cannot serve now: it keeps refusing to serialize, is empty, or is but a standby."""
+_UNAVAILABLE_STATES = (*_RETRIED_STATES, _UNDEFINED_TABLE, _READ_ONLY)
+"""States of a database that cannot be used now: too much contention, no tables, or a standby."""
+_UNMIGRATED = (_UNDEFINED_TABLE, "SQLITE_ERROR")
+"""SQLite has no code of its own for a missing table; statements of this product have no other error in SQL."""
 _SET_TENANT = text("SELECT set_config('sentinai.tenant_id', :tenant_id, true)")
-_UNFENCED_ROLE = "SELECT rolname FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls)"
-_SQLITE_TAKEN = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
+_ROLE_BYPASSING_RLS = "SELECT rolname FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls)"
+_SQLITE_UNIQUE_VIOLATIONS = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
 
 
 class Database:
     """One database, used by one process.
 
     Raises:
-        SettingsError: the settings name no database that could be used.
+        SettingsError: the settings do not name a usable database.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._writer = _create_engine(settings)
         self.dialect = self._writer.dialect.name
-        # What is read together belongs together, as it does on SQLite.
-        together = {"isolation_level": "REPEATABLE READ"} if self.dialect == "postgresql" else {}
-        self._reader = self._writer.execution_options(**together)
+        # All reads of a transaction see one snapshot, as they do on SQLite.
+        snapshot = {"isolation_level": "REPEATABLE READ"} if self.dialect == "postgresql" else {}
+        self._reader = self._writer.execution_options(**snapshot)
         self.engine = self._writer.execution_options()
         if self.dialect == "sqlite":
-            # Whoever takes a connection of its own; tenants' sessions begin without SQLAlchemy's events.
+            # For plain connections; sessions of tenants begin without SQLAlchemy's events.
             event.listen(self.engine, "begin", _begin_reading)
         self._set_tenant = CompiledStatement(_SET_TENANT, self.engine.dialect)
 
     @contextmanager
     def read(self, tenant_id: str) -> Iterator[TenantSession]:
-        """A session that only reads, of one tenant.
+        """A read-only session of one tenant.
 
         Raises:
-            DatabaseUnavailable: the database is away or stays locked.
+            DatabaseUnavailable: the database cannot be reached or stays locked.
         """
         with translated_errors(), self._session(tenant_id, writes=False) as session:
             yield session
 
     def write(self, tenant_id: str, work: Callable[[TenantSession], T]) -> T:
-        """Run ``work`` in one transaction of one tenant; all of it is committed or nothing is.
+        """Run ``work`` in one transaction of one tenant; either all of it is committed or nothing.
 
-        ``work`` may run more than once, so it must have no effect but on its session. It is run again, too,
-        when a unique constraint says that another transaction was first: it then sees what that one did.
+        ``work`` may run more than once, so it must have no effect other than on its session. It also runs again
+        after a unique violation: another transaction was first, and the second attempt sees what it did.
 
         Raises:
-            DatabaseUnavailable: the database is away, stays locked, or keeps refusing to serialize.
+            DatabaseUnavailable: the database cannot be reached, stays locked, or keeps failing to serialize.
         """
         with translated_errors():
             for attempt in range(1, _ATTEMPTS + 1):
@@ -90,16 +92,17 @@ class Database:
                         session.own_connection.commit()
                         return done
                 except DBAPIError as error:
-                    if attempt == _ATTEMPTS or not _worth_another_try(error):
+                    if attempt == _ATTEMPTS or not _is_retryable(error):
                         raise
                     time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - jitter, not a secret
             raise AssertionError("the last attempt returns or raises")
 
     @contextmanager
     def _session(self, tenant_id: str, *, writes: bool) -> Iterator[TenantSession]:
-        """A session in a transaction of its own, which is undone where nobody commits it.
+        """A session in a transaction of its own, which is rolled back unless it is committed.
 
-        The connection stands, begun, and the session joins in once it is used: not every call needs what it does.
+        The connection begins the transaction; the session joins it when it is first used, as not every call needs
+        the ORM.
         """
         with (self._writer if writes else self._reader).connect() as connection:
             connection.begin()
@@ -116,10 +119,10 @@ class Database:
 
     @contextmanager
     def plain(self) -> Iterator[Connection]:
-        """A bare connection for what belongs to no tenant: readiness, the list of tenants, shared packs.
+        """A connection for what belongs to no tenant: readiness, the list of tenants, migrations.
 
         Raises:
-            DatabaseUnavailable: the database is away or stays locked.
+            DatabaseUnavailable: the database cannot be reached or stays locked.
         """
         with translated_errors(), self.engine.connect() as connection:
             yield connection
@@ -139,24 +142,24 @@ def sqlstate(error: DBAPIError) -> str | None:
     return getattr(error.orig, "sqlstate", None)
 
 
-def _worth_another_try(error: DBAPIError) -> bool:
-    taken = getattr(error.orig, "sqlite_errorname", "") in _SQLITE_TAKEN
-    return taken or sqlstate(error) in (*_RETRIED_STATES, _UNIQUE_VIOLATION)
+def _is_retryable(error: DBAPIError) -> bool:
+    violates_unique = getattr(error.orig, "sqlite_errorname", "") in _SQLITE_UNIQUE_VIOLATIONS
+    return violates_unique or sqlstate(error) in (*_RETRIED_STATES, _UNIQUE_VIOLATION)
 
 
 def _create_engine(settings: Settings) -> Engine:
-    url = _address(settings)
+    url = _url(settings)
     options: dict[str, Any] = {
         "pool_size": settings.database_pool_size,
         "max_overflow": 0,
         "pool_timeout": settings.database_timeout_seconds,
-        # Errors are logged; what was to be written stays out of them.
+        # Errors are logged; they must not contain the values.
         "hide_parameters": True,
         "json_serializer": strict_json.dumps_stored,
         "json_deserializer": strict_json.loads_stored,
     }
     if url.get_backend_name() == "sqlite":
-        _make_folder(url)
+        _create_folder(url)
         engine = create_engine(url, connect_args={"timeout": settings.database_timeout_seconds}, **options)
         event.listen(engine, "connect", _prepare_sqlite)
         return engine
@@ -164,23 +167,23 @@ def _create_engine(settings: Settings) -> Engine:
     timeouts = f"-c lock_timeout={milliseconds} -c statement_timeout={milliseconds * 6}"
     connect_args = {
         "connect_timeout": max(1, round(settings.database_timeout_seconds)),
-        # In another time zone of the server's an instant near the year 1 or 9999 has no date that Python knows.
+        # In another time zone, instants near the years 1 and 9999 would be dates that Python cannot represent.
         "options": f"{timeouts} -c timezone=UTC",
     }
     engine = create_engine(url, connect_args=connect_args, pool_pre_ping=True, **options)
-    event.listen(engine, "first_connect", _warn_of_an_unfenced_role)
+    event.listen(engine, "first_connect", _warn_of_bypassed_rls)
     return engine
 
 
-def _address(settings: Settings) -> URL:
+def _url(settings: Settings) -> URL:
     try:
         return make_url(settings.database_url)
     except (ArgumentError, ValueError) as error:
-        # The error's own words may hold a part of the address, and so of the password.
-        raise SettingsError("SENTINAI_DATABASE_URL: cannot be read as the address of a database") from error
+        # The error's own text may contain part of the URL, and so of the password.
+        raise SettingsError("SENTINAI_DATABASE_URL: not a valid database URL") from error
 
 
-def _make_folder(url: URL) -> None:
+def _create_folder(url: URL) -> None:
     if not url.database:
         return
     folder = Path(url.database).parent
@@ -188,19 +191,21 @@ def _make_folder(url: URL) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(
-            f"SENTINAI_DATABASE_URL: the folder {folder} cannot be made ({error.strerror})"
+            f"SENTINAI_DATABASE_URL: cannot create the folder {folder} ({error.strerror})"
         ) from error
 
 
-def _warn_of_an_unfenced_role(connection: Any, _record: Any) -> None:
-    found = connection.execute(_UNFENCED_ROLE).fetchone()
+def _warn_of_bypassed_rls(connection: Any, _record: Any) -> None:
+    found = connection.execute(_ROLE_BYPASSING_RLS).fetchone()
     if found:
-        _log.warning("role_past_row_level_security", role=found[0], hint="connect as a role of deploy/postgres")
+        _log.warning(
+            "row_level_security_bypassed", role=found[0], hint="connect as a role of deploy/postgres/roles.sql"
+        )
     connection.rollback()
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    # Python's own transaction control would start writes late, as readers; BEGIN is ours (see below).
+    # Python's own transaction control would take the write lock late; the BEGIN statements below take it at once.
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
@@ -217,32 +222,32 @@ def _begin_writing(connection: Connection) -> None:
 
 
 def leave_tenant(session: TenantSession) -> None:
-    """Let the rest of a transaction reach the rows that every tenant shares (statements must say so too)."""
+    """Let the rest of a transaction reach rows of all tenants; its statements must say ACROSS_TENANTS as well."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(_SET_TENANT, {"tenant_id": ""}, execution_options={ACROSS_TENANTS: True})
 
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Tell of faults of the database as a problem of the caller's, and of faults of ours as they are.
+    """Turn errors of an unavailable database into a problem; errors in this product pass unchanged.
 
     Raises:
-        DatabaseUnavailable: the database is away, stays locked, keeps refusing to serialize, or has no tables.
+        DatabaseUnavailable: the database cannot be reached, stays locked, keeps failing to serialize, or is empty.
     """
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeout) as error:
         raise unavailable(error) from error
     except DBAPIError as error:
-        if error.connection_invalidated or sqlstate(error) in _AWAY_STATES:
+        if error.connection_invalidated or sqlstate(error) in _UNAVAILABLE_STATES:
             raise unavailable(error) from error
         raise
 
 
 def unavailable(error: Exception) -> DatabaseUnavailable:
-    """The problem that an error of the database is to a caller, in the driver's words."""
+    """The problem for an error of the database, with the driver's message."""
     origin = getattr(error, "orig", None) or error
     reason = str(origin).strip().splitlines()[0][:200].rstrip(".")
-    bare = getattr(origin, "sqlstate", None) == _UNDEFINED_TABLE or reason.startswith("no such table")
-    reason = f"{reason}; run: executor migrate" if bare else reason
-    return DatabaseUnavailable(f"The database did not serve: {reason}.", retry_after=1)
+    code = getattr(origin, "sqlstate", None) or getattr(origin, "sqlite_errorname", None)
+    reason = f"{reason}; run: executor migrate" if code in _UNMIGRATED else reason
+    return DatabaseUnavailable(f"Database unavailable: {reason}.", retry_after=1)
