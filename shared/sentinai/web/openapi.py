@@ -14,6 +14,12 @@ from sentinai.web import paths
 from sentinai.web.operations import Api, Operation
 
 _SCHEMAS = "#/components/schemas/"
+_BEARER = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "A JSON Web Token; it names the tenant, the caller and the caller's roles.",
+}
 _PROBLEMS = {
     400: "The request or its JSON is malformed.",
     401: "The bearer token is missing or invalid.",
@@ -42,7 +48,7 @@ def document(title: str, description: str, version: str, apis: Sequence[Api[Any]
         "paths": paths,
         "components": {
             "schemas": reachable(paths),
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            "securitySchemes": {"bearer": _BEARER},
         },
     }
 

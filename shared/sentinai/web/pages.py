@@ -1,8 +1,7 @@
-"""What every service shows without a token: health, readiness, metrics, its OpenAPI document and a page of it."""
+"""What every service serves without a token: health, metrics, its OpenAPI document and an API reference."""
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 from flask import Blueprint, Response, render_template
@@ -11,16 +10,22 @@ from sentinai.documents import strict_json
 from sentinai.telemetry import metrics_page
 from sentinai.web import openapi
 
-_DOCS_POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+_SWAGGER_UI = "vendor/swagger-ui-5.35.0"
+# Swagger UI's style sheet has its icons as data: URLs.
+_DOCS_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 
 def blueprint(service: Any) -> Blueprint:
-    """The token-free pages of a service."""
+    """The pages of a service that need no token."""
     pages = Blueprint(
         "pages", __name__, template_folder="templates", static_folder="static", static_url_path="/assets"
     )
-    document = openapi.document(service.title, service.description, service.version, service.apis)
-    encoded = strict_json.dumps(document)
+    document = strict_json.dumps(
+        openapi.document(service.title, service.description, service.version, service.apis)
+    )
 
     @pages.get("/healthz")
     def healthz() -> Response:
@@ -38,11 +43,11 @@ def blueprint(service: Any) -> Blueprint:
 
     @pages.get("/openapi.json")
     def openapi_document() -> Response:
-        return Response(encoded, mimetype="application/json")
+        return Response(document, mimetype="application/json")
 
     @pages.get("/docs")
     def docs() -> Response:
-        page = Response(render_template("docs.html", document=document, escape=escape))
+        page = Response(render_template("docs.html", title=service.title, swagger_ui=_SWAGGER_UI))
         page.headers["Content-Security-Policy"] = _DOCS_POLICY
         return page
 
