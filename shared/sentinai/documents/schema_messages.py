@@ -55,6 +55,18 @@ ExplainingValidator: type[Validator] = validators.extend(  # type: ignore[no-unt
     Draft202012Validator, {"pattern": _check_pattern, "required": _check_required}
 )
 """jsonschema's validator, with bounded patterns and a path to every missing key."""
+_evolve_by_dialect = ExplainingValidator.evolve
+
+
+def _evolve(validator: Validator, **changes: Any) -> Validator:
+    """A validator of the same class for a part of the schema, even if the part has a ``$schema`` of its own."""
+    schema = changes.get("schema")
+    if isinstance(schema, Mapping):
+        changes["schema"] = {keyword: value for keyword, value in schema.items() if keyword != "$schema"}
+    return _evolve_by_dialect(validator, **changes)
+
+
+ExplainingValidator.evolve = _evolve  # type: ignore[assignment]
 
 
 def _bounded(errors: Iterable[ValidationError]) -> Iterator[ValidationError]:

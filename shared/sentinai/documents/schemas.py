@@ -77,9 +77,8 @@ def require(name: str, document: Any) -> None:
 
 @cache
 def _registry() -> Registry[Any]:
-    # At a reference to a schema with "$schema", jsonschema changes to its own validator for that dialect.
-    bodies = ((name, {k: v for k, v in body.items() if k != "$schema"}) for name, body in schemas().items())
-    return Registry[Any]().with_resources((URN + name, DRAFT202012.create_resource(body)) for name, body in bodies)
+    resources = ((URN + name, DRAFT202012.create_resource(body)) for name, body in schemas().items())
+    return Registry[Any]().with_resources(resources)
 
 
 @cache

@@ -54,6 +54,7 @@ def test_parameters_are_a_schema_or_names(parameters: Any, payload: Any, fits: b
 
 
 _ENDLESS = "^(a+)+$"
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 @pytest.mark.parametrize(
@@ -68,6 +69,16 @@ _ENDLESS = "^(a+)+$"
             "invalid",
         ),
         ({"properties": {"ref": {"pattern": r"^(?:(a+)+)\1$"}}}, "aa", "/ref", "wrong_format"),
+        ({"properties": {"ref": {"$schema": _DIALECT, "pattern": _ENDLESS}}}, "aaa", "/ref", "wrong_format"),
+        (
+            {
+                "$ref": "#/$defs/a",
+                "$defs": {"a": {"$schema": _DIALECT, "additionalProperties": {"pattern": _ENDLESS}}},
+            },
+            "aaa",
+            "/ref",
+            "wrong_format",
+        ),
     ],
 )
 def test_a_pattern_that_could_take_for_ever_is_a_matter_of_moments(
