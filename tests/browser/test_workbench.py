@@ -277,7 +277,7 @@ def test_an_exception_is_completed_and_its_errors_told(workbench: Callable[..., 
     hold(page, RING, {"exception_id": "R-2", "severity": "high", "sevrity": 1})
     says(page, "the exception cannot be read")
     problems = page.get_by_role("list", name="Problems in the exception")
-    expect(problems).to_contain_text("'sevrity' is not known here.")
+    expect(problems).to_contain_text("Unknown field 'sevrity'.")
     exception(page).fill('{"exception_id": "R-2", "normalized_context": {"trai')
     page.keyboard.press("Control+Space")
     page.keyboard.press("Enter")

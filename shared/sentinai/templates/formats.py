@@ -1,7 +1,7 @@
-"""The format specs of placeholders: ``:,.2f``, ``:>12``, ``:05d``. They round, group and pad, and no more.
+"""The format specs of placeholders: ``:,.2f``, ``:>12``, ``:05d``. They only round, group and pad.
 
-The grammar is a small part of Python's own (its Format Specification Mini-Language), read here and not by
-``format`` on the value: a value has no say in how it is shown, and a spec cannot ask for a gigabyte.
+The grammar is a subset of Python's Format Specification Mini-Language. It is parsed here instead of by ``format``,
+so that a value's type cannot change how it is formatted, and a spec cannot request a gigabyte of padding.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _SPEC = re.compile(
     re.ASCII,
 )
 _PLACES = 6
-"""What ``f`` and ``%`` round to without a precision, as in Python."""
+"""The decimal places of ``f`` and ``%`` without a precision, as in Python."""
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A spec that was read. ``align`` is empty where none is given: numbers then stand right, texts left."""
+    """A parsed spec. Without ``align``, numbers are aligned to the right and strings to the left."""
 
     fill: str
     align: str
@@ -40,17 +40,17 @@ class Format:
 
 @lru_cache(maxsize=1024)
 def parse(spec: str) -> Format:
-    """Read a spec; the empty one shows a value as it is.
+    """Parse a spec; the empty one leaves a value unchanged.
 
     Raises:
-        ValueError: it is none, or asks for too much; the message says which.
+        ValueError: the spec is invalid, or exceeds a limit; the message says which.
     """
     found = _SPEC.match(spec)
     if not found or _contradicts_itself(found):
-        raise ValueError("a format rounds, groups and pads, as in :>12,.2f")
+        raise ValueError("a format can round, group and pad, as in :>12,.2f")
     width, precision = int(found["width"] or 0), found["precision"]
     if width > MAX_WIDTH or int(precision or 0) > MAX_PRECISION:
-        raise ValueError(f"a width is at most {MAX_WIDTH} and a precision at most {MAX_PRECISION}")
+        raise ValueError(f"the width must be at most {MAX_WIDTH}, the precision at most {MAX_PRECISION}")
     return Format(
         fill=found["fill"] or " ",
         align=found["align"] or "",
@@ -63,7 +63,7 @@ def parse(spec: str) -> Format:
 
 
 def show(value: Any, how: Format) -> str:
-    """A JSON value as text: numbers rounded and grouped, objects and lists as JSON, all padded. Never raises."""
+    """Format a JSON value: numbers are rounded and grouped, objects and lists are JSON. Never raises."""
     if _is_number(value) and how.kind != "s":
         text = _number(value, how)
         return text.zfill(how.width) if how.zero else _padded(text, how, ">")
@@ -71,7 +71,7 @@ def show(value: Any, how: Format) -> str:
 
 
 def _contradicts_itself(found: re.Match[str]) -> bool:
-    """Whole numbers have no decimals, texts no groups; and zeros before a grouped number read as digits of it."""
+    """Integers have no decimals, strings no groups, and a grouped number is not padded with zeros."""
     decimals_of_whole = found["kind"] == "d" and found["precision"]
     number_of_text = found["kind"] == "s" and (found["group"] or found["zero"])
     return bool(decimals_of_whole or number_of_text or (found["group"] and found["zero"]))
@@ -86,7 +86,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _number(value: int | float, how: Format) -> str:
-    """A number by decimals, so that an integer of any size keeps its digits."""
+    """Format a number through decimals, so that an integer of any size keeps its digits."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return _digits(value, how, "," if how.group else "").replace(",", how.group)

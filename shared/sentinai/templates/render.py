@@ -1,7 +1,7 @@
-"""The placeholder grammar: ``{exception.entity}``, ``{sla.minutes_remaining:.0f}``, ``{{`` and ``}}``.
+"""Templates with placeholders: ``{exception.entity}``, ``{sla.minutes_remaining:.0f}``, ``{{`` and ``}}``.
 
-There are no expressions, calls, filters, loops or attributes: a path walks JSON objects and arrays, and
-a format spec rounds, groups and pads. What is rendered is data; whoever shows it escapes it.
+There are no expressions, calls, filters, loops or attributes: a path walks JSON objects and arrays, and a format
+spec rounds, groups and pads. The result is data, and is escaped where it is displayed.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from sentinai.templates import formats
 
 ROOTS = ("exception", "domain_pack", "policy_pack", "sla", "step", "actor")
 MAX_TEXT = 65_536
-"""Characters of one rendered text; what is longer is cut, and says so."""
+"""The most characters of a rendered text; a longer one is truncated, and says so."""
 
 MAX_PAYLOAD = 262_144
-"""Characters of a rendered payload, all in all; a longer one is refused."""
+"""The most characters of a rendered payload in total; a longer one is refused."""
 
-_CUT = "… [cut]"
+_TRUNCATED = "… [truncated]"
 _PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*\Z")
 _TOKENS = re.compile(r"\{\{|\}\}|\{(?P<inside>[^{}]*)\}|[{}]")
 _MISSING = object()
 
 
 class TemplateSyntaxError(ValueError):
-    """A template that cannot be read; the message says what is wrong where."""
+    """A template that cannot be parsed; the message says what is wrong, and where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def parse(template: str) -> tuple[Part, ...]:
     """The literal texts and placeholders of a template, in order.
 
     Raises:
-        TemplateSyntaxError: a lone brace, a path that is none, or a format spec that is too much.
+        TemplateSyntaxError: an unmatched brace, an invalid path, or an invalid format spec.
     """
     parts: list[Part] = []
     end = 0
@@ -71,12 +71,12 @@ def _token(found: re.Match[str]) -> Part:
         return token[0]
     if found["inside"] is None:
         raise TemplateSyntaxError(
-            f"A lone {token!r} at character {found.start() + 1}; write {token * 2!r} for a literal brace."
+            f"Unmatched {token!r} at character {found.start() + 1}; write {token * 2!r} for a literal brace."
         )
     path, _, spec = found["inside"].partition(":")
     if not _PATH.match(path):
         raise TemplateSyntaxError(
-            f"{found[0]!r} is no placeholder: inside the braces stands a path such as exception.entity."
+            f"{found[0]!r} is not a valid placeholder; write a path in braces, such as {{exception.entity}}."
         )
     _check_spec(spec, found[0])
     return Placeholder(path, spec)
@@ -86,7 +86,7 @@ def _check_spec(spec: str, token: str) -> None:
     try:
         formats.parse(spec)
     except ValueError as error:
-        raise TemplateSyntaxError(f"{token!r}: {error}.") from error
+        raise TemplateSyntaxError(f"Invalid format in {token!r}: {error}.") from error
 
 
 def _joined(parts: list[Part]) -> Iterator[Part]:
@@ -104,7 +104,7 @@ def _joined(parts: list[Part]) -> Iterator[Part]:
 
 
 def check(template: str, *, names: Collection[str] = ()) -> list[Finding]:
-    """What is wrong with a template. ``names`` are the extra names that it may use beside the roots."""
+    """What is wrong with a template. ``names`` are names that it may use in addition to the roots."""
     try:
         parts = parse(template)
     except TemplateSyntaxError as error:
@@ -114,8 +114,8 @@ def check(template: str, *, names: Collection[str] = ()) -> list[Finding]:
         Finding(
             "",
             "unknown_placeholder",
-            f"{{{part.path}}} begins with {part.root!r}, which is not known here.",
-            f"Known: {', '.join(known)}.",
+            f"Unknown name {part.root!r} in {{{part.path}}}.",
+            f"Known names: {', '.join(known)}.",
         )
         for part in parts
         if isinstance(part, Placeholder) and part.root not in known
@@ -123,7 +123,7 @@ def check(template: str, *, names: Collection[str] = ()) -> list[Finding]:
 
 
 def placeholders(template: str) -> list[Placeholder]:
-    """The placeholders of a template, in order; none for one that cannot be read."""
+    """The placeholders of a template, in order; none for one that cannot be parsed."""
     try:
         return [part for part in parse(template) if isinstance(part, Placeholder)]
     except TemplateSyntaxError:
@@ -131,7 +131,7 @@ def placeholders(template: str) -> list[Placeholder]:
 
 
 def render_text(template: str, values: Mapping[str, Any]) -> str:
-    """The template as text: a missing value shows as ``[missing: path]``, null is empty, objects are JSON."""
+    """Render a template as text: a missing value becomes ``[missing: path]``, null is empty, objects are JSON."""
     shown: list[str] = []
     room = MAX_TEXT
     for part in parse(template):
@@ -139,18 +139,18 @@ def render_text(template: str, values: Mapping[str, Any]) -> str:
         shown.append(text[:room])
         room -= len(text)
         if room < 0:
-            return "".join((*shown, _CUT))
+            return "".join((*shown, _TRUNCATED))
     return "".join(shown)
 
 
 def render_payload(document: Any, values: Mapping[str, Any]) -> Any:
-    """The document with its strings rendered, recursively; keys stay as they are.
+    """Render all strings of a document, recursively, but not its keys.
 
-    A string that is one placeholder, without a format, keeps the value's type.
+    A string that is a single placeholder without a format takes the value's type.
 
     Raises:
-        TemplateUnresolved: a placeholder has no value; every such one is named.
-        InvalidDocument: what comes of it is longer than ``MAX_PAYLOAD``.
+        TemplateUnresolved: placeholders have no value; all of them are named.
+        InvalidDocument: the result is longer than ``MAX_PAYLOAD``.
     """
     missing = sorted({part.path for part in placeholders_in(document) if not _has(part.path, values)})
     if missing:
@@ -161,19 +161,19 @@ def render_payload(document: Any, values: Mapping[str, Any]) -> Any:
     try:
         return _filled(document, values, _Room(MAX_PAYLOAD))
     except _TooLong as error:
-        raise InvalidDocument(f"The payload comes to more than {MAX_PAYLOAD} characters.") from error
+        raise InvalidDocument(f"The payload is longer than {MAX_PAYLOAD:,} characters.") from error
 
 
 def preview_payload(document: Any, values: Mapping[str, Any]) -> Any:
-    """The same for people, never refused: a missing value shows as ``[missing: path]``."""
+    """Like :func:`render_payload`, but never raises: a missing value becomes ``[missing: path]``."""
     try:
         return _filled(document, values, _Room(MAX_PAYLOAD))
     except _TooLong:
-        return f"[longer than {MAX_PAYLOAD} characters]"
+        return f"[longer than {MAX_PAYLOAD:,} characters]"
 
 
 def placeholders_in(document: Any) -> Iterator[Placeholder]:
-    """The placeholders of all strings in a document, but for its keys."""
+    """The placeholders of all strings in a document, except in its keys."""
     if isinstance(document, Mapping):
         for item in document.values():
             yield from placeholders_in(item)
@@ -185,20 +185,20 @@ def placeholders_in(document: Any) -> Iterator[Placeholder]:
 
 
 class _TooLong(Exception):
-    """What is being rendered has no room left."""
+    """The rendered document exceeds its limit."""
 
 
 class _Room:
-    """How many characters a rendered document may still take; a few placeholders can ask for a great many."""
+    """The characters that a rendered document may still use; a few placeholders can stand for very many."""
 
     def __init__(self, characters: int) -> None:
         self._left = characters
 
     def take(self, value: Any) -> None:
-        """Make sure that a value fits in: about as long as its JSON.
+        """Use up about as many characters as the JSON of a value has.
 
         Raises:
-            _TooLong: it does not; found out without looking at the rest of the value.
+            _TooLong: it does not fit; raised without going through the rest of the value.
         """
         pending = [value]
         while pending:

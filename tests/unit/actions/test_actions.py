@@ -271,9 +271,9 @@ def test_a_payload_that_grows_out_of_bounds_is_refused_and_its_preview_says_so()
     crowded = record(normalized_context={"row": 1, "log": "x" * 50_000})
     payload = {"row": 1, "note": [["{exception.normalized_context.log}"] * 9]}
     given = context(step("call_tool", tool_id="lift", payload_template=payload), packs=LIFT, record=crowded)
-    with pytest.raises(InvalidDocument, match=str(render.MAX_PAYLOAD)):
+    with pytest.raises(InvalidDocument, match=f"{render.MAX_PAYLOAD:,}"):
         plan_step(given)
-    assert str(render.MAX_PAYLOAD) in action_of("call_tool").preview(given)["payload"]
+    assert f"{render.MAX_PAYLOAD:,}" in action_of("call_tool").preview(given)["payload"]
 
 
 @pytest.mark.parametrize("action_type", ["notify", "add_comment", "set_status", "assign_owner", "call_tool"])
