@@ -1,6 +1,6 @@
-"""The guide to the API held against the running pair: its exchanges, its programs, and that it leaves nothing out.
+"""The API guide, checked against the running services: its exchanges, its programs, and its completeness.
 
-With ``UPDATE_DOCS=1`` in the environment, the answers in the guide are written anew; look at what has changed.
+With ``UPDATE_DOCS=1`` in the environment, the responses in the guide are rewritten; review the difference.
 """
 
 from __future__ import annotations
@@ -58,10 +58,10 @@ def outcome(run: Run) -> str:
     return run(GUIDE)
 
 
-def test_every_exchange_and_program_comes_out_as_written(outcome: str):
+def test_every_exchange_and_program_gives_the_result_on_the_page(outcome: str):
     if os.environ.get("UPDATE_DOCS"):
         FILE.write_text(outcome, "utf-8")
-        pytest.skip("the guide was written anew")
+        pytest.skip("the guide was rewritten")
     assert [match.group() for match in BLOCK.finditer(GUIDE)] == [
         match.group() for match in BLOCK.finditer(outcome)
     ]
@@ -79,19 +79,19 @@ def test_every_operation_has_a_heading_and_is_called(pair: Threaded, outcome: st
             ), (method, path)
 
 
-def test_the_table_of_codes_is_that_of_the_code():
+def test_the_table_of_codes_is_complete():
     rows = re.findall(r"^\| (\d{3}) \| `(\w+)` \|", GUIDE, re.MULTILINE)
     assert {(int(status), code) for status, code in rows} == {(kind.status, code) for code, kind in CODES.items()}
     assert len(rows) == len(CODES)
 
 
-def test_refusals_are_named_by_codes_that_exist():
+def test_refusals_use_codes_that_exist():
     lines = re.findall(r"^Refused with (.*?)(?:\n\n|\Z)", GUIDE, re.MULTILINE | re.DOTALL)
     assert len(lines) > 10
     named = {code for line in lines for code in re.findall(r"`([a-z_]+)`", re.sub(r"\([^)]*\)", "", line))}
     assert named - CODES.keys() == set()
 
 
-def test_only_the_callers_of_the_page_call():
+def test_only_the_callers_on_the_page_make_calls():
     assert "Bearer ey" not in GUIDE
     assert set(re.findall(r"Bearer (\S+)", GUIDE)) <= PEOPLE.keys()
