@@ -41,7 +41,7 @@ def test_tables_have_the_columns_on_the_page():
     assert listed == {name: [column.name for column in table.columns] for name, table in known.items()}
 
 
-def test_every_event_is_told_of_once():
+def test_every_event_is_listed_once():
     listed = re.findall(r"`([A-Z]\w+)`", section("Documents"))
     assert sorted(listed) == sorted(
         name.removeprefix("events/") for name in schemas() if name.startswith("events/")
