@@ -13,7 +13,7 @@ from sentinai.templates import render
 
 
 class AddComment:
-    """Renders ``text_template`` (or ``text``, the same) and appends ``CommentAdded``."""
+    """Renders ``text_template`` (or ``text``, an alias) and appends ``CommentAdded``."""
 
     action_type = "add_comment"
     effect = "changes_exception"
@@ -23,16 +23,16 @@ class AddComment:
         """Errors and warnings about the params."""
         name = _member(params)
         at = f"/{name}"
-        return templating.check_document(params[name], at), templating.doubts(params[name], at, packs)
+        return templating.check_document(params[name], at), templating.warnings(params[name], at, packs)
 
     def plan(self, context: StepContext) -> Plan:
-        """What doing the step now comes to."""
+        """The events, messages and result of doing the step now."""
         text = self.preview(context)["text"]
         payload = {"text": text, "cause": "step", **step_members(context)}
         return Plan(events=(NewEvent("CommentAdded", payload),), result={"text": text})
 
     def preview(self, context: StepContext) -> dict[str, Any]:
-        """The comment as it would be written."""
+        """The rendered comment."""
         params = context.step.params
         return {"text": render.render_text(params[_member(params)], templating.values(context))}
 

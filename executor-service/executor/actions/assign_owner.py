@@ -1,4 +1,4 @@
-"""``assign_owner``: gives the exception to a queue or a user."""
+"""``assign_owner``: assigns the exception to a queue or a user."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sentinai.problems import Finding, OwnerNotAllowed
 
 
 class AssignOwner:
-    """Emits ``OwnerAssigned``; within the Policy Pack's ``assignable``, where it says who may own."""
+    """Emits ``OwnerAssigned``, for owners within the Policy Pack's ``assignable``, if it has that."""
 
     action_type = "assign_owner"
     effect = "changes_exception"
@@ -27,7 +27,7 @@ class AssignOwner:
         return [], [Finding(f"/{_MEMBER[kind]}", "owner_not_allowed", _refusal(kind, owner, allowed))]
 
     def plan(self, context: StepContext) -> Plan:
-        """What doing the step now comes to."""
+        """The events, messages and result of doing the step now."""
         kind, owner = _owner(context.step.params)
         allowed = of_packs.assignable(context.packs.policy, kind)
         if allowed is not None and owner not in allowed:
@@ -60,7 +60,7 @@ def _owner(params: Mapping[str, Any]) -> tuple[str, str]:
 
 def _refusal(kind: str, owner: str, allowed: Sequence[str]) -> str:
     listed = ", ".join(allowed) or "none"
-    return f"The Policy Pack does not let the {kind} {owner!r} own exceptions; it lists {listed}."
+    return f"The Policy Pack does not allow the {kind} {owner!r} as an owner. Allowed: {listed}."
 
 
 ACTION = AssignOwner()

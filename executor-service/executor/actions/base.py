@@ -1,4 +1,4 @@
-"""What every action works with: the context of a step, the plan that doing it comes to, and their ids."""
+"""What all actions share: the context of a step, the plan for doing it, and the ids of its messages."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Action(Protocol):
         """Errors and warnings about params that the schema accepts; pointers are into the params."""
 
     def plan(self, context: StepContext) -> Plan:
-        """What doing the step now comes to.
+        """The events, messages and result of doing the step now.
 
         Raises:
             Problem: it would be refused; the message says why.
@@ -84,7 +84,7 @@ def step_context(
 
 
 def step_members(context: StepContext) -> dict[str, Any]:
-    """The members by which an action's event names the step and the calling service."""
+    """The members with which an action's event names the step and the calling service."""
     return {
         "run": context.record.playbook_run,
         "step_order": context.step.step_order,
@@ -93,7 +93,7 @@ def step_members(context: StepContext) -> dict[str, Any]:
 
 
 def idempotency_key(context: StepContext) -> str:
-    """The same for every attempt at this step of this run, whoever makes it."""
+    """The key of this step of this run: the same for every attempt, whoever makes it."""
     record = context.record
     place = f"{record.tenant_id}/{record.exception_id}/{record.playbook_run}/{context.step.step_order}"
     return str(uuid5(_NAMESPACE, place))

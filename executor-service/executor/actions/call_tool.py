@@ -1,4 +1,4 @@
-"""``call_tool``: calls a tool of the Domain Pack that the Policy Pack approves; recorded only, or to a stub."""
+"""``call_tool``: calls a tool that the Domain Pack defines and the Policy Pack approves; a stub, so far."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sentinai.templates import render
 
 
 class CallTool:
-    """Emits ``ToolCallRequested``; and in ``log_only`` mode at once what it would have done."""
+    """Emits ``ToolCallRequested`` and, in ``log_only`` mode, also ``ToolCallRecorded``: nothing is called."""
 
     action_type = "call_tool"
     effect = "external"
@@ -26,24 +26,24 @@ class CallTool:
         names = tuple(params.get("placeholders", {}))
         member = _member(params)
         errors = templating.check_document(params.get(member), f"/{member}", names)
-        of_placeholders, doubtful = templating.about_placeholders(params, packs)
-        doubtful += templating.doubts(params.get(member), f"/{member}", packs)
-        found = [*_doubts(params["tool_id"], packs), *_misfits(params, packs), *doubtful]
+        of_placeholders, warnings = templating.check_placeholders(params, packs)
+        warnings += templating.warnings(params.get(member), f"/{member}", packs)
+        found = [*_tool_warnings(params["tool_id"], packs), *_payload_warnings(params, packs), *warnings]
         return errors + of_placeholders, found
 
     def plan(self, context: StepContext) -> Plan:
-        """What doing the step now comes to."""
+        """The events, messages and result of doing the step now."""
         params = context.step.params
         tool_id = params["tool_id"]
         tool = _require_tool(tool_id, context.packs)
         payload = templating.payload(context, params.get(_member(params), {}))
         found = check_schema(of_packs.tool_parameters(tool), payload)
         if found:
-            raise InvalidDocument.about(f"The payload for {tool_id} does not fit its parameters", found)
+            raise InvalidDocument.about(f"The payload for {tool_id} does not match the tool's parameters", found)
         return _plan(context, tool_id, payload)
 
     def preview(self, context: StepContext) -> dict[str, Any]:
-        """The call as it would be made."""
+        """The tool, and the rendered payload."""
         params = context.step.params
         values = templating.with_placeholders(context)
         payload = render.preview_payload(params.get(_member(params), {}), values)
@@ -70,7 +70,7 @@ def _plan(context: StepContext, tool_id: str, payload: Any) -> Plan:
             "tool_id": tool_id,
             "mode": mode,
             "outcome": "logged",
-            "detail": f"Log only: would call {tool_id} with the payload of the request; nothing was called.",
+            "detail": f"Log only: {tool_id} was not called; the request has the payload.",
             "idempotency_key": key,
             **step_members(context),
         }
@@ -99,7 +99,7 @@ def _require_tool(tool_id: str, packs: Packs) -> Mapping[str, Any]:
     return found
 
 
-def _doubts(tool_id: str, packs: Packs) -> Iterator[Finding]:
+def _tool_warnings(tool_id: str, packs: Packs) -> Iterator[Finding]:
     if packs.domain and tool_id not in of_packs.tools(packs.domain):
         known = ", ".join(of_packs.tools(packs.domain)) or "none"
         yield Finding(
@@ -110,24 +110,24 @@ def _doubts(tool_id: str, packs: Packs) -> Iterator[Finding]:
         )
     elif tool_id in packs.policy.get("blocked_actions", ()):
         message = f"The Policy Pack blocks the tool {tool_id!r}; the playbook will not be assigned."
-        yield Finding("/tool_id", "tool_blocked", message, "Have it taken out of blocked_actions.")
+        yield Finding("/tool_id", "tool_blocked", message, "Remove it from blocked_actions, or use another tool.")
     elif packs.policy and tool_id not in packs.policy.get("approved_tools", ()):
         yield Finding(
             "/tool_id",
             "tool_not_approved",
             f"The Policy Pack does not approve the tool {tool_id!r}; the playbook will not be assigned.",
-            "Have it added to approved_tools.",
+            "Add it to approved_tools, or use another tool.",
         )
 
 
-def _misfits(params: Mapping[str, Any], packs: Packs) -> Iterator[Finding]:
-    """Where the payload cannot fit the tool's parameters, whatever its placeholders come to."""
+def _payload_warnings(params: Mapping[str, Any], packs: Packs) -> Iterator[Finding]:
+    """Where the payload cannot match the tool's parameters, whatever the values of its placeholders."""
     tool = of_packs.tools(packs.domain).get(params["tool_id"])
     if tool is None:
         return
     member = _member(params)
     given, schema = params.get(member, {}), of_packs.tool_parameters(tool)
-    names = {word: schema[word] for word in _WORDS_ABOUT_NAMES if word in schema}
+    names = {word: schema[word] for word in _KEYWORDS_ABOUT_NAMES if word in schema}
     for finding in check_schema({**names, "properties": dict.fromkeys(schema.get("properties", {}), True)}, given):
         if finding.code in ("required", "unknown_field"):
             yield Finding(f"/{member}{finding.pointer}", "payload_misfit", finding.message, finding.hint)
@@ -140,7 +140,7 @@ def _misfits(params: Mapping[str, Any], packs: Packs) -> Iterator[Finding]:
                 yield Finding(f"/{member}", "payload_misfit", f"{name}: {finding.message}", finding.hint)
 
 
-_WORDS_ABOUT_NAMES = ("required", "additionalProperties", "patternProperties")
+_KEYWORDS_ABOUT_NAMES = ("required", "additionalProperties", "patternProperties")
 
 
 ACTION = CallTool()

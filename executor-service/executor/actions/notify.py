@@ -1,4 +1,4 @@
-"""``notify``: renders a notification and puts it into the outbox; the worker hands it to its channel's sink."""
+"""``notify``: renders a notification into the outbox; the worker delivers it by its channel, a stub so far."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sentinai.templates import render
 
 
 class Notify:
-    """Emits ``NotificationRequested``; the text is a template of the Domain Pack or stands in the params."""
+    """Emits ``NotificationRequested``; the text is from the params, or a template of the Domain Pack."""
 
     action_type = "notify"
     effect = "read_only"
@@ -28,11 +28,11 @@ class Notify:
             for member in ("subject", "message")
             for finding in templating.check_document(params.get(member), f"/{member}", names)
         ]
-        of_placeholders, doubtful = templating.about_placeholders(params, packs)
-        return errors + of_placeholders, [*_doubts(params, packs, names), *doubtful]
+        of_placeholders, warnings = templating.check_placeholders(params, packs)
+        return errors + of_placeholders, [*_template_warnings(params, packs, names), *warnings]
 
     def plan(self, context: StepContext) -> Plan:
-        """What doing the step now comes to."""
+        """The events, messages and result of doing the step now."""
         template_id = context.step.params.get("template_id")
         if template_id and template_id not in of_packs.notification_templates(context.packs.domain):
             raise TemplateUnresolved(f"The Domain Pack has no notification template {template_id!r}.")
@@ -50,7 +50,7 @@ class Notify:
         )
 
     def preview(self, context: StepContext) -> dict[str, Any]:
-        """The notification as it would be sent."""
+        """The rendered notification."""
         params = context.step.params
         values = templating.with_placeholders(context)
         known = of_packs.notification_templates(context.packs.domain)
@@ -69,9 +69,9 @@ class Notify:
         return f"{by}: {params.get('subject') or params.get('message') or 'template ' + params['template_id']}"
 
 
-def _doubts(params: Mapping[str, Any], packs: Packs, names: tuple[str, ...]) -> Iterator[Finding]:
+def _template_warnings(params: Mapping[str, Any], packs: Packs, names: tuple[str, ...]) -> Iterator[Finding]:
     for member in ("subject", "message"):
-        yield from templating.doubts(params.get(member), f"/{member}", packs)
+        yield from templating.warnings(params.get(member), f"/{member}", packs)
     template_id = params.get("template_id")
     if template_id is None or not packs.domain:
         return
@@ -86,7 +86,7 @@ def _doubts(params: Mapping[str, Any], packs: Packs, names: tuple[str, ...]) -> 
         return
     for member in ("subject", "message"):
         text = known[template_id].get(member, "")
-        for finding in (*render.check(text, names=names), *placeholder_check.doubts(text, packs)):
+        for finding in (*render.check(text, names=names), *placeholder_check.unknown_paths(text, packs)):
             message = f"Template {template_id!r}: {finding.message}"
             yield Finding("/template_id", finding.code, message, finding.hint)
 

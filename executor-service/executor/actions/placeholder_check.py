@@ -1,4 +1,4 @@
-"""Which paths a placeholder can find a value at, so that an author is told of those that never have one."""
+"""Warnings about placeholders whose path never has a value, as far as the packs say."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _MEMBERS: Mapping[str, Collection[str]] = {
 }
 
 
-def doubts(document: Any, packs: Packs) -> Iterator[Finding]:
-    """The placeholders of a document at whose path no exception, and no pack as it stands, has a value.
+def unknown_paths(document: Any, packs: Packs) -> Iterator[Finding]:
+    """A warning for each placeholder whose path has no value in any exception, nor in the packs as they are.
 
-    What cannot be shown is left unsaid: nothing is known of a pack that is not there, and of the context
-    only where every exception type of the Domain Pack describes its own.
+    There is none where that is uncertain: without a pack, and for the context unless every exception type of the
+    Domain Pack describes its own.
     """
     for path in dict.fromkeys(each.path for each in render.placeholders_in(document)):
         root, *rest = path.split(".")
@@ -34,11 +34,11 @@ def doubts(document: Any, packs: Packs) -> Iterator[Finding]:
             hint = (
                 f"Did you mean {near[0]!r}?" if near else f"Known there: {', '.join(sorted(known)) or 'nothing'}."
             )
-            yield Finding("", "unknown_path", f"Nothing stands at {{{path}}}: it will have no value.", hint)
+            yield Finding("", "unknown_path", f"{{{path}}} is not a known path; it will always be empty.", hint)
 
 
 def _known(root: str, rest: Sequence[str], packs: Packs) -> Collection[str] | None:
-    """The names there are where the path goes astray; None when it does not, or nobody can tell."""
+    """The known names where the path leaves what is known; None if it does not, or if that is uncertain."""
     if not rest:
         return None
     if root in _MEMBERS:

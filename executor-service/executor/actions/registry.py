@@ -44,7 +44,7 @@ def check_params(
 
 
 def plan_step(context: StepContext) -> Plan:
-    """What doing a step now comes to, whatever its action.
+    """The events, messages and result of doing a step now, whatever its action.
 
     Raises:
         Problem: it would be refused; the message says why.

@@ -12,7 +12,7 @@ from sentinai.problems import Finding
 
 
 class SetStatus:
-    """Emits ``StatusChanged``; an exception that has the status already stays as it is."""
+    """Emits ``StatusChanged``; nothing if the exception has the status already."""
 
     action_type = "set_status"
     effect = "changes_exception"
@@ -22,11 +22,11 @@ class SetStatus:
         """Errors and warnings about the params."""
         if params["status"] != "open":
             return [], []
-        found = Finding("/status", "unreachable_status", "No status is followed by open.", "Choose another.")
+        found = Finding("/status", "unreachable_status", "No status can change to open.", "Choose another status.")
         return [found], []
 
     def plan(self, context: StepContext) -> Plan:
-        """What doing the step now comes to."""
+        """The events, messages and result of doing the step now."""
         current, target = context.record.status, context.step.params["status"]
         if current == target:
             return Plan(events=(), result={"status": target, "changed": False})

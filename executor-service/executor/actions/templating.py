@@ -1,4 +1,4 @@
-"""What templates of a step may refer to, and how their problems are told at publish."""
+"""The values that templates of a step can use, and the checks of templates when a playbook is published."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sentinai.templates import render
 
 
 def values(context: StepContext) -> dict[str, Any]:
-    """The roots that placeholders start from. An attribute that the exception lacks is missing, not null."""
+    """The roots of placeholders. An attribute without a value is missing rather than null."""
     record = context.record
     exception = {name: value for name, value in exception_document(record).items() if value is not None}
     return {
@@ -32,17 +32,17 @@ def values(context: StepContext) -> dict[str, Any]:
 
 
 def with_placeholders(context: StepContext) -> dict[str, Any]:
-    """The roots, and the extra names that the step's ``placeholders`` define by templates of their own."""
+    """The roots, and the extra names that the step's ``placeholders`` define with templates of their own."""
     roots = values(context)
     return {**_previewed(_extra(context), roots), **roots}
 
 
 def payload(context: StepContext, document: Any) -> Any:
-    """A document rendered to be acted on, with the extra names that it uses.
+    """A document rendered for use, with the extra names that it needs.
 
     Raises:
         TemplateUnresolved: a value is missing, in the document or in an extra name that it uses.
-        InvalidDocument: what comes of it is too long.
+        InvalidDocument: the result is too long.
     """
     roots = values(context)
     used = {each.root for each in render.placeholders_in(document)}
@@ -51,7 +51,7 @@ def payload(context: StepContext, document: Any) -> Any:
 
 
 def check_document(document: Any, pointer: str, names: tuple[str, ...] = ()) -> list[Finding]:
-    """What is wrong with the templates in a document, each at its pointer."""
+    """Errors in the templates of a document, each at its pointer."""
     return [
         finding.under(place)
         for place, text in _texts(document, pointer)
@@ -59,29 +59,29 @@ def check_document(document: Any, pointer: str, names: tuple[str, ...] = ()) -> 
     ]
 
 
-def doubts(document: Any, pointer: str, packs: Packs) -> list[Finding]:
-    """What is doubtful about the templates in a document, each at its pointer: paths where nothing stands."""
+def warnings(document: Any, pointer: str, packs: Packs) -> list[Finding]:
+    """Warnings about the templates of a document, each at its pointer: paths that never have a value."""
     return [
         finding.under(place)
         for place, text in _texts(document, pointer)
-        for finding in placeholder_check.doubts(text, packs)
+        for finding in placeholder_check.unknown_paths(text, packs)
     ]
 
 
-def about_placeholders(params: Mapping[str, Any], packs: Packs) -> tuple[list[Finding], list[Finding]]:
-    """Errors and warnings about the ``placeholders`` of a step: their templates, and names that are taken."""
+def check_placeholders(params: Mapping[str, Any], packs: Packs) -> tuple[list[Finding], list[Finding]]:
+    """Errors and warnings about the ``placeholders`` of a step: their templates, and reserved names."""
     given = params.get("placeholders", {})
-    taken = [
+    reserved = [
         Finding(
             f"/placeholders/{name}",
             "reserved_placeholder",
-            f"{{{name}}} is always the {name} itself: this entry is never used.",
+            f"{{{name}}} always means the {name}; this entry is never used.",
             "Choose another name.",
         )
         for name in given
         if name in render.ROOTS
     ]
-    return check_document(given, "/placeholders"), [*taken, *doubts(given, "/placeholders", packs)]
+    return check_document(given, "/placeholders"), [*reserved, *warnings(given, "/placeholders", packs)]
 
 
 def _extra(context: StepContext) -> Mapping[str, Any]:
@@ -94,7 +94,7 @@ def _previewed(extra: Mapping[str, Any], roots: Mapping[str, Any]) -> dict[str, 
 
 
 def _texts(document: Any, pointer: str) -> Iterator[tuple[str, str]]:
-    """The strings of a document, but for its keys, with their pointers."""
+    """The strings of a document except its keys, with their pointers."""
     if isinstance(document, Mapping):
         for key, value in document.items():
             yield from _texts(value, f"{pointer}/{_escaped(key)}")

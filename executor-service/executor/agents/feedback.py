@@ -1,4 +1,4 @@
-"""The Feedback agent: sums up a run when its playbook completes or the exception is resolved."""
+"""The Feedback agent: summarises a run when its playbook completes or the exception is resolved."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AGENT = Actor("agent", "feedback-agent", None)
 
 
 def capture(changeset: ChangeSet, snapshot: Snapshot, trigger: str) -> NewEvent:
-    """The event that says what was done, by whom, how long it took, and whether the SLA was kept.
+    """The event with what was done, by whom, how long it took, and whether the SLA was kept.
 
     ``trigger`` is ``playbook_completed`` or ``resolved``. A step's seconds count from the step before it,
     the first one's from the start, so that they add up to the run's.
@@ -50,7 +50,7 @@ def capture(changeset: ChangeSet, snapshot: Snapshot, trigger: str) -> NewEvent:
 
 
 def summarise(steps: Sequence[dict[str, Any]], total: int, deadline: datetime | None, now: datetime) -> str:
-    """One sentence for people. This is the port where another summary could come from; it stays a function."""
+    """The run in one sentence."""
     skipped = sum(step["outcome"] == "skipped" for step in steps)
     sla = "" if deadline is None else " within the SLA" if now <= deadline else " after the SLA deadline"
     return f"{len(steps) - skipped} of {total} steps completed, {skipped} skipped{sla}."

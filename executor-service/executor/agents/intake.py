@@ -53,10 +53,10 @@ def created(record: ExceptionRecord, actor: Actor) -> NewEvent:
 
 
 def is_same(stored: Mapping[str, Any], sent: Mapping[str, Any], document: Mapping[str, Any]) -> bool:
-    """Whether a creation that comes again has the content of the stored one.
+    """Whether a repeated creation has the content of the stored one.
 
     ``stored`` and ``sent`` are the ``exception`` members of two ``ExceptionCreated`` payloads. The time of
-    creation counts only if the caller gave one: left out, it is another at every call.
+    creation is compared only if the caller gave one; otherwise it differs with every call.
     """
     ignored = set() if document.get("created_at") else {"created_at"}
     return all(same(stored[name], sent[name]) for name in CREATED_FIELDS if name not in ignored)

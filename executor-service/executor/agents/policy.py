@@ -1,4 +1,4 @@
-"""The Policy agent: holds a recommended playbook against the Policy Pack."""
+"""The Policy agent: checks recommended playbooks against the Policy Pack."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AGENT = Actor("agent", "policy-agent", None)
 
 @dataclass(frozen=True, slots=True)
 class PolicyVerdict:
-    """``aligned``, ``needs_approval`` or ``blocked``, with reasons for people."""
+    """``aligned``, ``needs_approval`` or ``blocked``, with the reasons in words."""
 
     verdict: str
     reasons: tuple[str, ...]
@@ -25,8 +25,8 @@ Rejected = Sequence[tuple[Playbook, PolicyVerdict]]
 
 
 def evaluate(playbook: Playbook, packs: Packs, severity: str | None) -> PolicyVerdict:
-    """Hold a playbook against the Policy Pack: tools approved, actions not blocked, approvals needed."""
-    blocked = tuple(reason for step in playbook.steps for reason in _why_blocked(step, packs))
+    """Check a playbook against the Policy Pack: approved tools, blocked actions, required approvals."""
+    blocked = tuple(reason for step in playbook.steps for reason in _reasons_to_block(step, packs))
     if blocked:
         return PolicyVerdict("blocked", blocked)
     needed = tuple(
@@ -40,7 +40,7 @@ def evaluate(playbook: Playbook, packs: Packs, severity: str | None) -> PolicyVe
 
 
 def evaluated(playbook: Playbook | None, verdict: PolicyVerdict | None, rejected: Rejected) -> NewEvent:
-    """The event that says which playbook the policy lets through, and which it passed over and why."""
+    """The event with the playbook that policy allows, and the better ranked ones that it blocks, and why."""
     passed_over = [
         {"playbook_id": each.playbook_id, "playbook_name": each.name, "reasons": list(why.reasons)}
         for each, why in rejected
@@ -61,21 +61,21 @@ def evaluated(playbook: Playbook | None, verdict: PolicyVerdict | None, rejected
 
 def _summary(playbook: Playbook | None, verdict: PolicyVerdict | None, rejected: int) -> str:
     if playbook is None or verdict is None:
-        return f"The policy blocks every playbook that fits ({rejected})."
-    words = {"aligned": "is within the policy", "needs_approval": "needs a person's approval"}
-    more = f"; {rejected} better ranked passed over" if rejected else ""
+        return f"Policy blocks every matching playbook ({rejected})."
+    words = {"aligned": "is within policy", "needs_approval": "needs a person's approval"}
+    more = f"; {rejected} ranked higher, blocked by policy" if rejected else ""
     return f"{playbook.name} v{playbook.version} {words[verdict.verdict]}{more}."
 
 
-def _why_blocked(step: Step, packs: Packs) -> Iterator[str]:
+def _reasons_to_block(step: Step, packs: Packs) -> Iterator[str]:
     where = f"step {step.step_order} ({step.name})"
-    refused = packs.policy.get("blocked_actions", ())
-    if step.action_type in refused:
+    blocked = packs.policy.get("blocked_actions", ())
+    if step.action_type in blocked:
         yield f"{where}: the action {step.action_type} is blocked"
     tool_id = step.params.get("tool_id")
     if tool_id is None:
         return
-    if tool_id in refused:
+    if tool_id in blocked:
         yield f"{where}: the tool {tool_id} is blocked"
     if tool_id not in _approved(packs.policy):
         yield f"{where}: the tool {tool_id} is not approved"
@@ -84,5 +84,5 @@ def _why_blocked(step: Step, packs: Packs) -> Iterator[str]:
 
 
 def _approved(policy_pack: Mapping[str, Any]) -> list[str]:
-    """Tools are approved by name; a Policy Pack that lists none approves none."""
+    """The approved tools; a Policy Pack that lists none approves none."""
     return list(policy_pack.get("approved_tools", ()))

@@ -1,4 +1,4 @@
-"""The Resolution agent: names the next step, as it would be carried out, and who may do it."""
+"""The Resolution agent: suggests the next step, with a preview, and who may do it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from executor.actions.base import step_context
 from executor.actions.registry import action_of
 from executor.domain import risk
-from executor.domain.documents import named
+from executor.domain.documents import playbook_members
 from executor.domain.model import Actor, NewEvent
 from executor.domain.snapshot import Snapshot
 
@@ -15,7 +15,7 @@ AGENT = Actor("agent", "resolution-agent", None)
 
 
 def suggest(snapshot: Snapshot, now: datetime) -> NewEvent | None:
-    """The event that suggests the current step; None when there is none to do."""
+    """The event that suggests the current step; None if there is none."""
     playbook, record = snapshot.playbook, snapshot.record
     step = snapshot.step(record.current_step or 0)
     if playbook is None or step is None:
@@ -26,7 +26,7 @@ def suggest(snapshot: Snapshot, now: datetime) -> NewEvent | None:
     return NewEvent(
         "ResolutionSuggested",
         {
-            **named(playbook, record.playbook_run),
+            **playbook_members(playbook, record.playbook_run),
             "step_id": step.step_id,
             "step_order": step.step_order,
             "step_name": step.name,

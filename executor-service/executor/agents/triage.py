@@ -1,7 +1,7 @@
 """The Triage agent: proposes severity and type from the packs' rules.
 
-A severity that the caller gave stands; one left out is decided here: by the Policy Pack's
-``severity_overrides`` where one applies, else by the Domain Pack's ``severity_rules``, first match each.
+A severity given by the caller is kept; a missing one is set by the first of the Policy Pack's
+``severity_overrides`` that applies, or else of the Domain Pack's ``severity_rules``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ AGENT = Actor("agent", "triage-agent", None)
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What triage makes of an exception. ``basis`` says by which rules, for people."""
+    """The outcome of triage; ``basis`` names the rules, in words."""
 
     severity: str | None
     exception_type: str
@@ -30,7 +30,7 @@ class Proposal:
 
 
 def propose(record: ExceptionRecord, of: Packs, now: datetime) -> Proposal:
-    """The severity and type that the packs' rules give an exception."""
+    """The severity and type that the rules of the packs give an exception."""
     seen = build(exception_document(record), domain_pack=of.domain, policy_pack=of.policy, as_of=now)
     basis: list[str] = []
     severity = _severity(record, of, seen, basis)
@@ -41,12 +41,12 @@ def propose(record: ExceptionRecord, of: Packs, now: datetime) -> Proposal:
 
 
 def apply(record: ExceptionRecord, proposal: Proposal) -> ExceptionRecord:
-    """The exception with what was proposed for what its caller left open."""
+    """The exception with the proposed severity, where the caller gave none."""
     return record if record.severity else replace(record, severity=proposal.severity)
 
 
 def completed(record: ExceptionRecord, proposal: Proposal, playbook_hint: str | None) -> NewEvent:
-    """The event that tells the proposal, and what of it was applied."""
+    """The event with the proposal, and what of it was applied."""
     open_severity = record.severity is None and proposal.severity is not None
     return NewEvent(
         "TriageCompleted",
@@ -94,11 +94,9 @@ def _as_listed(exception_type: str, listed: Iterable[str]) -> str | None:
 
 def _summary(record: ExceptionRecord, proposal: Proposal, playbook_hint: str | None) -> str:
     given = "as given" if record.severity == proposal.severity else "by rule"
-    stands = record.severity or proposal.severity or "unknown"
-    hint = f"; {playbook_hint} may fit" if playbook_hint else ""
+    severity = record.severity or proposal.severity or "unknown"
+    hint = f"; {playbook_hint} may apply" if playbook_hint else ""
     proposed = (
-        f", rules would say {proposal.severity}"
-        if record.severity and proposal.severity != record.severity
-        else ""
+        f", the rules say {proposal.severity}" if record.severity and proposal.severity != record.severity else ""
     )
-    return f"{proposal.exception_type}, severity {stands} ({given}{proposed}){hint}."
+    return f"{proposal.exception_type}, severity {severity} ({given}{proposed}){hint}."

@@ -1,4 +1,4 @@
-"""What one call is about to commit: the exception as it will stand, its new events, its outbox messages.
+"""What one call is about to commit: the changed exception, its new events, its outbox messages.
 
 Fields change only by emitting the event that says so, through the same fold that reads the log; so the
 fields and the log agree by construction.
@@ -34,7 +34,7 @@ class ChangeSet:
         self.messages: list[OutboxMessage] = []
 
     def add_event(self, event: NewEvent, actor: Actor | None = None) -> None:
-        """Add an event, caused by the call's actor or the one given, and let the fields follow."""
+        """Add an event, by the call's actor unless another is given, and apply it to the fields."""
         self.added_events.append(AddedEvent(event, actor or self.actor))
         self.record = fold.apply(self.record, event, self.now)
 
@@ -43,7 +43,7 @@ class ChangeSet:
         self.messages.extend(messages)
 
     def cache_recommendation(self, recommendation: Recommendation, valid_until: datetime | None) -> None:
-        """Keep the matcher's answer beside the fields; it is a cache and no part of the log."""
+        """Keep the matcher's answer beside the fields; it is a cache, and not in the log."""
         self.record = replace(self.record, recommendation=recommendation, valid_until=valid_until)
 
     @property

@@ -1,4 +1,4 @@
-"""The documents that callers, the matcher and the events see: exceptions, playbooks, and their names."""
+"""Exceptions, playbooks and events as the documents that callers, the matcher and the log see."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def playbook_document(playbook: Playbook) -> dict[str, Any]:
 
 
 def event_document(event: Event, tenant_id: str, exception_id: str) -> dict[str, Any]:
-    """An entry of the log as it is answered, by the schema ``event``: all that its hash covers, and the hash."""
+    """A log entry by the schema ``event``: everything that its hash covers, and the hash."""
     return {
         "event_id": event.event_id,
         "tenant_id": tenant_id,
@@ -64,8 +64,8 @@ def event_document(event: Event, tenant_id: str, exception_id: str) -> dict[str,
     }
 
 
-def named(playbook: Playbook, run: int) -> dict[str, Any]:
-    """The members by which an event names a playbook and the run."""
+def playbook_members(playbook: Playbook, run: int) -> dict[str, Any]:
+    """The members with which an event names a playbook and the run."""
     return {
         "playbook_id": playbook.playbook_id,
         "playbook_name": playbook.name,

@@ -22,7 +22,7 @@ _UNASSIGNED = {"current_playbook_id": None, "current_step": None, "playbook_run"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepState:
-    """Where one step stands, and, once it is finished, who did it, when, how, and what came of it."""
+    """The status of a step and, once it is finished, who finished it, when, how, and with what result."""
 
     status: str
     blocked_reason: str | None = None
@@ -35,13 +35,13 @@ class StepState:
 
 
 def apply(record: ExceptionRecord, event: NewEvent, at: datetime) -> ExceptionRecord:
-    """The exception after an event that happens ``at`` an instant."""
+    """The exception after an event at an instant."""
     changes = _changes(event.event_type, event.payload, at)
     return replace(record, **changes) if changes else record
 
 
 def fold(events: Iterable[Event]) -> dict[str, Any]:
-    """The logged fields of an exception, from nothing but its events."""
+    """The logged fields of an exception, computed from its events alone."""
     fields: dict[str, Any] = {}
     for event in events:
         fields.update(_changes(event.event_type, event.payload, event.created_at))
@@ -54,7 +54,7 @@ def fields_of(record: ExceptionRecord) -> dict[str, Any]:
 
 
 def difference(record: ExceptionRecord, events: Iterable[Event]) -> dict[str, tuple[Any, Any]]:
-    """The fields in which an exception is not what its events say: by name, as stored and by the log."""
+    """The fields that differ from what the events say: by name, as stored and as computed from the log."""
     folded = fold(events)
     both = ((name, value, folded.get(name)) for name, value in fields_of(record).items())
     return {name: (stored, by_log) for name, stored, by_log in both if not same(stored, by_log)}
@@ -63,7 +63,7 @@ def difference(record: ExceptionRecord, events: Iterable[Event]) -> dict[str, tu
 def step_states(
     playbook: Playbook, record: ExceptionRecord, run_events: Sequence[Event], *, blocked_reason: str | None
 ) -> tuple[StepState, ...]:
-    """The state of every step, in order. ``blocked_reason`` says why the current one cannot be done now."""
+    """The state of every step, in order; ``blocked_reason`` says why the current one cannot be done now."""
     finished = {event.payload["step_order"]: event for event in run_events if event.event_type in FINISHING_EVENTS}
     started = any(event.event_type == "PlaybookStarted" for event in run_events)
     return tuple(
@@ -97,7 +97,7 @@ def _open(step: Step, record: ExceptionRecord, started: bool, blocked_reason: st
 
 
 def _changes(event_type: str, payload: Mapping[str, Any], at: datetime) -> dict[str, Any]:
-    """What an event does to the fields; nothing, for those that only tell."""
+    """The fields that an event changes; none for events that are only information."""
     change = _CHANGES.get(event_type)
     return change(payload, at) if change else {}
 

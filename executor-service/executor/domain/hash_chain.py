@@ -1,8 +1,8 @@
-"""The hash chain over an exception's events: sealing them, and finding where a log was tampered with.
+"""The hash chain over an exception's events: computing it, and finding where a log was tampered with.
 
 An event's hash is SHA-256 over the previous hash, in hexadecimal, followed by the event in canonical JSON
 (RFC 8785) with the tenant and exception it belongs to. Integers beyond a double's precision, which that
-RFC leaves out, stand as text in all their digits.
+RFC does not cover, are written as text with all their digits.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from executor.domain.model import Event
 from sentinai.clock import format_time
 from sentinai.documents.strict_json import is_codec_safe
 
-_AS_THE_RFC = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
+_RFC_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 _BEYOND_FFFF = re.compile(rb"[\xf0-\xf4]")
 _EXACT = 2**53
 GENESIS = "0" * 64
-"""What stands for the previous hash of the first event."""
+"""The previous hash of the first event."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChainCheck:
-    """What a check of one log found. ``first_broken_seq`` is where the log stops being as it was written."""
+    """The result of checking a log; ``first_broken_seq`` is the first entry that is not as it was written."""
 
     valid: bool
     events: int
@@ -42,7 +42,7 @@ def seal(event: Event, tenant_id: str, exception_id: str) -> Event:
 
 
 def hash_event(event: Event, tenant_id: str, exception_id: str) -> str:
-    """The hash that an event must have, in hexadecimal."""
+    """The hash of an event, in hexadecimal."""
     content = {
         "tenant_id": tenant_id,
         "exception_id": exception_id,
@@ -58,7 +58,7 @@ def hash_event(event: Event, tenant_id: str, exception_id: str) -> str:
 
 
 def _hash_if_any(event: Event, tenant_id: str, exception_id: str) -> str | None:
-    """As ``hash_event``; None for what could not have been written here, such as ``NaN`` in a payload."""
+    """As ``hash_event``; None for an event that this product cannot have written, such as ``NaN`` in a payload."""
     try:
         return hash_event(event, tenant_id, exception_id)
     except (ValueError, TypeError, AttributeError):
@@ -68,15 +68,15 @@ def _hash_if_any(event: Event, tenant_id: str, exception_id: str) -> str | None:
 def verify(
     events: Sequence[Event], tenant_id: str, exception_id: str, *, expected_seq: int, expected_hash: str
 ) -> ChainCheck:
-    """Check a whole log, in order, up to the end that the exception itself remembers.
+    """Check a complete log, in order, against the end that is stored with the exception.
 
-    A changed or inserted event breaks the chain at its own ``seq``, a dropped one where it is missing. A log
-    whose hashes were all made anew is whole in itself; its end is not the one that the exception remembers.
+    A changed or inserted event breaks the chain at its own ``seq``, a deleted one where it is missing. A log whose
+    hashes were all recomputed is consistent in itself, but does not have the stored end.
     """
     last = GENESIS
     for position, event in enumerate(events, 1):
-        whole = event.seq == position and event.prev_hash == last
-        if not whole or event.hash != _hash_if_any(event, tenant_id, exception_id):
+        in_place = event.seq == position and event.prev_hash == last
+        if not in_place or event.hash != _hash_if_any(event, tenant_id, exception_id):
             return ChainCheck(False, len(events), position)
         last = event.hash
     if len(events) != expected_seq:
@@ -87,22 +87,25 @@ def verify(
 
 
 def canonical(document: Any) -> bytes:
-    """The document in canonical JSON; integers beyond a double's precision, which the RFC leaves out, as text.
+    """The document in canonical JSON; integers beyond a double's precision, which the RFC does not cover, as text.
+
+    It is written natively where the native encoder agrees with the RFC: it does not for fractions, nor for the
+    order of keys beyond U+FFFF, which the RFC sorts as UTF-16.
 
     Raises:
-        ValueError: it is no JSON: NaN, half a surrogate pair, a key that is no string.
+        ValueError: it is not JSON: NaN, a lone surrogate, a key that is not a string.
     """
     if is_codec_safe(document):
         try:
-            written = orjson.dumps(document, option=_AS_THE_RFC)
+            encoded = orjson.dumps(document, option=_RFC_OPTIONS)
         except orjson.JSONEncodeError:
-            return _by_the_library(document)
-        if written.isascii() or not _BEYOND_FFFF.search(written):
-            return written
-    return _by_the_library(document)
+            return _canonical_by_rfc8785(document)
+        if encoded.isascii() or not _BEYOND_FFFF.search(encoded):
+            return encoded
+    return _canonical_by_rfc8785(document)
 
 
-def _by_the_library(document: Any) -> bytes:
+def _canonical_by_rfc8785(document: Any) -> bytes:
     try:
         return rfc8785.dumps(document)
     except rfc8785.IntegerDomainError:
@@ -110,7 +113,7 @@ def _by_the_library(document: Any) -> bytes:
 
 
 def _tagged(value: Any) -> Any:
-    """The value with strings and large integers told apart by a first letter: none can pass for another."""
+    """The value with strings and large integers marked by a first letter, so that the two never coincide."""
     if isinstance(value, dict):
         return {key: _tagged(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -16,7 +16,7 @@ PROGRESS_EVENTS = ("PlaybookStarted", *FINISHING_EVENTS, "PlaybookCompleted")
 
 @dataclass(frozen=True, slots=True)
 class ExceptionRecord:
-    """An exception as it stands.
+    """An exception in its current state.
 
     ``current_step`` is 1-based, None when the playbook is finished or none is assigned. ``playbook_run`` counts
     assignments. ``recommendation`` and ``valid_until`` keep the matcher's last answer; with ``row_version``
@@ -78,20 +78,20 @@ class Playbook:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: ``human``, ``agent`` or ``system``, by id; and the service that called on its behalf, if any."""
+    """Who acts (``human``, ``agent`` or ``system``, with an id), and the service that called for them, if any."""
 
     actor_type: str
     actor_id: str
     called_by: str | None = None
 
     def called_by_member(self) -> dict[str, str]:
-        """The member by which an event tells the calling service; empty when there is none."""
+        """The member with which an event names the calling service; empty if there is none."""
         return {} if self.called_by is None else {"called_by": self.called_by}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packs:
-    """The packs that count for an exception; empty, with version None, where there are none."""
+    """The packs that apply to an exception; empty, with version None, where there are none."""
 
     domain: Mapping[str, Any]
     policy: Mapping[str, Any]
@@ -101,7 +101,7 @@ class Packs:
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """Something that is about to be written to the log. ``run`` and ``step_order`` are where it belongs."""
+    """An event to be appended to the log; ``run`` and ``step_order`` say what it belongs to."""
 
     event_type: str
     payload: Mapping[str, Any]
@@ -111,7 +111,7 @@ class NewEvent:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An entry of an exception's log. ``hash`` covers ``prev_hash`` and all the rest."""
+    """An entry of an exception's log; ``hash`` covers ``prev_hash`` and every other member."""
 
     event_id: str
     seq: int
@@ -126,7 +126,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What a call left behind: the exception as it stands now, and the events that it added."""
+    """The result of a call: the exception after it, and the events that it appended."""
 
     record: ExceptionRecord
     events: Sequence[Event]
@@ -134,7 +134,7 @@ class Saved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxMessage:
-    """Something to be delivered at least once: a ``notification`` or a ``tool_call``."""
+    """A message to be delivered at least once: a ``notification`` or a ``tool_call``."""
 
     outbox_id: str
     kind: str

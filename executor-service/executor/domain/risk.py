@@ -11,27 +11,27 @@ from executor.domain.model import Step
 
 @dataclass(frozen=True, slots=True)
 class Risk:
-    """What was found; ``reasons`` are for people, and empty when no person is needed."""
+    """Whether a person is required, and the reasons in words; none if no person is required."""
 
     requires_human: bool
     reasons: tuple[str, ...]
 
 
 def assess(step: Step, effect: str, *, severity: str | None, policy_pack: Mapping[str, Any]) -> Risk:
-    """The risk of a step: by its effect, by its own word, and by the Policy Pack's approval rules.
+    """The risk of a step: by its effect, its ``requires_approval``, and the Policy Pack's approval rules.
 
-    A rule asks for a person when everything it names (severity, action_type, tool_id) is so; one with
-    ``require_approval: false`` asks for nothing, and lifts nothing.
+    A rule applies if everything it names (severity, action_type, tool_id) matches; one with
+    ``require_approval: false`` requires nothing, and cancels nothing.
     """
     reasons = []
     if effect == "external":
-        reasons.append(f"{step.action_type} reaches outside")
+        reasons.append(f"{step.action_type} acts outside this system")
     if step.requires_approval:
-        reasons.append("the step asks for approval")
+        reasons.append("the step requires approval")
     facts = {"severity": severity, "action_type": step.action_type, "tool_id": step.params.get("tool_id")}
     for rule in policy_pack.get("human_approval_rules", ()):
         if rule.get("require_approval", True) and _applies(rule, facts):
-            reasons.append(f"the Policy Pack asks for approval{_where(rule)}")
+            reasons.append(f"the Policy Pack requires approval{_where(rule)}")
     return Risk(bool(reasons), tuple(reasons))
 
 

@@ -1,4 +1,4 @@
-"""Where an exception stands, read in one transaction: its fields, its playbook, its packs, its run so far."""
+"""An exception as one transaction sees it: its fields, its playbook, its packs, and its run so far."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from executor.domain.model import (
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """An exception with all that decides what may be done next. ``playbook`` is None where none is assigned."""
+    """An exception with everything that decides what can be done next; without a playbook if none is assigned."""
 
     record: ExceptionRecord
     playbook: Playbook | None
@@ -28,14 +28,14 @@ class Snapshot:
 
     @property
     def started(self) -> bool:
-        """Whether somebody has begun to work through the current run."""
+        """Whether work on the current run has begun."""
         return self.playbook is not None and any(
             event.event_type in ("PlaybookStarted", *FINISHING_EVENTS) for event in self.run_events
         )
 
     @property
     def finished_steps(self) -> dict[int, Event]:
-        """The finishing event of each step of this run that is done or skipped."""
+        """The finishing event of each completed or skipped step of this run, by step order."""
         return {
             event.payload["step_order"]: event for event in self.run_events if event.event_type in FINISHING_EVENTS
         }
@@ -46,12 +46,12 @@ class Snapshot:
         return any(event.event_type == "PlaybookStepCompleted" for event in self.run_events)
 
     def step(self, step_order: int) -> Step | None:
-        """The step of that order, if the playbook has one."""
+        """The step with that order, if the playbook has one."""
         steps = self.playbook.steps if self.playbook else ()
         return next((step for step in steps if step.step_order == step_order), None)
 
 
 def with_saved(before: Snapshot, saved: Saved) -> Snapshot:
-    """Where an exception stands after a call that left it on the same playbook."""
+    """The snapshot after a call that did not change the assigned playbook."""
     added = [event for event in saved.events if event.event_type in PROGRESS_EVENTS]
     return replace(before, record=saved.record, run_events=[*before.run_events, *added])

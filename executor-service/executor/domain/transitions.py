@@ -1,4 +1,4 @@
-"""Which status may follow which. A Policy Pack may narrow this, never widen it."""
+"""The allowed transitions of the status. A Policy Pack can restrict them, but not extend them."""
 
 from __future__ import annotations
 
@@ -18,22 +18,26 @@ ALLOWED: Mapping[str, frozenset[str]] = {
 def check(
     current: str, target: str, *, actor_type: str, has_completed_step: bool, policy_pack: Mapping[str, Any]
 ) -> None:
-    """Insist that the status may change from ``current`` to ``target``.
+    """Check that the status may change from ``current`` to ``target``.
 
     Raises:
-        IllegalTransition: it may not; the message says why, and what may follow.
+        IllegalTransition: it may not; the message says why, and what is allowed.
     """
     if target not in ALLOWED[current]:
-        raise IllegalTransition(f"{current} is not followed by {target}, but by {_words(ALLOWED[current])}.")
+        raise IllegalTransition(
+            f"The status cannot change from {current} to {target}, only to {_words(ALLOWED[current])}."
+        )
     if (current, target) == ("open", "resolved") and not has_completed_step:
-        raise IllegalTransition("An open exception is resolved only after a step of its playbook is completed.")
+        raise IllegalTransition(
+            "An open exception can be resolved only after a step of its playbook has been completed."
+        )
     if current == "resolved" and actor_type != "human":
-        raise IllegalTransition("Only a person may reopen a resolved exception.")
+        raise IllegalTransition("Only a person can reopen a resolved exception.")
     narrowed = policy_pack.get("status_transitions", {}).get(current)
     if narrowed is not None and target not in narrowed:
         allowed = ALLOWED[current] & frozenset(narrowed)
         raise IllegalTransition(
-            f"The Policy Pack lets {current} be followed by {_words(allowed)}, not by {target}."
+            f"The Policy Pack does not allow {current} to change to {target}, only to {_words(allowed)}."
         )
 
 

@@ -1,39 +1,39 @@
-"""What follows the last step of a playbook: the completion, the status it asks for, and the feedback."""
+"""Completing a playbook after its last step: the event, the status that it sets, and the feedback."""
 
 from __future__ import annotations
 
 from executor.agents import feedback
 from executor.domain import transitions
 from executor.domain.changeset import ChangeSet
-from executor.domain.documents import named
+from executor.domain.documents import playbook_members
 from executor.domain.model import FINISHING_EVENTS, NewEvent
 from executor.domain.snapshot import Snapshot
 from sentinai.problems import IllegalTransition
 
 
-def close(changeset: ChangeSet, snapshot: Snapshot) -> None:
-    """Complete the playbook of a draft whose last step was just finished."""
+def complete_playbook(changeset: ChangeSet, snapshot: Snapshot) -> None:
+    """Complete the playbook whose last step the change set finishes."""
     assert snapshot.playbook is not None
     run = changeset.record.playbook_run
-    types = [*_earlier(snapshot), *(each.event.event_type for each in changeset.added_events)]
-    wanted = _status_on_completion(snapshot)
-    refused = _why_not(changeset, snapshot, wanted) if wanted else None
+    types = [*_earlier_events(snapshot), *(each.event.event_type for each in changeset.added_events)]
+    target = _status_on_completion(snapshot)
+    refused = _reason_to_refuse(changeset, snapshot, target) if target else None
     payload = {
-        **named(snapshot.playbook, run),
+        **playbook_members(snapshot.playbook, run),
         "actor_type": changeset.actor.actor_type,
         "actor_id": changeset.actor.actor_id,
         **changeset.actor.called_by_member(),
         "steps_completed": types.count("PlaybookStepCompleted"),
         "steps_skipped": types.count("PlaybookStepSkipped"),
     }
-    if wanted:
-        payload["on_completion"] = {"set_status": wanted, "applied": refused is None, "reason": refused}
+    if target:
+        payload["on_completion"] = {"set_status": target, "applied": refused is None, "reason": refused}
     changeset.add_event(NewEvent("PlaybookCompleted", payload, run=run))
-    if wanted and refused is None:
+    if target and refused is None:
         changeset.add_event(
             NewEvent(
                 "StatusChanged",
-                {"from": changeset.record.status, "to": wanted, "cause": "on_completion", "run": run},
+                {"from": changeset.record.status, "to": target, "cause": "on_completion", "run": run},
                 run=run,
             )
         )
@@ -41,11 +41,11 @@ def close(changeset: ChangeSet, snapshot: Snapshot) -> None:
 
 
 def capture_feedback(changeset: ChangeSet, snapshot: Snapshot, trigger: str) -> None:
-    """Sum up the run so far."""
+    """Add the feedback on the run so far."""
     changeset.add_event(feedback.capture(changeset, snapshot, trigger), feedback.AGENT)
 
 
-def _earlier(snapshot: Snapshot) -> list[str]:
+def _earlier_events(snapshot: Snapshot) -> list[str]:
     return [event.event_type for event in snapshot.run_events if event.event_type in FINISHING_EVENTS]
 
 
@@ -56,15 +56,15 @@ def _status_on_completion(snapshot: Snapshot) -> str | None:
     return "resolved" if snapshot.packs.policy.get("resolve_on_completion") else None
 
 
-def _why_not(changeset: ChangeSet, snapshot: Snapshot, wanted: str) -> str | None:
-    """Why the status may not become the wanted one; a refusal does not undo the step."""
-    if changeset.record.status == wanted:
-        return f"The status is {wanted} already."
+def _reason_to_refuse(changeset: ChangeSet, snapshot: Snapshot, target: str) -> str | None:
+    """Why the status cannot be set; a refusal does not undo the step."""
+    if changeset.record.status == target:
+        return f"The status is already {target}."
     completed_now = any(each.event.event_type == "PlaybookStepCompleted" for each in changeset.added_events)
     try:
         transitions.check(
             changeset.record.status,
-            wanted,
+            target,
             actor_type=changeset.actor.actor_type,
             has_completed_step=snapshot.has_completed_step or completed_now,
             policy_pack=snapshot.packs.policy,

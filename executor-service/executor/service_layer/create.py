@@ -1,4 +1,4 @@
-"""What happens to an exception when it comes in: intake, triage, policy, resolution; in one transaction."""
+"""Creating an exception: intake, triage, policy and resolution, in one transaction."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TRIGGER = "created"
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """Where an exception stands after it came in. ``is_new`` is False when it had come before."""
+    """The exception after its creation; ``is_new`` is False if the same one was created before."""
 
     snapshot: Snapshot
     is_new: bool
@@ -38,9 +38,9 @@ def create_exception(
     actor: Actor,
     now: datetime,
 ) -> Created:
-    """Store an exception and recommend a playbook for it; safe to repeat.
+    """Store an exception and recommend a playbook for it. Repeating the call is safe.
 
-    Without the matcher the exception is stored all the same, and its recommendation is deferred.
+    If the matcher is unavailable, the exception is stored and its recommendation deferred.
 
     Raises:
         VersionConflict: an exception of this id exists with other content.
@@ -49,22 +49,22 @@ def create_exception(
     with store.read(tenant_id) as tx:
         before = tx.created_event(exception_id)
         if before:
-            return _again(tx, before, record, document, actor)
+            return _repeated(tx, before, record, document, actor)
         proposal = triage.propose(record, tx.packs(record.domain), now)
     persist = partial(_store, store, record, document, proposal, actor, now)
     try:
         return recommend.request_match(matcher, triage.apply(record, proposal), now, persist)
-    except MatcherUnavailable as away:
-        return persist(away)
+    except MatcherUnavailable as unavailable:
+        return persist(unavailable)
 
 
-def _again(
+def _repeated(
     tx: Transaction, before: Event, record: ExceptionRecord, document: Mapping[str, Any], actor: Actor
 ) -> Created:
     sent = intake.created(record, actor).payload["exception"]
     if not intake.is_same(before.payload["exception"], sent, document):
         raise VersionConflict(
-            f"An exception {record.exception_id!r} exists with other content; change it with PATCH, "
+            f"The exception {record.exception_id!r} exists with other content; change it with PATCH, "
             "or send this one under another exception_id."
         )
     return Created(load_snapshot(tx, record.exception_id), is_new=False)
@@ -82,7 +82,7 @@ def _store(
     def work(tx: Transaction) -> Created:
         before = tx.created_event(record.exception_id)
         if before:
-            return _again(tx, before, record, document, actor)
+            return _repeated(tx, before, record, document, actor)
         changeset = ChangeSet(record, actor, now)
         changeset.add_event(intake.created(record, actor))
         hint = None if isinstance(answer, MatcherUnavailable) else answer["selected"]

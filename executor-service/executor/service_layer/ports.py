@@ -1,6 +1,6 @@
-"""What execution needs of the world around it: a store with transactions, and a matcher.
+"""What the service layer needs from outside: a store with transactions, and a matcher.
 
-The store and the matcher's client implement these; the tests of execution use the real ones.
+``executor.store.unit_of_work`` and ``executor.matcher_client`` implement them; the tests use these, too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Transaction(Protocol):
     tenant_id: str
 
     def exception(self, exception_id: str, *, lock: bool = False) -> ExceptionRecord:
-        """The exception as it stands; locked until the transaction ends, if asked.
+        """The exception; locked until the end of the transaction if ``lock`` is set.
 
         Raises:
             NotFound: this tenant has no such exception.
@@ -36,39 +36,39 @@ class Transaction(Protocol):
         """
 
     def packs(self, domain: str) -> Packs:
-        """The newest Domain Pack of ``domain`` and the tenant's newest Policy Pack; empty where missing."""
+        """The newest Domain Pack of ``domain`` and the tenant's newest Policy Pack; empty if there is none."""
 
     def run_events(self, exception_id: str, run: int) -> Sequence[Event]:
-        """The events that say where a run stands: started, steps completed and skipped, completed."""
+        """The events that determine how far a run is: started, steps completed or skipped, completed."""
 
     def created_event(self, exception_id: str) -> Event | None:
-        """The first event of an exception, if there is such an exception."""
+        """The first event of an exception; None if there is no such exception."""
 
     def insert(self, changeset: ChangeSet) -> Saved:
         """Store a new exception with its first events."""
 
     def save(self, changeset: ChangeSet) -> Saved:
-        """Store what a call did to an exception: fields, events and outbox, together."""
+        """Store the changes of a call: fields, events and outbox messages, together."""
 
 
 class Store(Protocol):
     """Where exceptions live."""
 
     def read(self, tenant_id: str) -> AbstractContextManager[Transaction]:
-        """A transaction that only reads."""
+        """A read-only transaction."""
 
     def write(self, tenant_id: str, work: Callable[[Transaction], T]) -> T:
-        """Run ``work`` in one transaction; all of it commits or nothing. It may run more than once."""
+        """Run ``work`` in one transaction; either all of it commits or nothing. It may run more than once."""
 
 
 class Matcher(Protocol):
-    """The other service."""
+    """The matcher service."""
 
     def match(
         self, tenant_id: str, exception: Mapping[str, Any], as_of: datetime, ranked: int
     ) -> Mapping[str, Any]:
-        """The matcher's answer, as in ``match-response``, with so many ranked playbooks at most.
+        """The matcher's answer, a ``match-response`` with at most ``ranked`` playbooks.
 
         Raises:
-            MatcherUnavailable: it did not answer, or answered rubbish.
+            MatcherUnavailable: it did not answer, or its answer is not valid.
         """

@@ -15,7 +15,7 @@ from executor.agents import policy, resolution
 from executor.agents.policy import PolicyVerdict
 from executor.domain.assignment import Move, decide
 from executor.domain.changeset import ChangeSet
-from executor.domain.documents import exception_document, named
+from executor.domain.documents import exception_document, playbook_members
 from executor.domain.model import Actor, ExceptionRecord, NewEvent, Playbook
 from executor.domain.recommendation import Recommendation
 from executor.domain.snapshot import Snapshot
@@ -161,7 +161,7 @@ def _change_playbook(
     changeset: ChangeSet, snapshot: Snapshot, choice: Choice, answer: Mapping[str, Any], trigger: str
 ) -> None:
     run = changeset.record.playbook_run + (1 if choice.playbook else 0)
-    new = named(choice.playbook, run) if choice.playbook else None
+    new = playbook_members(choice.playbook, run) if choice.playbook else None
     before = snapshot.playbook
     _add_policy_event(changeset, choice)
     changeset.add_event(
@@ -172,7 +172,7 @@ def _change_playbook(
                 "playbook_name": new["playbook_name"] if new else None,
                 "playbook_version": new["playbook_version"] if new else None,
                 "run": run,
-                "previous": named(before, changeset.record.playbook_run) if before else None,
+                "previous": playbook_members(before, changeset.record.playbook_run) if before else None,
                 "new": new,
                 "reasoning": _reasoning(choice, answer),
                 "trigger": trigger,

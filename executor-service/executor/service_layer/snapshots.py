@@ -8,7 +8,7 @@ from executor.service_layer.ports import Transaction
 
 
 def load_snapshot(tx: Transaction, exception_id: str, *, lock: bool = False) -> Snapshot:
-    """Read where an exception stands.
+    """Read a snapshot of an exception.
 
     Raises:
         NotFound: this tenant has no such exception.
@@ -17,7 +17,7 @@ def load_snapshot(tx: Transaction, exception_id: str, *, lock: bool = False) -> 
 
 
 def snapshot_of(tx: Transaction, record: ExceptionRecord) -> Snapshot:
-    """Read what surrounds a record."""
+    """Complete a record to a snapshot."""
     packs = tx.packs(record.domain)
     if record.current_playbook_id is None:
         return Snapshot(record, None, packs, ())

@@ -1,7 +1,7 @@
-"""Working through a playbook: start it, complete its steps or skip them. One transaction a call.
+"""Working through a playbook: starting it, and completing or skipping its steps. One transaction per call.
 
-The row lock lets one caller at a time decide, and the unique index over the finishing events makes sure
-of it: a step is finished once in a run, whoever calls how often.
+The row lock lets one caller decide at a time, and the unique index over the finishing events guarantees the
+outcome: a step is finished once in a run, however many callers try.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from executor.actions.base import step_context
 from executor.actions.registry import action_of, plan_step
 from executor.domain import risk
 from executor.domain.changeset import ChangeSet
-from executor.domain.documents import named
+from executor.domain.documents import playbook_members
 from executor.domain.model import Actor, NewEvent, Playbook, Step
 from executor.domain.snapshot import Snapshot, with_saved
 from executor.service_layer import completion
@@ -33,10 +33,10 @@ from sentinai.problems import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepCall:
-    """What a caller wants done with a step. ``mode`` is ``execute``, ``attest`` or ``skip``.
+    """A request to finish a step; ``mode`` is ``execute``, ``attest`` or ``skip``.
 
-    ``notes`` is what the caller said about it (the reason, when skipping). ``playbook_id``, where given,
-    is the playbook the caller believes to act on.
+    ``notes`` is the caller's remark, or the reason for skipping. ``playbook_id``, if given, is the playbook that
+    the caller expects to be assigned.
     """
 
     exception_id: str
@@ -49,7 +49,7 @@ class StepCall:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Where the exception stands after a call, and what the call did.
+    """The exception after a call, and what the call did.
 
     ``outcome`` is ``completed``, ``skipped`` or ``already_completed``.
     """
@@ -59,7 +59,7 @@ class Finished:
 
 
 def start(store: Store, tenant_id: str, exception_id: str, actor: Actor, now: datetime) -> Snapshot:
-    """Begin the recommended playbook; one that is begun already stays as it is.
+    """Start the recommended playbook; one that has been started is left as it is.
 
     Raises:
         NotFound: no such exception. NoPlaybook: none is assigned.
@@ -78,11 +78,11 @@ def start(store: Store, tenant_id: str, exception_id: str, actor: Actor, now: da
 
 
 def finish(store: Store, tenant_id: str, call: StepCall, now: datetime, tool_mode: str) -> Finished:
-    """Complete or skip a step, exactly once; a step that is done already is left as it is.
+    """Complete or skip a step, exactly once; a finished step is left as it is.
 
     Raises:
         NotFound, NoPlaybook, PlaybookChanged, StepNotCurrent, HumanRequired, StepMandatory: as named.
-        Problem: what the action itself refuses (tool, owner, transition, unresolved template).
+        Problem: the action itself refuses (tool, owner, transition, unresolved template).
     """
 
     def work(tx: Transaction) -> Finished:
@@ -90,9 +90,9 @@ def finish(store: Store, tenant_id: str, call: StepCall, now: datetime, tool_mod
         step = _require_step(snapshot, call)
         if call.step_order in snapshot.finished_steps:
             return Finished(snapshot, "already_completed")
-        _require_turn(snapshot, call)
+        _require_current(snapshot, call)
         _require_permission(snapshot, step, call)
-        changeset = _carry_out(snapshot, step, call, now, tool_mode)
+        changeset = _changes_of(snapshot, step, call, now, tool_mode)
         outcome = "skipped" if call.mode == "skip" else "completed"
         return Finished(with_saved(snapshot, tx.save(changeset)), outcome)
 
@@ -102,7 +102,7 @@ def finish(store: Store, tenant_id: str, call: StepCall, now: datetime, tool_mod
 def _require_playbook(snapshot: Snapshot) -> Playbook:
     if snapshot.playbook is None:
         raise NoPlaybook(
-            "No playbook is assigned to the exception; recalculate, or publish one whose conditions it meets."
+            "No playbook is assigned to the exception; recalculate, or publish one whose conditions match it."
         )
     return snapshot.playbook
 
@@ -111,8 +111,8 @@ def _require_step(snapshot: Snapshot, call: StepCall) -> Step:
     playbook = _require_playbook(snapshot)
     if call.playbook_id is not None and call.playbook_id != playbook.playbook_id:
         raise PlaybookChanged(
-            f"The exception is on playbook {playbook.playbook_id} ({playbook.name} v{playbook.version}) now, "
-            f"not on {call.playbook_id}; look again before acting.",
+            f"The exception now has playbook {playbook.playbook_id} ({playbook.name} v{playbook.version}), "
+            f"not {call.playbook_id}; read its state again before acting.",
             current_playbook_id=playbook.playbook_id,
         )
     step = snapshot.step(call.step_order)
@@ -121,19 +121,19 @@ def _require_step(snapshot: Snapshot, call: StepCall) -> Step:
     return step
 
 
-def _require_turn(snapshot: Snapshot, call: StepCall) -> None:
+def _require_current(snapshot: Snapshot, call: StepCall) -> None:
     expected = snapshot.record.current_step
     if expected is not None and call.step_order != expected:
         raise StepNotCurrent(call.step_order, expected)
 
 
 def _require_permission(snapshot: Snapshot, step: Step, call: StepCall) -> None:
-    """Attesting and skipping are a person's; doing is, where the step's risk says so."""
+    """Only people attest and skip; what the step's risk requires decides who executes."""
     is_person = call.actor.actor_type == "human"
     if call.mode != "execute" and not is_person:
-        raise HumanRequired(f"Only a person may {call.mode} a step.")
+        raise HumanRequired(f"Only a person can {call.mode} a step.")
     if call.mode == "skip" and step.params.get("mandatory"):
-        raise StepMandatory(f"Step {step.step_order}, {step.name!r}, must be done; it cannot be skipped.")
+        raise StepMandatory(f"Step {step.step_order}, {step.name!r}, is mandatory and cannot be skipped.")
     if is_person:
         return
     found = risk.assess(
@@ -146,7 +146,7 @@ def _require_permission(snapshot: Snapshot, step: Step, call: StepCall) -> None:
         raise HumanRequired(f"Step {step.step_order}, {step.name!r}, needs a person: {'; '.join(found.reasons)}.")
 
 
-def _carry_out(snapshot: Snapshot, step: Step, call: StepCall, now: datetime, tool_mode: str) -> ChangeSet:
+def _changes_of(snapshot: Snapshot, step: Step, call: StepCall, now: datetime, tool_mode: str) -> ChangeSet:
     playbook = _require_playbook(snapshot)
     changeset = ChangeSet(snapshot.record, call.actor, now)
     if not snapshot.started:
@@ -160,18 +160,18 @@ def _carry_out(snapshot: Snapshot, step: Step, call: StepCall, now: datetime, to
         result = dict(plan.result)
     changeset.add_event(_finished(snapshot, playbook, step, call, result))
     if changeset.record.current_step is None:
-        completion.close(changeset, snapshot)
+        completion.complete_playbook(changeset, snapshot)
     elif changeset.record.status == "resolved" != snapshot.record.status:
         completion.capture_feedback(changeset, snapshot, "resolved")
     if snapshot.record.status == "resolved" != changeset.record.status:
-        # While it was resolved, nobody asked the matcher when its advice would end; the worker does now.
+        # While it was resolved, its recommendation did not expire; now it is due.
         changeset.cache_recommendation(changeset.record.recommendation, changeset.now)
     return changeset
 
 
 def _started(snapshot: Snapshot, playbook: Playbook, actor: Actor) -> NewEvent:
     run = snapshot.record.playbook_run
-    return NewEvent("PlaybookStarted", {**named(playbook, run), **_actor_members(actor)}, run=run)
+    return NewEvent("PlaybookStarted", {**playbook_members(playbook, run), **_actor_members(actor)}, run=run)
 
 
 def _finished(
@@ -184,7 +184,7 @@ def _finished(
     skipped = call.mode == "skip"
     run = snapshot.record.playbook_run
     payload: dict[str, Any] = {
-        **named(playbook, run),
+        **playbook_members(playbook, run),
         "step_id": step.step_id,
         "step_order": step.step_order,
         "step_name": step.name,

@@ -1,4 +1,4 @@
-"""Changing an exception's own attributes, and commenting on it."""
+"""Updating the attributes of an exception, and commenting on it."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def update_exception(
     actor: Actor,
     now: datetime,
 ) -> Snapshot:
-    """Change some attributes (an ``exception-patch`` document), and recommend anew where that changes anything.
+    """Update attributes (an ``exception-patch`` document), and recommend again if any of them changes.
 
-    Without the matcher the change is stored all the same, and the recommendation is deferred.
+    If the matcher is unavailable, the change is stored and the recommendation deferred.
 
     Raises:
-        NotFound: no such exception. VersionConflict: it is at none of the ``expected_versions`` any more.
+        NotFound: no such exception. VersionConflict: it has none of the ``expected_versions``.
     """
     wanted = _normalised(changes)
     for _ in range(_ATTEMPTS):
@@ -54,15 +54,15 @@ def update_exception(
         persist = partial(_store, store, record, event, actor, now)
         try:
             stored = recommend.request_match(matcher, amended.record, now, persist)
-        except MatcherUnavailable as away:
-            stored = persist(away)
+        except MatcherUnavailable as unavailable:
+            stored = persist(unavailable)
         if stored is not None:
             return stored
     raise VersionConflict("The exception keeps changing; try again in a moment.", retry_after=1)
 
 
 def comment(store: Store, tenant_id: str, exception_id: str, text: str, actor: Actor, now: datetime) -> Event:
-    """Add a comment; answers its event.
+    """Add a comment, and return its event.
 
     Raises:
         NotFound: no such exception.
@@ -79,7 +79,7 @@ def comment(store: Store, tenant_id: str, exception_id: str, text: str, actor: A
 
 
 def _normalised(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The changes as events tell them: severity in lower case, times in UTC."""
+    """The changes as events record them: severity in lower case, times in UTC."""
     wanted = dict(changes)
     if wanted.get("severity"):
         wanted["severity"] = wanted["severity"].lower()
@@ -92,16 +92,16 @@ def _require_version(record: ExceptionRecord, expected: Collection[int] | None) 
     if expected is not None and record.row_version not in expected:
         wanted = " or ".join(map(str, sorted(expected)))
         raise VersionConflict(
-            f"The exception is at version {record.row_version}, not {wanted}; read it again, then decide."
+            f"The exception is at version {record.row_version}, not {wanted}; read it again before changing it."
         )
 
 
 def _updated(record: ExceptionRecord, wanted: Mapping[str, Any], actor: Actor) -> NewEvent | None:
-    standing = exception_document(record)
-    changes = {name: value for name, value in wanted.items() if not same(standing[name], value)}
+    current = exception_document(record)
+    changes = {name: value for name, value in wanted.items() if not same(current[name], value)}
     if not changes:
         return None
-    previous = {name: standing[name] for name in changes}
+    previous = {name: current[name] for name in changes}
     return NewEvent("ExceptionUpdated", {"changes": changes, "previous": previous, **actor.called_by_member()})
 
 
@@ -113,7 +113,7 @@ def _store(
     now: datetime,
     answer: Mapping[str, Any] | MatcherUnavailable,
 ) -> Snapshot | None:
-    """Commit the change; None when the exception changed since it was read."""
+    """Commit the change; None if the exception has changed since it was read."""
 
     def work(tx: Transaction) -> Snapshot | None:
         current = tx.exception(record.exception_id, lock=True)

@@ -1,4 +1,4 @@
-"""What a caller is shown of a playbook at work: its steps, what stands in the way, what else would fit."""
+"""What callers see of an exception's playbook: its steps, what blocks them, and the alternatives."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sentinai.problems import Problem
 
 
 def playbook_state(snapshot: Snapshot, viewer: Actor, now: datetime, tool_mode: str) -> dict[str, Any]:
-    """Where an exception stands with its playbook, by the schema ``playbook-state``."""
+    """The state of an exception's playbook, by the schema ``playbook-state``."""
     record, playbook = snapshot.record, snapshot.playbook
     recommendation = record.recommendation
     current = recommendation.current or {}
@@ -43,7 +43,7 @@ def playbook_state(snapshot: Snapshot, viewer: Actor, now: datetime, tool_mode: 
 
 
 def obstacle(snapshot: Snapshot, viewer: Actor, now: datetime, tool_mode: str) -> Problem | None:
-    """What stands in the way of the current step; None where nothing does, or where there is no such step."""
+    """What blocks the current step; None if nothing does, or if there is no current step."""
     step = snapshot.step(snapshot.record.current_step or 0)
     if step is None:
         return None
@@ -55,7 +55,7 @@ def obstacle(snapshot: Snapshot, viewer: Actor, now: datetime, tool_mode: str) -
 
 
 def recalculation(snapshot: Snapshot, changed: bool) -> dict[str, Any]:
-    """What a recalculation came to, by the schema of the same name."""
+    """The result of a recalculation, by the schema of the same name."""
     record, playbook = snapshot.record, snapshot.playbook
     return {
         "exception_id": record.exception_id,
@@ -71,7 +71,7 @@ def recalculation(snapshot: Snapshot, changed: bool) -> dict[str, Any]:
 
 
 def better_match(snapshot: Snapshot) -> dict[str, Any] | None:
-    """The playbook that would be chosen now, when another one is being worked through."""
+    """The playbook that would be chosen now, while another one is in progress."""
     choice = snapshot.record.recommendation.choice
     in_progress = snapshot.started and snapshot.record.current_step is not None
     if not choice or not in_progress or choice["playbook_id"] == snapshot.record.current_playbook_id:

@@ -44,12 +44,18 @@ def schema_folder() -> Path:
 
 @cache
 def schemas() -> Mapping[str, dict[str, Any]]:
-    """Every schema by name: ``exception``, ``match-request``, ``events/PlaybookStarted``, …"""
+    """Every schema by name: ``exception``, ``match-request``, ``events/PlaybookStarted``, …
+
+    The action types are those whose params have a schema in ``actions/``.
+    """
     folder = schema_folder()
-    return {
+    found = {
         path.relative_to(folder).as_posix().removesuffix(".schema.json"): json.loads(path.read_text("utf-8"))
         for path in sorted(folder.rglob("*.schema.json"))
     }
+    action_types = [name.removeprefix("actions/") for name in found if name.startswith("actions/")]
+    found["common"]["$defs"]["action_type"]["enum"] = action_types
+    return found
 
 
 def check(name: str, document: Any) -> list[Finding]:

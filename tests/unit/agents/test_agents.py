@@ -11,7 +11,7 @@ from tests.support.values import NO_PACKS, NOON, PERSON, playbook, record, step,
 
 from executor.agents import feedback, policy, resolution
 from executor.domain.changeset import ChangeSet
-from executor.domain.documents import named
+from executor.domain.documents import playbook_members
 from executor.domain.model import Actor, Event, NewEvent, Packs
 from executor.domain.snapshot import Snapshot
 from sentinai.documents.schemas import check
@@ -69,7 +69,7 @@ def test_where_there_is_nothing_to_do_nothing_is_suggested() -> None:
 
 def finishing(order: int, who: str, *, skipped: bool = False) -> NewEvent:
     payload: dict[str, Any] = {
-        **named(BOOK, 3),
+        **playbook_members(BOOK, 3),
         "step_order": order,
         "step_name": f"Step {order}",
         "mode": "skip" if skipped else "attest",

@@ -96,8 +96,8 @@ def test_the_reason_for_approval_names_what_the_rule_asks_about() -> None:
     rules = [{"severity": ["HIGH", "low"], "action_type": "notify"}, {}]
     found = risk.assess(step("notify"), "read_only", severity="high", policy_pack={"human_approval_rules": rules})
     assert found.reasons == (
-        "the Policy Pack asks for approval for severity high or low, action_type notify",
-        "the Policy Pack asks for approval",
+        "the Policy Pack requires approval for severity high or low, action_type notify",
+        "the Policy Pack requires approval",
     )
 
 
