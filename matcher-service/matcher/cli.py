@@ -59,10 +59,11 @@ def main() -> None:
 def validate(
     files: tuple[Path, ...], domain_pack: Path | None, policy_pack: Path | None, output_format: str
 ) -> None:
-    """Check conditions or whole playbooks, and report errors and warnings by line and column.
+    """Check files of conditions or whole playbooks.
 
-    FILES are JSON files or folders of them; - is the standard input. Playbooks are also compared with each other,
-    to find duplicates and those that can never be chosen. With the packs, unknown types, tags and tools are found.
+    FILES are JSON files or folders of them; - is the standard input. Errors and warnings are reported by line and
+    column. Playbooks are also compared with each other, to find duplicates and those that can never be chosen.
+    With the packs, unknown types, tags and tools are found.
 
     \b
     Examples:
@@ -70,7 +71,7 @@ def validate(
       matcher validate playbooks/ --domain-pack domain-pack.json --policy-pack policy-pack.json
       matcher validate playbooks/ --format github      # annotations on a pull request
 
-    The exit code is 0 without errors (warnings are allowed), 1 with errors, and 2 for incorrect usage.
+    The exit code is 0 without errors (warnings are allowed), 1 with errors, and 2 if the command cannot run.
     """  # noqa: D301 - click's mark for preformatted text
     with _unusable_files_reported(), _progress() as progress:
         paths = json_files(files)
@@ -99,7 +100,9 @@ def evaluate(
     policy_pack: Path | None,
     output_format: str,
 ) -> None:
-    """Evaluate conditions on one exception, clause by clause, with the actual values.
+    """Evaluate conditions on one exception.
+
+    Each clause is printed with the actual value.
 
     \b
     Examples:
@@ -142,7 +145,7 @@ def test_command(
     every_playbook: bool,
     output_format: str,
 ) -> None:
-    """Test which playbook is chosen for each exception in CASES.
+    """Test which playbooks are chosen for the exceptions in CASES.
 
     CASES is a list in YAML or JSON. Each case contains an exception, or the id of one in the exceptions file.
     Times may be relative to the time of the match: +PT45M is 45 minutes later. Playbooks count as published in
@@ -200,7 +203,7 @@ def bench(
     as_of: datetime | None,
     rounds: int,
 ) -> None:
-    """Measure how long matching takes with your playbooks, on one core.
+    """Measure the speed of matching, on one core.
 
     \b
     Example:

@@ -76,11 +76,13 @@ def _syntax_hint(text: str, stopped_at: int) -> SyntaxHint:
         return SyntaxHint(offset, "JSON does not allow comments.", hint)
     if rest[0] == "'":
         return SyntaxHint(offset, "String in single quotes.", 'JSON requires double quotes: "…".')
-    return _by_expectation(expected, offset, rest)
+    return _by_expectation(expected, text[:offset], offset, rest)
 
 
-def _by_expectation(expected: str, offset: int, rest: str) -> SyntaxHint:
+def _by_expectation(expected: str, before: str, offset: int, rest: str) -> SyntaxHint:
     message = _EXPECTED[expected]
+    if rest[0].isdigit() and before[-1:] == "0":
+        return SyntaxHint(offset, "Leading zero in a number.", "Remove the zero.")
     if expected == "comma" and _VALUE_START.match(rest):
         return SyntaxHint(offset, "Missing comma before this.", "Add a comma.")
     if expected == "colon":
@@ -120,7 +122,7 @@ def _expected_after(beginning: str) -> str:
             expected = "key" if opened[-1] == "{" else "value"
         elif part == ":":
             expected = "value"
-        elif expected == "key":
+        elif part[0] == '"' and expected == "key":
             expected = "colon"
         else:
             expected = "comma" if opened else "end"
