@@ -106,7 +106,7 @@ def _enter(building: _Building, position: int, conditions: Conditions) -> None:
             group.add(position, shape)
         elif clause.logic is not True:
             residuals.append(_evaluator(building, clause.logic))
-        if shape is None or factory.changes_with_time_unseen(shape):
+        if shape is None or factory.has_thresholds_of_its_own(shape):
             thresholds.append(sla_thresholds.thresholds_of(clause.logic))
     # Many playbooks have the same kinds of clauses, and share the same few marks.
     kinds = tuple(clause_indexes)

@@ -13,6 +13,7 @@ from matcher.matching.index.value_indexes import (
     TextIndex,
     TruthIndex,
 )
+from matcher.matching.sla_thresholds import MINUTES
 from sentinai.conditions.language import clause_shapes
 from sentinai.conditions.language.clause_shapes import Shape
 
@@ -29,9 +30,10 @@ def family(shape: Shape) -> str:
     return shape.kind
 
 
-def changes_with_time_unseen(shape: Shape) -> bool:
-    """Whether time moves a clause of this shape, and its group does not know at which SLA minutes."""
-    return shape.path.startswith("sla") and shape.kind != clause_shapes.COMPARE
+def has_thresholds_of_its_own(shape: Shape) -> bool:
+    """Whether a clause of this shape changes with time at SLA minutes that its index does not know."""
+    is_indexed = shape.path == MINUTES and shape.kind == clause_shapes.COMPARE
+    return shape.path.startswith("sla") and not is_indexed
 
 
 def new_index(of_family: str, path: str, negated: bool) -> ClauseIndex:
