@@ -14,7 +14,7 @@ UPGRADE ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-all lint format bench lock clean
+.PHONY: help run test test-all lint format types bench lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -41,6 +41,9 @@ lint: $(VENV)/.dev $(NODE_MODULES) ## Check style, format, types and which way i
 format: $(VENV)/.dev ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+types: $(VENV)/.dev ## Generate the types of the client's answers from schemas/
+	$(BIN)/python -m tests.support.client_types
 
 bench: $(VENV)/.dev ## Run the benchmarks and print their table
 	$(BIN)/python tests/benchmarks/run.py

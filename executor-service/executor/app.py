@@ -18,6 +18,7 @@ from sentinai.web import app as web
 from sentinai.web.app import Service
 from sentinai.web.session import session_identity
 
+APIS = (exceptions.api, playbook.api, events.api, publishing.api, analytics.api, tools.api)
 _DESCRIPTION = (
     "Owns exceptions, their playbooks' step state, the actions and the append-only event log. "
     "Asks the matcher which playbook fits."
@@ -39,7 +40,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Flas
         description=_DESCRIPTION,
         version=executor.__version__,
         services=services,
-        apis=(exceptions.api, playbook.api, events.api, publishing.api, analytics.api, tools.api),
+        apis=APIS,
         readiness=lambda: _readiness(services),
         session_identity=session_identity(TokenVerifier(settings)),
     )

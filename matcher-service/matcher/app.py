@@ -17,6 +17,7 @@ from sentinai.web import app as web
 from sentinai.web.app import Service
 from sentinai.web.session import session_identity
 
+APIS = (match.api, conditions.api)
 _DESCRIPTION = (
     "Finds the playbook that fits an exception, and explains why. It is stateless: it only reads the catalogue, "
     "and every replica gives the same response to the same request."
@@ -37,7 +38,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Flas
         description=_DESCRIPTION,
         version=matcher.__version__,
         services=services,
-        apis=(match.api, conditions.api),
+        apis=APIS,
         readiness=lambda: _readiness(services),
         session_identity=session_identity(TokenVerifier(settings)),
     )

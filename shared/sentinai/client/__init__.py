@@ -1,6 +1,6 @@
-"""A typed client of both services, for those who call them: an orchestration layer, a UI backend, the executor.
+"""Typed clients of both services, with a method for each operation of their OpenAPI documents.
 
-One method for each operation of the OpenAPI documents, named as there. See ``docs/playbooks-api.md``.
+See ``docs/playbooks-api.md`` for examples.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""HTTP sessions whose answers end: as a whole within the read timeout, and within a bound of bytes.
+"""HTTP sessions with a deadline for the whole response and a limit on its size.
 
-The read timeout of requests holds for each wait by itself. A peer that sends a byte now and then is never late by
-it, and would hold its caller, and what it sends in memory, for as long as it likes.
+The read timeout of requests applies to each read by itself: a peer that sends a byte now and then never exceeds
+it, and could keep its caller waiting, and fill its memory, indefinitely.
 """
 
 from __future__ import annotations
@@ -18,72 +18,72 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-MOST_BYTES = 256 * 2**20
-"""What one answer may have, headers and all; more than any operation answers."""
+MAX_RESPONSE_BYTES = 256 * 2**20
+"""Headers included; more than any operation returns."""
 
 
 def new_session() -> requests.Session:
-    """A session that waits for whole answers, and takes nothing from the environment.
+    """A session whose read timeout covers whole responses, and that ignores the environment.
 
-    Proxies and .netrc of the environment are for others: a token must not go where they say.
+    Proxies and .netrc entries in the environment are not meant for this client: a token must not be sent there.
     """
     session = requests.Session()
     session.trust_env = False
     for scheme in ("http://", "https://"):
-        session.mount(scheme, _Adapter())
+        session.mount(scheme, _DeadlineAdapter())
     return session
 
 
-class _Bounded(io.RawIOBase):
-    """What comes out of a socket until its timeout, counted from now, is over."""
+class _DeadlineReader(io.RawIOBase):
+    """Reads from a socket until its timeout, counted from now, or the size limit is exceeded."""
 
     def __init__(self, source: socket.socket) -> None:
         self._socket = source
         self._raw = source.makefile("rb", buffering=0)
         self._timeout = source.gettimeout()
-        self._until = None if self._timeout is None else time.monotonic() + self._timeout
-        self._room = MOST_BYTES
+        self._deadline = None if self._timeout is None else time.monotonic() + self._timeout
+        self._bytes_left = MAX_RESPONSE_BYTES
 
     def readable(self) -> bool:
-        """It is."""
+        """Always true."""
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        """Read what there is, or wait for more while there is time."""
-        if self._until is not None:
-            left = self._until - time.monotonic()
-            if left <= 0:
-                raise TimeoutError("the answer takes too long")
-            self._socket.settimeout(left)
+        """Read what has arrived, or wait for more until the deadline."""
+        if self._deadline is not None:
+            seconds_left = self._deadline - time.monotonic()
+            if seconds_left <= 0:
+                raise TimeoutError("the response takes too long")
+            self._socket.settimeout(seconds_left)
         count: int | None = self._raw.readinto(buffer)
-        self._room -= count or 0
-        if self._room < 0:
-            raise OSError("the answer is too long")
+        self._bytes_left -= count or 0
+        if self._bytes_left < 0:
+            raise OSError("the response is too large")
         return count
 
     def close(self) -> None:
-        """Leave the socket, as it was, to the next exchange."""
+        """Leave the socket, with its own timeout, to the next exchange."""
         with suppress(OSError):
             self._socket.settimeout(self._timeout)
         self._raw.close()
         super().close()
 
 
-class _Answer(HTTPResponse):
-    """An answer that is read from a bounded source, from its first byte on."""
+class _DeadlineResponse(HTTPResponse):
+    """A response that is read through a deadline reader from its first byte on."""
 
     def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
         super().__init__(sock, *args, **options)
         self.fp.close()
-        self.fp = io.BufferedReader(_Bounded(sock))
+        self.fp = io.BufferedReader(_DeadlineReader(sock))
 
 
 class _PlainConnection(HTTPConnection):
-    response_class = _Answer
+    response_class = _DeadlineResponse
 
 
 class _SecureConnection(HTTPSConnection):
-    response_class = _Answer
+    response_class = _DeadlineResponse
 
 
 class _PlainPool(HTTPConnectionPool):
@@ -94,7 +94,7 @@ class _SecurePool(HTTPSConnectionPool):
     ConnectionCls = _SecureConnection
 
 
-class _Adapter(HTTPAdapter):
+class _DeadlineAdapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options)
         self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}

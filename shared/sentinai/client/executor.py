@@ -1,4 +1,4 @@
-"""The executor, for a UI backend, a source of exceptions, agents and auditors."""
+"""The executor's client, for UI backends, sources of exceptions, agents and auditors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any, Literal, TypedDict, Unpack
 
 from uuid6 import uuid7
 
-from sentinai.client.answers import (
+from sentinai.client.service import ServiceClient, all_items, fill_path, without_none
+from sentinai.client.types import (
+    ActorType,
     ChainCheck,
     DummyToolAnswer,
     Event,
@@ -26,26 +28,25 @@ from sentinai.client.answers import (
     StoredDomainPack,
     StoredPolicyPack,
 )
-from sentinai.client.service import ServiceClient, given, pages, place
 
 Document = Mapping[str, Any]
 _EXCEPTION = "/api/exceptions/{exception_id}"
 _PLAYBOOK = _EXCEPTION + "/playbook"
 _STEP = _PLAYBOOK + "/steps/{step_order}"
-_MOST = 200
-_HURRIED_SECONDS = 1.0
+_MAX_PAGE_SIZE = 200
+_BUSY_PAUSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: the token's own ``actor_type`` and subject, or one that the token may act for."""
+    """Who acts: the token's own ``actor_type`` and subject, or an actor that the token may act for."""
 
-    actor_type: Literal["human", "agent", "system"]
+    actor_type: ActorType
     actor_id: str
 
 
 class ExceptionFilters(TypedDict, total=False):
-    """What narrows and orders a list of exceptions. ``sla`` is of those unresolved: past, or within the hour."""
+    """Filters and order of a list of exceptions. ``sla`` finds unresolved ones, overdue or due within the hour."""
 
     status: Sequence[str]
     severity: Sequence[str]
@@ -58,67 +59,66 @@ class ExceptionFilters(TypedDict, total=False):
 
 
 class PlaybookFilters(TypedDict, total=False):
-    """What narrows a list of playbook versions."""
+    """Filters of a list of playbook versions."""
 
     status: Literal["active", "retired"]
     name: str
 
 
 class ExecutorClient(ServiceClient):
-    """Works on exceptions, the catalogue and the log, as the caller whose token it has.
+    """Works on exceptions, the catalogue and the log.
 
-    Calls are repeated when the service is away or busy, for the executor does each thing once however often it
-    is asked. Two are not: a comment, which would stand twice, and a change of attributes, which might undo
-    another's. Every method raises ApiProblem: by its ``code``, or as one of the types in
-    :mod:`sentinai.client.problems`.
+    Calls are retried while the service is unavailable or busy, because the executor's operations are idempotent,
+    except for two that are sent once: a comment would be added twice, and a change of attributes might undo a
+    later one. Every method raises ApiProblem or one of its subclasses in :mod:`sentinai.client.problems`.
     """
 
     def create_exception(self, exception: Document) -> ExceptionDocument:
-        """Take in an exception. Without an ``exception_id`` it gets one here, so that trying again is safe."""
+        """Create an exception. One without an ``exception_id`` gets one here, so that retries are safe."""
         body = {"exception_id": f"EX-{uuid7()}", **exception}
-        return self._ask(ExceptionDocument, "POST", "/api/exceptions", body=body)
+        return self._call(ExceptionDocument, "POST", "/api/exceptions", body=body)
 
     def list_exceptions(
         self, *, limit: int = 50, cursor: str | None = None, **filters: Unpack[ExceptionFilters]
     ) -> ExceptionPage:
         """One page of exceptions, newest or most urgent first."""
-        query = given(limit=limit, cursor=cursor, **filters)
-        return self._ask(ExceptionPage, "GET", "/api/exceptions", query=query)
+        query = without_none(limit=limit, cursor=cursor, **filters)
+        return self._call(ExceptionPage, "GET", "/api/exceptions", query=query)
 
     def exceptions(self, **filters: Unpack[ExceptionFilters]) -> Iterator[ExceptionDocument]:
-        """Every exception that the filters let through, page after page."""
-        return pages(lambda cursor: self.list_exceptions(limit=_MOST, cursor=cursor, **filters))
+        """Every exception that the filters find, page by page."""
+        return all_items(lambda cursor: self.list_exceptions(limit=_MAX_PAGE_SIZE, cursor=cursor, **filters))
 
     def get_exception(self, exception_id: str) -> ExceptionDocument:
         """One exception."""
-        return self._ask(ExceptionDocument, "GET", place(_EXCEPTION, exception_id=exception_id))
+        return self._call(ExceptionDocument, "GET", fill_path(_EXCEPTION, exception_id=exception_id))
 
     def change_exception(
         self, exception_id: str, changes: Document, *, row_version: int | None = None
     ) -> ExceptionDocument:
-        """Change attributes; with ``row_version``, only if nobody changed it since. Not repeated."""
+        """Change attributes; with ``row_version``, only if that is still its version. Not retried."""
         headers = {} if row_version is None else {"If-Match": f'"{row_version}"'}
-        path = place(_EXCEPTION, exception_id=exception_id)
-        return self._ask(ExceptionDocument, "PATCH", path, body=changes, headers=headers, repeatable=False)
+        path = fill_path(_EXCEPTION, exception_id=exception_id)
+        return self._call(ExceptionDocument, "PATCH", path, body=changes, headers=headers, repeatable=False)
 
     def add_comment(self, exception_id: str, text: str) -> Event:
-        """Comment on an exception. Not repeated."""
-        path = place(_EXCEPTION + "/comments", exception_id=exception_id)
-        return self._ask(Event, "POST", path, body={"text": text}, repeatable=False)
+        """Comment on an exception. Not retried."""
+        path = fill_path(_EXCEPTION + "/comments", exception_id=exception_id)
+        return self._call(Event, "POST", path, body={"text": text}, repeatable=False)
 
     def get_playbook_state(self, exception_id: str) -> PlaybookState:
-        """Where an exception stands with its playbook."""
-        return self._ask(PlaybookState, "GET", place(_PLAYBOOK, exception_id=exception_id))
+        """An exception's playbook and the state of its steps."""
+        return self._call(PlaybookState, "GET", fill_path(_PLAYBOOK, exception_id=exception_id))
 
     def recalculate_playbook(self, exception_id: str, *, switch: bool = False) -> Recalculation:
-        """Ask the matcher anew. ``switch`` leaves a playbook in progress for a better one; for people."""
-        path = place(_PLAYBOOK + "/recalculate", exception_id=exception_id)
-        return self._ask(Recalculation, "POST", path, body={"switch": switch})
+        """Match the exception again. ``switch`` lets a person leave a playbook in progress for a better one."""
+        path = fill_path(_PLAYBOOK + "/recalculate", exception_id=exception_id)
+        return self._call(Recalculation, "POST", path, body={"switch": switch})
 
     def start_playbook(self, exception_id: str, actor: Actor) -> PlaybookState:
-        """Begin the recommended playbook."""
-        path = place(_PLAYBOOK + "/start", exception_id=exception_id)
-        return self._ask(PlaybookState, "POST", path, body=asdict(actor))
+        """Start the recommended playbook."""
+        path = fill_path(_PLAYBOOK + "/start", exception_id=exception_id)
+        return self._call(PlaybookState, "POST", path, body=asdict(actor))
 
     def complete_step(
         self,
@@ -130,13 +130,13 @@ class ExecutorClient(ServiceClient):
         notes: str | None = None,
         playbook_id: int | None = None,
     ) -> PlaybookState:
-        """Complete the current step; ``outcome`` says whether it was done just now or before.
+        """Complete the current step; ``outcome`` says whether this call completed it or an earlier one did.
 
-        ``playbook_id`` guards against acting on a playbook that was switched meanwhile.
+        ``playbook_id`` guards against acting on another playbook than the caller has seen.
         """
-        path = place(_STEP + "/complete", exception_id=exception_id, step_order=step_order)
-        body = {**asdict(actor), "mode": mode, **given(notes=notes, playbook_id=playbook_id)}
-        return self._ask(PlaybookState, "POST", path, body=body)
+        path = fill_path(_STEP + "/complete", exception_id=exception_id, step_order=step_order)
+        body = {**asdict(actor), "mode": mode, **without_none(notes=notes, playbook_id=playbook_id)}
+        return self._call(PlaybookState, "POST", path, body=body)
 
     def skip_step(
         self,
@@ -147,10 +147,10 @@ class ExecutorClient(ServiceClient):
         *,
         playbook_id: int | None = None,
     ) -> PlaybookState:
-        """Skip the current step; for people, and never a mandatory one."""
-        path = place(_STEP + "/skip", exception_id=exception_id, step_order=step_order)
-        body = {**asdict(actor), "reason": reason, **given(playbook_id=playbook_id)}
-        return self._ask(PlaybookState, "POST", path, body=body)
+        """Skip the current step. Only people may, and not a mandatory step."""
+        path = fill_path(_STEP + "/skip", exception_id=exception_id, step_order=step_order)
+        body = {**asdict(actor), "reason": reason, **without_none(playbook_id=playbook_id)}
+        return self._call(PlaybookState, "POST", path, body=body)
 
     def list_events(
         self,
@@ -162,86 +162,88 @@ class ExecutorClient(ServiceClient):
         cursor: str | None = None,
         wait: float = 0,
     ) -> EventPage:
-        """One page of the log; ``wait``, up to 20 seconds, holds an empty answer until something comes."""
-        path = place(_EXCEPTION + "/events", exception_id=exception_id)
+        """One page of the log; ``wait``, up to 20 seconds, holds an empty response until there is an event."""
+        path = fill_path(_EXCEPTION + "/events", exception_id=exception_id)
         query = {"after_seq": after_seq, "event_type": event_type, "limit": limit, "wait": wait}
-        return self._ask(EventPage, "GET", path, query={**query, **given(cursor=cursor)}, wait=wait)
+        return self._call(EventPage, "GET", path, query={**query, **without_none(cursor=cursor)}, wait=wait)
 
     def events(
         self, exception_id: str, *, after_seq: int = 0, event_type: Sequence[str] = (), wait: float = 0
     ) -> Iterator[Event]:
-        """The log, in order. Without ``wait`` up to its present end; with it, on and on as it grows."""
-        asked = partial(self.list_events, exception_id, event_type=event_type, limit=_MOST, wait=wait)
+        """The log in order: without ``wait`` up to its current end; with it, endlessly as it grows."""
+        fetch = partial(self.list_events, exception_id, event_type=event_type, limit=_MAX_PAGE_SIZE, wait=wait)
         while True:
-            began = time.monotonic()
-            page = asked(after_seq=after_seq)
+            started = time.monotonic()
+            page = fetch(after_seq=after_seq)
             for event in page["items"]:
                 after_seq = event["seq"]
                 yield event
             if page["next_cursor"] is None and not wait:
                 return
-            if not page["items"] and time.monotonic() - began < wait / 2:
-                # Too many were waiting there already, so it answered at once: do not press it.
-                time.sleep(min(wait, _HURRIED_SECONDS))
+            if not page["items"] and time.monotonic() - started < wait / 2:
+                # The service did not hold its response because too many clients wait already: slow down.
+                time.sleep(min(wait, _BUSY_PAUSE_SECONDS))
 
     def verify_events(self, exception_id: str) -> ChainCheck:
-        """Whether an exception's log is whole."""
-        return self._ask(ChainCheck, "GET", place(_EXCEPTION + "/events/verify", exception_id=exception_id))
+        """Whether an exception's log is intact."""
+        return self._call(ChainCheck, "GET", fill_path(_EXCEPTION + "/events/verify", exception_id=exception_id))
 
     def publish_playbook(self, playbook: Document) -> Playbook:
-        """Publish the next version of a playbook, or learn which version has this content already."""
-        return self._ask(Playbook, "POST", "/api/playbooks", body=playbook)
+        """Publish the next version of a playbook; unchanged content returns the current version."""
+        return self._call(Playbook, "POST", "/api/playbooks", body=playbook)
 
     def check_playbook(self, playbook: Document) -> PublishCheck:
-        """What publishing would come to; nothing is stored."""
+        """What publishing would do; nothing is stored."""
         query = {"dry_run": "true"}
-        return self._ask(PublishCheck, "POST", "/api/playbooks", body=playbook, query=query)
+        return self._call(PublishCheck, "POST", "/api/playbooks", body=playbook, query=query)
 
     def list_playbooks(
         self, *, limit: int = 50, cursor: str | None = None, **filters: Unpack[PlaybookFilters]
     ) -> PlaybookPage:
         """One page of playbook versions, newest first."""
-        query = given(limit=limit, cursor=cursor, **filters)
-        return self._ask(PlaybookPage, "GET", "/api/playbooks", query=query)
+        query = without_none(limit=limit, cursor=cursor, **filters)
+        return self._call(PlaybookPage, "GET", "/api/playbooks", query=query)
 
     def playbooks(self, **filters: Unpack[PlaybookFilters]) -> Iterator[Playbook]:
-        """Every playbook version that the filters let through, page after page."""
-        return pages(lambda cursor: self.list_playbooks(limit=_MOST, cursor=cursor, **filters))
+        """Every playbook version that the filters find, page by page."""
+        return all_items(lambda cursor: self.list_playbooks(limit=_MAX_PAGE_SIZE, cursor=cursor, **filters))
 
     def get_playbook(self, playbook_id: int) -> Playbook:
-        """One playbook version, its conditions also in words."""
-        return self._ask(Playbook, "GET", place("/api/playbooks/{playbook_id}", playbook_id=playbook_id))
+        """One playbook version, with its conditions also in words."""
+        return self._call(Playbook, "GET", fill_path("/api/playbooks/{playbook_id}", playbook_id=playbook_id))
 
     def retire_playbook(self, playbook_id: int) -> Playbook:
-        """Take a playbook version out of matching."""
-        return self._ask(Playbook, "POST", place("/api/playbooks/{playbook_id}/retire", playbook_id=playbook_id))
+        """Retire a playbook version: it is no longer recommended."""
+        return self._call(
+            Playbook, "POST", fill_path("/api/playbooks/{playbook_id}/retire", playbook_id=playbook_id)
+        )
 
     def get_policy_pack(self) -> StoredPolicyPack:
-        """The Policy Pack that counts; version 0 and empty where none was stored."""
-        return self._ask(StoredPolicyPack, "GET", "/api/policy-pack")
+        """The current Policy Pack; an empty one of version 0 if none was stored."""
+        return self._call(StoredPolicyPack, "GET", "/api/policy-pack")
 
     def put_policy_pack(self, pack: Document) -> StoredPolicyPack:
         """Store the next version of the Policy Pack."""
-        return self._ask(StoredPolicyPack, "PUT", "/api/policy-pack", body=pack)
+        return self._call(StoredPolicyPack, "PUT", "/api/policy-pack", body=pack)
 
     def get_domain_pack(self, domain: str) -> StoredDomainPack:
         """The Domain Pack of a domain."""
-        return self._ask(StoredDomainPack, "GET", place("/api/domain-packs/{domain}", domain=domain))
+        return self._call(StoredDomainPack, "GET", fill_path("/api/domain-packs/{domain}", domain=domain))
 
     def put_domain_pack(self, domain: str, pack: Document) -> StoredDomainPack:
         """Store the next version of a Domain Pack, for every tenant."""
-        path = place("/api/domain-packs/{domain}", domain=domain)
-        return self._ask(StoredDomainPack, "PUT", path, body=pack)
+        path = fill_path("/api/domain-packs/{domain}", domain=domain)
+        return self._call(StoredDomainPack, "PUT", path, body=pack)
 
     def get_playbook_analytics(self, *, limit: int = 50, cursor: str | None = None) -> PlaybookAnalytics:
-        """One page of how playbooks fare, most started first: completed, skipped, durations, SLA kept."""
-        query = given(limit=limit, cursor=cursor)
-        return self._ask(PlaybookAnalytics, "GET", "/api/analytics/playbooks", query=query)
+        """One page of figures per playbook, most started first: completions, skips, durations, SLA."""
+        query = without_none(limit=limit, cursor=cursor)
+        return self._call(PlaybookAnalytics, "GET", "/api/analytics/playbooks", query=query)
 
     def call_dummy_tool(
         self, tool_id: str, payload: Any, *, idempotency_key: str | None = None
     ) -> DummyToolAnswer:
-        """Call the stub that stands in for a tool."""
+        """Call the stub that stands in for any tool."""
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
-        path = place("/api/dummy-tools/{tool_id}", tool_id=tool_id)
-        return self._ask(DummyToolAnswer, "POST", path, body={"payload": payload}, headers=headers)
+        path = fill_path("/api/dummy-tools/{tool_id}", tool_id=tool_id)
+        return self._call(DummyToolAnswer, "POST", path, body={"payload": payload}, headers=headers)

@@ -1,4 +1,4 @@
-"""The matcher, for an orchestration layer, the executor, and tools of rule authors."""
+"""The matcher's client, for orchestration layers, the executor and tools of rule authors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
-from sentinai.client.answers import (
+from sentinai.client.service import ServiceClient, without_none
+from sentinai.client.types import (
     MatchBatchResponse,
     MatchResponse,
     Operators,
@@ -14,14 +15,13 @@ from sentinai.client.answers import (
     ValidateResponse,
     Verdict,
 )
-from sentinai.client.service import ServiceClient, given
 from sentinai.clock import format_time
 
 Document = Mapping[str, Any]
 
 
 class MatchOptions(TypedDict, total=False):
-    """What a match may be told besides the exception. Packs and playbooks stand in for the stored ones."""
+    """Options of a match. Packs and playbooks replace the stored ones."""
 
     as_of: datetime
     limit: int
@@ -32,25 +32,25 @@ class MatchOptions(TypedDict, total=False):
 
 
 class MatcherClient(ServiceClient):
-    """Asks which playbook fits. Nothing it does changes anything, so every call may be repeated.
+    """Asks which playbook fits. No call changes anything, so all are retried.
 
-    Every method raises ApiProblem: by its ``code``, or as one of the types in :mod:`sentinai.client.problems`.
+    Every method raises ApiProblem or one of its subclasses in :mod:`sentinai.client.problems`.
     """
 
     def match_exception(self, exception: Document, **options: Unpack[MatchOptions]) -> MatchResponse:
-        """Find the playbook that fits an exception, and say why. Only its ``exception_id`` is required."""
+        """Find the playbook that fits an exception, and explain why. Only its ``exception_id`` is required."""
         body = {"exception": exception, **_options(options)}
-        return self._ask(MatchResponse, "POST", "/api/match", body=body)
+        return self._call(MatchResponse, "POST", "/api/match", body=body)
 
     def match_batch(self, exceptions: Sequence[Document], **options: Unpack[MatchOptions]) -> MatchBatchResponse:
-        """The same for up to 1,000 exceptions, in order; a bad one has a problem in its place."""
+        """Find the playbooks of up to 1,000 exceptions, in order; an invalid one gets a problem in its place."""
         body = {"exceptions": list(exceptions), **_options(options)}
-        return self._ask(MatchBatchResponse, "POST", "/api/match/batch", body=body)
+        return self._call(MatchBatchResponse, "POST", "/api/match/batch", body=body)
 
     def validate_conditions(self, conditions: Any, *, domain: str | None = None) -> ValidateResponse:
-        """Check conditions before publishing; what is wrong with them is in the answer, not raised."""
-        body = {"conditions": conditions, **given(domain=domain)}
-        return self._ask(ValidateResponse, "POST", "/api/conditions/validate", body=body)
+        """Check conditions before publishing; findings are returned, not raised."""
+        body = {"conditions": conditions, **without_none(domain=domain)}
+        return self._call(ValidateResponse, "POST", "/api/conditions/validate", body=body)
 
     def evaluate_conditions(
         self,
@@ -61,22 +61,22 @@ class MatcherClient(ServiceClient):
         domain_pack: Document | None = None,
         policy_pack: Document | None = None,
     ) -> Verdict:
-        """Hold conditions against one exception, clause by clause."""
-        packs = given(as_of=as_of and format_time(as_of), domain_pack=domain_pack, policy_pack=policy_pack)
+        """Evaluate conditions on one exception, clause by clause."""
+        packs = without_none(as_of=as_of and format_time(as_of), domain_pack=domain_pack, policy_pack=policy_pack)
         body = {"conditions": conditions, "exception": exception, **packs}
-        return self._ask(Verdict, "POST", "/api/conditions/evaluate", body=body)
+        return self._call(Verdict, "POST", "/api/conditions/evaluate", body=body)
 
     def evaluate_rule(self, logic: Any, data: Any = None) -> RuleResult:
-        """Evaluate a bare JSON-Logic rule on any data, behind the same guard as conditions."""
-        return self._ask(RuleResult, "POST", "/api/conditions/evaluate", body={"logic": logic, "data": data})
+        """Evaluate a bare JSON-Logic rule on any data, within the same limits as conditions."""
+        return self._call(RuleResult, "POST", "/api/conditions/evaluate", body={"logic": logic, "data": data})
 
     def list_operators(self) -> Operators:
-        """The operators, predicates and context paths of the condition language, for editors."""
-        return self._ask(Operators, "GET", "/api/operators")
+        """The operators, predicates and context paths of the condition language."""
+        return self._call(Operators, "GET", "/api/operators")
 
 
 def _options(options: MatchOptions) -> dict[str, Any]:
-    written: dict[str, Any] = given(**options)
+    written: dict[str, Any] = without_none(**options)
     if "as_of" in written:
         written["as_of"] = format_time(written["as_of"])
     return written

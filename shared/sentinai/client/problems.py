@@ -1,4 +1,4 @@
-"""What a call can end with other than an answer: one type of exception, told apart by code."""
+"""The exceptions that a call can raise: refusals by the service, and failures to reach it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ from sentinai.problems import Finding, MalformedJson
 
 
 class ApiProblem(Exception):
-    """A call that was refused, or that failed.
+    """A call that was refused or failed.
 
-    ``code`` is the stable word for programs, from the table of error codes; ``status`` the HTTP status, None
-    where no answer came; ``errors`` tell what is wrong with the input, each at its pointer. ``request_id`` finds
-    the call in the service's log. ``document`` is the problem as it was answered, with members such as
-    ``expected_step``.
+    ``code`` is stable, from the table of error codes; ``status`` is the HTTP status, None if there was no
+    response; ``errors`` are the findings about the input, each at its pointer. ``request_id`` finds the call in
+    the service's log. ``document`` is the problem document, with members such as ``expected_step``.
     """
 
     def __init__(
@@ -46,24 +45,24 @@ class ApiProblem(Exception):
 
 
 class NotFound(ApiProblem):
-    """There is no such object in this tenant."""
+    """The resource does not exist in this tenant."""
 
 
 class Conflict(ApiProblem):
-    """The object is not in the state that the call needs: look again, and decide again."""
+    """The resource is not in the state that the call requires: read it again, then decide again."""
 
     @property
     def expected_step(self) -> int | None:
-        """The step whose turn it is, with ``step_not_current``."""
+        """The current step, if the code is ``step_not_current``."""
         return self.document.get("expected_step")
 
 
 class ServiceUnavailable(ApiProblem):
-    """The service cannot be reached or cannot do it now; ``retry_after`` seconds later it may."""
+    """The service cannot be reached, or cannot answer now; retry after ``retry_after`` seconds, if given."""
 
 
 class UnusableAnswer(ApiProblem):
-    """Something answered that is not the service, or not what it should answer."""
+    """The response is not one that the service gives; something else may be running at its URL."""
 
 
 _BY_STATUS: Mapping[int, type[ApiProblem]] = {
@@ -76,48 +75,49 @@ _BY_STATUS: Mapping[int, type[ApiProblem]] = {
 }
 
 
-def refusal(answer: Response, request_id: str) -> ApiProblem:
-    """The exception for an answer that is no success."""
-    status = answer.status_code
+def refused(response: Response, request_id: str) -> ApiProblem:
+    """The exception for a response whose status is not a success."""
+    status = response.status_code
     kind = _BY_STATUS.get(status, ApiProblem)
-    document = _problem_document(answer)
+    document = _problem_document(response)
     if document is None:
         kind = kind if kind is ServiceUnavailable else UnusableAnswer
-        document = _made_up(kind, f"It answered with status {status} and no problem document.")
-    known = answer.headers.get("X-Request-ID", request_id)
-    return kind(document, status=status, request_id=known, retry_after=retry_after(answer))
+        document = _client_problem(kind, f"The response has status {status} and no problem document.")
+    logged_id = response.headers.get("X-Request-ID", request_id)
+    return kind(document, status=status, request_id=logged_id, retry_after=retry_after(response))
 
 
 def unreachable(error: Exception, request_id: str) -> ServiceUnavailable:
-    """The exception for no answer at all. Only the error's kind is told: its text may hold addresses."""
-    document = _made_up(ServiceUnavailable, f"No answer came ({type(error).__name__}).")
+    """The exception for a missing response. It names only the error's type: the text may contain addresses."""
+    document = _client_problem(ServiceUnavailable, f"There was no response ({type(error).__name__}).")
     return ServiceUnavailable(document, status=None, request_id=request_id)
 
 
-def unusable(answer: Response, detail: str, request_id: str) -> UnusableAnswer:
-    """The exception for a success that cannot be read."""
-    return UnusableAnswer(_made_up(UnusableAnswer, detail), status=answer.status_code, request_id=request_id)
+def unusable(response: Response, detail: str, request_id: str) -> UnusableAnswer:
+    """The exception for a successful response with an invalid body."""
+    document = _client_problem(UnusableAnswer, detail)
+    return UnusableAnswer(document, status=response.status_code, request_id=request_id)
 
 
-def retry_after(answer: Response) -> float | None:
-    """How many seconds the service wants waited for, where it says so in either form of RFC 9110."""
-    header = answer.headers.get("Retry-After")
+def retry_after(response: Response) -> float | None:
+    """The seconds of a ``Retry-After`` header, in either form of RFC 9110; None without a valid one."""
+    header = response.headers.get("Retry-After")
     try:
         return None if header is None else Retry().parse_retry_after(header)
     except InvalidHeader:
         return None
 
 
-def _problem_document(answer: Response) -> Mapping[str, Any] | None:
+def _problem_document(response: Response) -> Mapping[str, Any] | None:
     try:
-        document: Mapping[str, Any] = strict_json.loads(answer.content)
+        document: Mapping[str, Any] = strict_json.loads(response.content)
     except MalformedJson:
         return None
     return None if check("problem", document) else document
 
 
-def _made_up(kind: type[ApiProblem], detail: str) -> Mapping[str, Any]:
-    """The members that every problem has, for one that the service did not write."""
+def _client_problem(kind: type[ApiProblem], detail: str) -> Mapping[str, Any]:
+    """The required members of a problem document, for a problem that the client itself found."""
     if kind is ServiceUnavailable:
-        return {"code": "unreachable", "title": "The service cannot be reached", "detail": detail}
-    return {"code": "unusable_answer", "title": "The answer cannot be used", "detail": detail}
+        return {"code": "unreachable", "title": "Service unreachable", "detail": detail}
+    return {"code": "unusable_answer", "title": "Unusable response", "detail": detail}

@@ -1,4 +1,4 @@
-"""What the clients of both services have in common."""
+"""What the clients of both services share."""
 
 from __future__ import annotations
 
@@ -10,30 +10,29 @@ from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
 from sentinai.client import problems
-from sentinai.client.answers import Health
 from sentinai.client.retry_policy import RetryPolicy
-from sentinai.client.transport import Exchange, Transport
+from sentinai.client.transport import ApiRequest, Transport
+from sentinai.client.types import Health
 from sentinai.documents import strict_json
 from sentinai.documents.schemas import check
 from sentinai.problems import MalformedJson
 
 T = TypeVar("T")
 Token = str | Callable[[], str]
-"""A bearer token, or what gives one: asked before every try, so that it can renew what expires."""
-DEFAULT_PATIENCE = RetryPolicy()
+"""A bearer token, or a function that returns one, called before every attempt so that it can renew tokens."""
+DEFAULT_RETRY_POLICY = RetryPolicy()
 
 
 class ServiceClient:
     """Calls a service with a token. Use it in a ``with`` block, or close it.
 
-    Any number of threads may share a client: each thread gets connections of its own. Calls that are safe to
-    repeat are tried again, by the client's patience, when the service is away or busy. ``request_id`` gives the
-    id under which a call stands in the service's log, such as that of the request being served; where it gives
-    None, each call gets a new one. ``traceparent`` gives the place of a call in a trace, if it has one (W3C Trace
-    Context).
+    Threads may share a client: each has its own connections. Calls that are safe to repeat are retried, by the
+    retry policy, while the service is unavailable or busy. ``request_id`` returns the id under which the service
+    logs a call, such as that of the request being served; if it returns None, the call gets a new id.
+    ``traceparent`` returns the call's W3C Trace Context, or None.
 
     Raises:
-        ValueError: ``base_url`` is not one of HTTP.
+        ValueError: ``base_url`` is not an http or https URL.
     """
 
     def __init__(
@@ -41,7 +40,7 @@ class ServiceClient:
         base_url: str,
         token: Token,
         *,
-        retry_policy: RetryPolicy = DEFAULT_PATIENCE,
+        retry_policy: RetryPolicy = DEFAULT_RETRY_POLICY,
         request_id: Callable[[], str | None] = lambda: None,
         traceparent: Callable[[], str | None] = lambda: None,
     ) -> None:
@@ -51,29 +50,29 @@ class ServiceClient:
         self._traceparent = traceparent
 
     def with_token(self, token: Token) -> Self:
-        """The same client for another caller: it shares the connections, and closes with this one."""
+        """The same client for another caller; it shares the connections, and is closed with this one."""
         other = copy.copy(self)
-        other._token = token  # noqa: SLF001 - its own
+        other._token = token  # noqa: SLF001 - its own class
         return other
 
     def readiness(self) -> Health:
-        """Whether the service can do its work, and what it lacks. Needs no token, and does not try again.
+        """Whether the service is ready, and what is unavailable. Needs no token, and is not retried.
 
         Raises:
-            ServiceUnavailable: it does not answer. UnusableAnswer: what answers is no such service.
+            ServiceUnavailable: there is no response. UnusableAnswer: the response is not from such a service.
         """
-        exchange = Exchange(method="GET", path="/readyz", token=lambda: "", repeatable=False)
-        answer = self._transport.answer(exchange)
+        request = ApiRequest(method="GET", path="/readyz", token=lambda: "", repeatable=False)
+        response = self._transport.send(request)
         try:
-            health: Health = strict_json.loads(answer.content)
+            health: Health = strict_json.loads(response.content)
         except MalformedJson as error:
-            raise problems.unusable(answer, error.detail, exchange.request_id) from error
+            raise problems.unusable(response, error.detail, request.request_id) from error
         if check("health", health):
-            raise problems.unusable(answer, "It is no health document.", exchange.request_id)
+            raise problems.unusable(response, "The response is not a health document.", request.request_id)
         return health
 
     def close(self) -> None:
-        """Close its connections, of every thread."""
+        """Close the connections of all threads."""
         self._transport.close()
 
     def __enter__(self) -> Self:
@@ -84,34 +83,34 @@ class ServiceClient:
     ) -> None:
         self.close()
 
-    def _ask(self, kind: type[T], method: str, path: str, **parts: Any) -> T:
-        """The document answered, which is of that kind: as the service's schemas say, not looked into again."""
+    def _call(self, kind: type[T], method: str, path: str, **parts: Any) -> T:
+        """The response's document, typed by the service's schemas; it is not validated again."""
         token = self._token
-        asked = token if callable(token) else lambda: token
-        exchange = Exchange(method=method, path=path, token=asked, **parts)
+        get_token = token if callable(token) else lambda: token
+        request = ApiRequest(method=method, path=path, token=get_token, **parts)
         if request_id := self._request_id():
-            exchange = replace(exchange, request_id=request_id)
+            request = replace(request, request_id=request_id)
         if traceparent := self._traceparent():
-            exchange = replace(exchange, headers={**exchange.headers, "traceparent": traceparent})
-        document: T = self._transport.document(exchange)
+            request = replace(request, headers={**request.headers, "traceparent": traceparent})
+        document: T = self._transport.fetch(request)
         return document
 
 
-def place(template: str, **names: str | int) -> str:
-    """A path with the names filled in, whatever characters they have."""
+def fill_path(template: str, **names: str | int) -> str:
+    """A path template with each name filled in and percent-encoded."""
     return template.format(**{name: quote(str(value), safe="") for name, value in names.items()})
 
 
-def given(**members: Any) -> dict[str, Any]:
-    """The members that were given: those that are not None."""
+def without_none(**members: Any) -> dict[str, Any]:
+    """The members that are not None."""
     return {name: value for name, value in members.items() if value is not None}
 
 
-def pages(fetch: Callable[[str | None], Mapping[str, Any]]) -> Iterator[Any]:
-    """The items of every page of a list, fetched as they are asked for."""
+def all_items(fetch_page: Callable[[str | None], Mapping[str, Any]]) -> Iterator[Any]:
+    """The items of every page of a list; pages are fetched as they are needed."""
     cursor: str | None = None
     while True:
-        page = fetch(cursor)
+        page = fetch_page(cursor)
         yield from page["items"]
         cursor = page["next_cursor"]
         if cursor is None:

@@ -1,4 +1,4 @@
-"""One exchange with a service: a session a thread, timeouts, tries, a request id; no trust in the answer."""
+"""HTTP requests to one service: a session per thread, timeouts, retries, a request id, validated responses."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ import requests
 
 from sentinai.client import problems
 from sentinai.client.deadline_session import new_session
-from sentinai.client.retry_policy import WORTH_ANOTHER_TRY, RetryPolicy
+from sentinai.client.retry_policy import RETRYABLE_STATUSES, RetryPolicy
 from sentinai.documents import strict_json
 from sentinai.problems import MalformedJson
 
 _BASE_URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?\Z")
-_VISIBLE = re.compile(r"[\x21-\x7e]+\Z")
+_TOKEN = re.compile(r"[\x21-\x7e]+\Z")
 Outcome = requests.Response | requests.RequestException
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
-    """What to send. ``repeatable``: trying again does no more than trying once.
+class ApiRequest:
+    """One request. ``repeatable``: sending it again has no further effect.
 
-    ``token`` is asked for anew at each try. ``wait`` is how many seconds the service may hold its answer.
+    ``token`` is called before each attempt. ``wait`` is how many seconds the service may hold its response.
     """
 
     method: str
@@ -44,104 +44,104 @@ class Exchange:
 
 
 class Transport:
-    """Talks to one service. Any thread may use it: each has a session, and so connections, of its own.
+    """Sends requests to one service. Threads may share it: each has its own session and connections.
 
     Raises:
-        ValueError: ``base_url`` is not one of HTTP.
+        ValueError: ``base_url`` is not an http or https URL.
     """
 
     def __init__(self, base_url: str, retry_policy: RetryPolicy) -> None:
         if not _BASE_URL.match(base_url):
-            raise ValueError(f"{base_url!r} is no address of a service; it begins with http:// or https://")
+            raise ValueError(f"{base_url!r} is not a valid service URL; it must begin with http:// or https://")
         self._base_url = base_url.rstrip("/")
-        self._patience = retry_policy
-        self._own = threading.local()
-        # Weakly: the session of a thread that has ended goes with it.
+        self._retry_policy = retry_policy
+        self._local = threading.local()
+        # Weak references: the session of a thread that has ended goes with it.
         self._sessions: weakref.WeakSet[requests.Session] = weakref.WeakSet()
 
-    def document(self, exchange: Exchange) -> Any:
-        """The document answered.
+    def fetch(self, request: ApiRequest) -> Any:
+        """The JSON object of a successful response.
 
         Raises:
-            ApiProblem: it was refused, no answer came, or one that cannot be used.
+            ApiProblem: the request was refused, or there was no response, or no usable one.
         """
-        answer = self.answer(exchange)
-        if not 200 <= answer.status_code < 300:
-            raise problems.refusal(answer, exchange.request_id)
+        response = self.send(request)
+        if not 200 <= response.status_code < 300:
+            raise problems.refused(response, request.request_id)
         try:
-            document = strict_json.loads(answer.content)
+            document = strict_json.loads(response.content)
         except MalformedJson as error:
-            raise problems.unusable(answer, error.detail, exchange.request_id) from error
+            raise problems.unusable(response, error.detail, request.request_id) from error
         if not isinstance(document, dict):
-            raise problems.unusable(answer, "It is JSON, but no object.", exchange.request_id)
+            raise problems.unusable(response, "The response is not a JSON object.", request.request_id)
         return document
 
-    def answer(self, exchange: Exchange) -> requests.Response:
-        """The answer of the last try, whatever its status.
+    def send(self, request: ApiRequest) -> requests.Response:
+        """The response of the last attempt, whatever its status.
 
         Raises:
-            ServiceUnavailable: no answer came.
+            ServiceUnavailable: there was no response.
         """
         attempt = 1
-        outcome = self._try(exchange)
-        while (pause := self._pause(exchange, attempt, outcome)) is not None:
+        outcome = self._attempt(request)
+        while (pause := self._pause(request, attempt, outcome)) is not None:
             time.sleep(pause)
             attempt += 1
-            outcome = self._try(exchange)
+            outcome = self._attempt(request)
         if isinstance(outcome, requests.RequestException):
-            raise problems.unreachable(outcome, exchange.request_id) from outcome
+            raise problems.unreachable(outcome, request.request_id) from outcome
         return outcome
 
     def close(self) -> None:
         """Close the connections of all threads."""
         for session in list(self._sessions):
             session.close()
-        self._own = threading.local()
+        self._local = threading.local()
 
-    def _try(self, exchange: Exchange) -> Outcome:
-        headers = {"X-Request-ID": exchange.request_id, **exchange.headers}
-        if token := exchange.token():
+    def _attempt(self, request: ApiRequest) -> Outcome:
+        headers = {"X-Request-ID": request.request_id, **request.headers}
+        if token := request.token():
             headers["Authorization"] = _bearer(token)
         body = None
-        if exchange.body is not None:
-            body = strict_json.encode(exchange.body)
+        if request.body is not None:
+            body = strict_json.encode(request.body)
             headers["Content-Type"] = "application/json"
         try:
             return self._session().request(
-                exchange.method,
-                self._base_url + exchange.path,
-                params=dict(exchange.query),
+                request.method,
+                self._base_url + request.path,
+                params=dict(request.query),
                 data=body,
                 headers=headers,
-                timeout=(self._patience.connect_seconds, self._patience.read_seconds + exchange.wait),
+                timeout=(self._retry_policy.connect_seconds, self._retry_policy.read_seconds + request.wait),
                 allow_redirects=False,
             )
         except requests.RequestException as error:
             if isinstance(error, ValueError):
-                # A header that cannot be sent, for one: a mistake of the caller, not a service that is away.
+                # The caller's mistake, such as a header that cannot be sent, and not an unavailable service.
                 raise
             return error
 
-    def _pause(self, exchange: Exchange, attempt: int, outcome: Outcome) -> float | None:
-        if not exchange.repeatable:
+    def _pause(self, request: ApiRequest, attempt: int, outcome: Outcome) -> float | None:
+        if not request.repeatable:
             return None
-        asked = None
+        retry_after = None
         if isinstance(outcome, requests.Response):
-            if outcome.status_code not in WORTH_ANOTHER_TRY:
+            if outcome.status_code not in RETRYABLE_STATUSES:
                 return None
-            asked = problems.retry_after(outcome)
-        return self._patience.pause(attempt, asked, random.random())  # noqa: S311 - jitter, not a secret
+            retry_after = problems.retry_after(outcome)
+        return self._retry_policy.pause(attempt, retry_after, random.random())  # noqa: S311 - jitter, not a secret
 
     def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._own, "session", None)
+        session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
-            session = self._own.session = new_session()
+            session = self._local.session = new_session()
             self._sessions.add(session)
         return session
 
 
 def _bearer(token: str) -> str:
-    """The header's value. Checked here: requests would tell a token that it cannot send."""
-    if not _VISIBLE.match(token):
-        raise ValueError("The token has characters that no token has, such as a line break.")
+    """The value of the Authorization header. Checked here: an error of requests would contain the token."""
+    if not _TOKEN.match(token):
+        raise ValueError("The token contains invalid characters, such as a line break.")
     return f"Bearer {token}"

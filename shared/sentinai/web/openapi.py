@@ -105,12 +105,13 @@ def _rewrite(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     return {
-        key: _reference(re.split("[:/]", value)[-1]) if key == "$ref" else _rewrite(value)
+        key: reference(re.split("[:/]", value)[-1]) if key == "$ref" else _rewrite(value)
         for key, value in node.items()
     }
 
 
-def _reference(name: str) -> str:
+def reference(name: str) -> str:
+    """The reference to the component of a schema, or of a shared part of one."""
     return _SCHEMAS + component(name)
 
 
@@ -130,7 +131,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
 
 
 def _json(schema: str, media_type: str = "application/json") -> dict[str, Any]:
-    return {media_type: {"schema": {"$ref": _reference(schema)}}}
+    return {media_type: {"schema": {"$ref": reference(schema)}}}
 
 
 def _answers(operation: Operation) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from sentinai.client import (
     deadline_session,
 )
 
-PATIENCE = RetryPolicy(attempts=3, first_pause_seconds=0.001, longest_pause_seconds=0.01, read_seconds=20)
+RETRY_POLICY = RetryPolicy(attempts=3, first_pause_seconds=0.001, longest_pause_seconds=0.01, read_seconds=20)
 SECRET = "tok-9f1"
 
 
@@ -57,7 +57,7 @@ def service() -> Iterator[Service]:
 
 @pytest.fixture
 def executor(service: Service) -> Iterator[ExecutorClient]:
-    with ExecutorClient(service.url + "/", SECRET, retry_policy=PATIENCE) as client:
+    with ExecutorClient(service.url + "/", SECRET, retry_policy=RETRY_POLICY) as client:
         yield client
 
 
@@ -136,7 +136,7 @@ def test_an_exception_without_an_id_gets_one_that_all_tries_share(service: Servi
 def test_a_token_is_asked_for_at_each_try(service: Service):
     tokens = iter(["old", "new"])
     service.answers = [refusing(503)]
-    with MatcherClient(service.url, lambda: next(tokens), retry_policy=PATIENCE) as matcher:
+    with MatcherClient(service.url, lambda: next(tokens), retry_policy=RETRY_POLICY) as matcher:
         matcher.list_operators()
     assert [request.headers["Authorization"] for request in service.asked] == ["Bearer old", "Bearer new"]
 
@@ -213,7 +213,7 @@ def test_a_proxy_without_its_service_counts_as_away(service: Service, executor: 
 
 
 def test_without_any_answer_the_token_is_not_told():
-    with ExecutorClient(f"http://127.0.0.1:{free_port()}", SECRET, retry_policy=PATIENCE) as executor:
+    with ExecutorClient(f"http://127.0.0.1:{free_port()}", SECRET, retry_policy=RETRY_POLICY) as executor:
         with pytest.raises(ServiceUnavailable) as caught:
             executor.get_policy_pack()
         with pytest.raises(ServiceUnavailable):
@@ -243,7 +243,7 @@ def test_an_answer_that_never_ends_is_none_however_steadily_it_comes(service: Se
 
 
 def test_an_answer_of_more_bytes_than_any_has_is_none(service: Service, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(deadline_session, "MOST_BYTES", 4000)
+    monkeypatch.setattr(deadline_session, "MAX_RESPONSE_BYTES", 4000)
     service.answers = [saying(json.dumps({"pack": "x" * 5000})), saying(json.dumps({"pack": "x" * 3000}))]
     with ExecutorClient(service.url, SECRET, retry_policy=RetryPolicy(attempts=1)) as executor:
         with pytest.raises(ServiceUnavailable):
@@ -299,7 +299,7 @@ def test_readiness_is_told_when_a_service_is_not_ready_too(service: Service, exe
     "address", ["", "localhost:8080", "ftp://here", "http://", "http://here?x=1", "http://a b"]
 )
 def test_what_is_no_address_is_told_at_once(address: str):
-    with pytest.raises(ValueError, match="no address"):
+    with pytest.raises(ValueError, match="not a valid service URL"):
         ExecutorClient(address, SECRET)
 
 
