@@ -1,4 +1,4 @@
-"""Requests made to break a reader: whatever is sent, the answer is a refusal that says why, never a fault."""
+"""Requests made to break a parser: each is refused with a reason, and none causes a server error."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def refused(answer: requests.Response, *statuses: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("malformed", MALFORMED)
-def test_what_two_readers_could_read_differently_is_refused_everywhere(
+def test_json_that_parsers_read_differently_is_refused_everywhere(
     work: Casework, pair: Threaded, target: str, malformed: str
 ):
     before = work.events(target)
@@ -143,7 +143,7 @@ def test_what_is_not_declared_as_json_is_refused_everywhere(
         assert refused(answer, 415)["code"] == "unsupported_media_type"
 
 
-def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_sent(
+def test_a_body_with_a_too_large_content_length_is_refused_before_it_is_sent(
     work: Casework, pair: Threaded, target: str
 ):
     for method, url, headers, _ in calls(pair, work, target):
@@ -166,7 +166,7 @@ def _only_headers(method: str, url: str, headers: dict[str, str]) -> tuple[int, 
     return status, problem
 
 
-def test_a_body_that_does_not_say_how_large_it_is_is_measured(work: Casework, pair: Threaded):
+def test_a_body_without_a_content_length_is_measured(work: Casework, pair: Threaded):
     url, token = f"{pair.urls['matcher']}/api/match", pair.token(work.tenant_id)
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     for excess in (0, 1):
@@ -191,7 +191,7 @@ NOBODYS = {
     "more than can be named": "9" * 129,
     "thousands of digits": "9" * 5000,
 }
-"""What no path parameter may be."""
+"""Values that no path parameter accepts."""
 ODD = {
     "no UTF-8": "%ff%fe",
     "quotes": "a'%20OR%20'1'='1",
@@ -201,17 +201,17 @@ ODD = {
     "below one": "0",
     "a negative": "-1",
 }
-"""What may be a domain's name, or an identifier, and is odd for the rest."""
+"""Values that are valid as the name of a domain or an identifier, and unusual for the rest."""
 
 
 @pytest.mark.parametrize("name", NOBODYS)
-def test_what_can_be_nobodys_name_is_not_found_anywhere(work: Casework, pair: Threaded, name: str):
+def test_an_impossible_name_is_not_found_anywhere(work: Casework, pair: Threaded, name: str):
     for answer in _named_everywhere(work, pair, NOBODYS[name]):
         assert refused(answer, 404)["code"] == "not_found"
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_an_odd_name_finds_nothing_and_breaks_nothing(work: Casework, pair: Threaded, name: str):
+def test_an_unusual_name_finds_nothing_and_breaks_nothing(work: Casework, pair: Threaded, name: str):
     for answer in _named_everywhere(work, pair, ODD[name]):
         if answer.ok:
             assert "/domain-packs/" in answer.url or "/dummy-tools/" in answer.url
@@ -258,7 +258,7 @@ def _body_of(path: str, method: str) -> Any:
         "status=open&status=%FF",
     ],
 )
-def test_odd_queries_are_refused_or_find_nothing(work: Casework, pair: Threaded, query: str):
+def test_unusual_queries_are_refused_or_find_nothing(work: Casework, pair: Threaded, query: str):
     work.create_exception()
     answer = work.admin("GET", f"/api/exceptions?{query}")
     if answer.ok:
@@ -268,7 +268,7 @@ def test_odd_queries_are_refused_or_find_nothing(work: Casework, pair: Threaded,
         refused(answer, 400, 422)
 
 
-def test_a_token_whose_header_is_a_well_is_not_climbed_into(pair: Threaded):
+def test_a_token_with_a_deeply_nested_header_is_refused(pair: Threaded):
     nested = b'{"alg":"HS256","a":' + b"[" * 5000 + b"]" * 5000 + b"}"
     token = base64.urlsafe_b64encode(nested).decode().rstrip("=") + ".e30.AAAA"
     for service, path in (("executor", "/api/exceptions"), ("matcher", "/api/operators")):
@@ -277,7 +277,7 @@ def test_a_token_whose_header_is_a_well_is_not_climbed_into(pair: Threaded):
         assert refused(answer, 401)["code"] == "invalid_token"
 
 
-def test_a_whole_number_may_be_written_with_a_point(work: Casework, pair: Threaded):
+def test_an_integer_may_be_written_with_a_decimal_point(work: Casework, pair: Threaded):
     rule = {"match": {}, "priority": 2}
     playbooks = [
         {"playbook_id": number, "name": f"P{number}", "version": 1, "conditions": rule} for number in (3, 4)
@@ -292,7 +292,7 @@ def test_a_whole_number_may_be_written_with_a_point(work: Casework, pair: Thread
 
 @pytest.mark.parametrize("path", ["/api/domain-packs/%ff%fe", "/api/domain-packs/%c3%28", "/api/exceptions/%80"])
 @pytest.mark.parametrize("method", ["GET", "PUT"])
-def test_a_path_that_is_no_text_names_nothing(work: Casework, path: str, method: str):
+def test_a_path_that_is_not_text_is_not_found(work: Casework, path: str, method: str):
     body = {"domain_name": "\ufffd\ufffd"} if method == "PUT" else None
     answer = work.admin(method, path, body)
     assert answer.status_code in (404, 405), answer.text

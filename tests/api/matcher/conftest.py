@@ -1,4 +1,4 @@
-"""A matcher over a migrated database, as tenants and people see it; the catalogue is written by the executor."""
+"""A matcher on a migrated database; the executor writes the catalogue."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ def batch(caller, exceptions, **options):
     return reply.body["results"]
 
 
-def test_each_exception_gets_what_a_match_of_its_own_would_give(caller, author):
+def test_each_exception_gets_the_result_of_a_single_match(caller, author):
     author.put_policy_pack({"tag_rules": [{"tag": "cold", "when": {"<": [{"var": "exception.amount"}, 3]}}]})
     author.publish("Cold", {"match": {"policy_tags": "cold"}, "priority": 4})
     author.publish("East", {"match": {"source_system": "east"}})
@@ -28,7 +28,7 @@ def test_each_exception_gets_what_a_match_of_its_own_would_give(caller, author):
     assert [result["selected"] and result["selected"]["name"] for result in results] == ["Cold", "East", None]
 
 
-def test_a_bad_item_gets_a_problem_in_its_place(caller, author):
+def test_an_invalid_exception_gets_a_problem_in_its_place(caller, author):
     author.publish("All", {"match": {}})
     good = {"exception_id": "fine"}
     items = [good, 17, {"exception_id": "b", "amount": []}, {"exception_id": "c", "tenant_id": "dockyard"}, good]
@@ -47,7 +47,7 @@ def test_a_batch_has_one_to_a_thousand_exceptions(caller, count, code):
     assert reply.error("/exceptions")["code"] == code
 
 
-def test_a_thousand_are_taken_and_larger_bodies_than_a_single_match_has(caller):
+def test_a_batch_accepts_a_thousand_exceptions_and_a_larger_body(caller):
     padding = {"note": "x" * 2000}
     exceptions = [{"exception_id": f"e{n}", "normalized_context": padding} for n in range(1000)]
     results = batch(caller, exceptions)

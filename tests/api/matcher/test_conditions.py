@@ -27,7 +27,7 @@ def codes(findings):
     return {(finding["pointer"], finding["code"]) for finding in findings}
 
 
-def test_valid_conditions_come_back_in_their_normal_form_and_in_words(author_caller):
+def test_valid_conditions_are_returned_in_normal_form_and_in_words(author_caller):
     rule = {"==": [{"%": [{"var": "exception.amount"}, 2]}, 0]}
     found = validate(author_caller, {"match": {"severity_gte": "Medium"}, "logic": rule, "priority": 3})
     assert found["valid"] is True
@@ -38,7 +38,7 @@ def test_valid_conditions_come_back_in_their_normal_form_and_in_words(author_cal
     assert ("/logic", "not_indexed") in codes(found["warnings"])
 
 
-def test_invalid_conditions_are_a_normal_answer_with_every_error_at_its_place(author_caller):
+def test_invalid_conditions_are_a_normal_response_with_every_error_at_its_pointer(author_caller):
     document = {"match": {"entty": "Q", "amount_gt": "many"}, "logic": {"nope": []}, "priority": 1.5}
     found = validate(author_caller, document)
     assert (found["valid"], found["normalized"], found["clauses"]) == (False, None, [])
@@ -54,13 +54,13 @@ def test_invalid_conditions_are_a_normal_answer_with_every_error_at_its_place(au
 @pytest.mark.parametrize(
     "conditions", [{}, [], None, 4, "match", True, {"match": []}, {"logic": []}, {"match": None}]
 )
-def test_whatever_stands_for_conditions_is_answered(author_caller, conditions):
+def test_any_json_value_can_be_validated_as_conditions(author_caller, conditions):
     found = validate(author_caller, conditions)
     assert found["valid"] is False
     assert found["errors"]
 
 
-def test_the_stored_packs_tell_what_is_not_listed(author_caller, author):
+def test_names_that_the_stored_packs_do_not_list_are_warnings(author_caller, author):
     author.put_domain_pack("Shipping", {"exception_types": ["Berth Conflict", "Late Pilot"]})
     author.put_policy_pack({"domain_name": "Shipping", "tags": ["night"]})
     found = validate(author_caller, {"match": {"exception_type": "Berth Conflct", "policy_tags": ["nihgt"]}})
@@ -69,13 +69,13 @@ def test_the_stored_packs_tell_what_is_not_listed(author_caller, author):
     assert other["warnings"] == []
 
 
-def test_the_stored_playbooks_tell_of_duplicates(author_caller, author):
+def test_duplicates_of_stored_playbooks_are_warnings(author_caller, author):
     author.publish("Standing", {"match": {"entity": "Quay 2", "severity": "low"}})
     found = validate(author_caller, {"match": {"severity": "low", "entity": "Quay 2"}})
     assert any("Standing" in warning["message"] for warning in found["warnings"])
 
 
-def test_evaluation_tells_every_clause_with_the_value_it_met(author_caller):
+def test_evaluation_returns_every_clause_with_its_actual_value(author_caller):
     body = {
         "conditions": {"match": {"entity": "Quay 2", "context.wind_gt": 8}},
         "exception": {"exception_id": "X", "entity": "Quay 2", "normalized_context": {"wind": 5}},
@@ -93,7 +93,7 @@ def test_evaluation_tells_every_clause_with_the_value_it_met(author_caller):
     assert evaluate(author_caller, body)["matches"] is True
 
 
-def test_a_clause_that_raises_is_told_and_the_conditions_do_not_match(author_caller):
+def test_a_clause_that_raises_is_reported_and_the_conditions_do_not_match(author_caller):
     rule = {"/": [1, {"var": "exception.amount"}]}
     body = {"conditions": {"logic": rule}, "exception": {"exception_id": "X", "amount": 0}}
     found = evaluate(author_caller, body)
@@ -102,7 +102,7 @@ def test_a_clause_that_raises_is_told_and_the_conditions_do_not_match(author_cal
     assert "ZeroDivisionError" in found["error"]["message"]
 
 
-def test_given_packs_stand_in_for_stored_ones(author_caller, author):
+def test_given_packs_replace_stored_ones(author_caller, author):
     author.put_policy_pack({"tags": ["night"]})
     body = {"conditions": {"match": {"policy_tags": "night"}}, "exception": {"exception_id": "X"}}
     assert evaluate(author_caller, body)["matches"] is True
@@ -124,13 +124,13 @@ def test_a_bare_rule_is_evaluated_on_any_data(author_caller, rule, data, result)
 
 
 @pytest.mark.parametrize("rule", [{"<": ["a", 1]}, {"+": ["x", 1]}, {"*": [1e200, 1e200]}, {"+": [1e308, 1e308]}])
-def test_a_bare_rule_that_raises_is_a_normal_answer(author_caller, rule):
+def test_a_bare_rule_that_raises_is_a_normal_response(author_caller, rule):
     found = evaluate(author_caller, {"logic": rule, "data": {}})
     assert found["result"] is None
     assert found["error"]["message"]
 
 
-def test_a_result_that_says_the_same_very_often_is_not_answered(author_caller):
+def test_a_result_that_repeats_a_value_too_often_is_refused(author_caller):
     rule = [{"var": "note"}] * 200
     found = evaluate(author_caller, {"logic": rule, "data": {"note": "x" * 9_000}})
     assert (found["result"], "characters" in found["error"]["message"]) == (None, True)
@@ -138,7 +138,7 @@ def test_a_result_that_says_the_same_very_often_is_not_answered(author_caller):
 
 
 @pytest.mark.parametrize("items", [70, 5000])
-def test_a_result_too_deep_to_be_read_is_told_as_such(author_caller, items):
+def test_a_result_that_is_nested_too_deeply_is_refused(author_caller, items):
     rule = {"reduce": [{"var": "items"}, [{"var": "accumulator"}], 0]}
     found = evaluate(author_caller, {"logic": rule, "data": {"items": [1] * items}})
     assert found["result"] is None
@@ -155,7 +155,7 @@ def test_a_result_too_deep_to_be_read_is_told_as_such(author_caller, items):
         {"conditions": {"logic": {"and": [True, {"or": [ATTACK]}]}}, "exception": {"exception_id": "X"}},
     ],
 )
-def test_what_the_guard_refuses_is_never_run(author_caller, body):
+def test_a_rule_that_the_guard_refuses_is_never_evaluated(author_caller, body):
     reply = author_caller.post("/api/conditions/evaluate", body)
     problem = reply.problem(422, "invalid_document")
     prefix = "/logic" if "logic" in body else "/conditions/logic"
@@ -179,7 +179,7 @@ def test_validation_refuses_the_same_attack_at_any_depth(author_caller):
         {"conditions": {"match": {}}, "exception": {"exception_id": "X"}, "data": 1},
     ],
 )
-def test_evaluation_wants_conditions_with_an_exception_or_a_bare_rule(author_caller, body):
+def test_evaluation_requires_conditions_with_an_exception_or_a_bare_rule(author_caller, body):
     author_caller.post("/api/conditions/evaluate", body).problem(422, "invalid_document")
 
 

@@ -17,7 +17,7 @@ def at(minutes: int) -> str:
     return format_time(datetime(2026, 5, 4, 6, 30, tzinfo=UTC) + timedelta(minutes=minutes))
 
 
-def test_a_tenant_that_stored_nothing_gets_a_normal_answer(caller):
+def test_a_tenant_without_stored_data_gets_a_normal_response(caller):
     found = caller.match()
     assert found["selected"] is None
     assert (found["candidates"], found["catalogue_revision"], found["ranked"]) == (0, 0, [])
@@ -25,7 +25,7 @@ def test_a_tenant_that_stored_nothing_gets_a_normal_answer(caller):
     assert found["tenant_id"] == "harbour"
 
 
-def test_the_best_ranked_comes_first_with_reasons_that_tell_the_values(caller, author):
+def test_the_best_ranked_comes_first_with_the_actual_values(caller, author):
     author.publish("Any berth", {"match": {"exception_type": "berth *"}, "priority": 2})
     urgent = author.publish("Urgent berth", BERTH)
     found = caller.match({"exception_type": "Berth Conflict", "sla_deadline": at(75)})
@@ -39,7 +39,7 @@ def test_the_best_ranked_comes_first_with_reasons_that_tell_the_values(caller, a
     assert "Urgent berth" in found["reasoning"]
 
 
-def test_equal_priority_goes_to_the_later_published_and_limit_is_kept(caller, author):
+def test_with_equal_priority_the_later_published_wins_and_limit_applies(caller, author):
     for name in ("First", "Second", "Third"):
         author.publish(name, {"match": {"entity": "Quay 4", "context.shift": name.lower()[:1]}})
         author.publish(f"{name} of all", {"match": {"entity": "Quay 4"}})
@@ -48,7 +48,7 @@ def test_equal_priority_goes_to_the_later_published_and_limit_is_kept(caller, au
     assert (found["matched"], found["candidates"], found["near_misses"]) == (3, 6, [])
 
 
-def test_a_near_miss_tells_the_one_clause_it_lacks(caller, author):
+def test_a_near_miss_names_the_one_clause_that_fails(caller, author):
     author.publish("Urgent berth", BERTH)
     found = caller.match({"exception_type": "Berth Conflict", "sla_deadline": at(100)})
     assert found["selected"] is None
@@ -58,7 +58,7 @@ def test_a_near_miss_tells_the_one_clause_it_lacks(caller, author):
     assert found["valid_until"] == at(10)
 
 
-def test_a_published_playbook_counts_from_the_very_next_match(caller, author):
+def test_a_published_playbook_is_used_by_the_very_next_match(caller, author):
     author.publish("Old", {"match": {"entity": "Quay 4"}})
     before = caller.match({"entity": "Quay 4"})
     author.publish("New", {"match": {"entity": "Quay 4"}})
@@ -67,7 +67,7 @@ def test_a_published_playbook_counts_from_the_very_next_match(caller, author):
     assert after["catalogue_revision"] > before["catalogue_revision"]
 
 
-def test_of_a_name_the_newest_version_counts_and_a_retired_one_never(caller, author):
+def test_only_the_newest_version_of_a_name_is_matched_and_never_a_retired_one(caller, author):
     author.publish("Tide", {"match": {"entity": "Quay 4"}})
     second = author.publish("Tide", {"match": {"entity": "Quay 9"}})
     assert caller.match({"entity": "Quay 4"})["selected"] is None
@@ -77,7 +77,7 @@ def test_of_a_name_the_newest_version_counts_and_a_retired_one_never(caller, aut
     assert caller.match({"entity": "Quay 4"})["selected"]["version"] == 1
 
 
-def test_a_stored_playbook_that_cannot_be_read_is_left_out_and_told(caller, author, database: Database):
+def test_a_stored_playbook_with_invalid_conditions_is_excluded_and_reported(caller, author, database: Database):
     good = author.publish("Good", {"match": {"entity": "Quay 4"}})
     bad = author.publish("Bad", {"match": {"entity": "Quay 5"}, "priority": 90})
     with database.engine.begin() as connection:
@@ -93,7 +93,7 @@ def test_a_stored_playbook_that_cannot_be_read_is_left_out_and_told(caller, auth
     assert "harbour_master" in error["message"]
 
 
-def test_a_rule_that_raises_is_an_error_in_the_answer_and_another_playbook_is_chosen(caller, author):
+def test_a_rule_that_raises_is_reported_and_another_playbook_is_chosen(caller, author):
     rule = {"<": [{"+": [{"var": "exception.normalized_context.draught"}, 1]}, 9]}
     deep = author.publish("Deep", {"logic": rule, "priority": 5})
     author.publish("Shallow", {"match": {}})
@@ -104,7 +104,7 @@ def test_a_rule_that_raises_is_an_error_in_the_answer_and_another_playbook_is_ch
     assert caller.match({"normalized_context": {"draught": 4}})["selected"]["name"] == "Deep"
 
 
-def test_stored_packs_are_seen_by_rules_and_their_versions_told(caller, author):
+def test_rules_see_stored_packs_and_the_response_has_their_versions(caller, author):
     author.put_domain_pack("Shipping", {"domain_name": "Shipping", "exception_types": ["Berth Conflict"]})
     author.put_policy_pack({"tags": ["night"]})
     author.put_policy_pack({"tag_rules": [{"tag": "heavy", "when": {"match": {"amount_gt": 400}}}]})
@@ -117,7 +117,7 @@ def test_stored_packs_are_seen_by_rules_and_their_versions_told(caller, author):
     assert (other["selected"], other["domain_pack_version"]) == (None, None)
 
 
-def test_a_new_domain_pack_counts_for_every_tenant(caller, author, author_of):
+def test_a_new_domain_pack_applies_to_every_tenant(caller, author, author_of):
     author.publish("Listed", {"logic": {"in": ["Surge", {"var": "domain_pack.exception_types"}]}})
     neighbour = author_of("dockyard")
     assert caller.match({"domain": "Shipping"})["selected"] is None
@@ -125,7 +125,7 @@ def test_a_new_domain_pack_counts_for_every_tenant(caller, author, author_of):
     assert caller.match({"domain": "Shipping"})["selected"]["name"] == "Listed"
 
 
-def test_the_hour_of_a_tag_rule_counts_for_valid_until(caller, author):
+def test_a_tag_rule_that_depends_on_time_limits_valid_until(caller, author):
     author.put_policy_pack({"tag_rules": [{"tag": "late", "when": {"match": {"sla_minutes_remaining_lt": 20}}}]})
     author.publish("Late", {"match": {"policy_tags": "late"}})
     found = caller.match({"sla_deadline": at(50)})
@@ -139,7 +139,7 @@ def test_another_tenants_playbooks_are_never_candidates(caller_of, author):
     assert (stranger["selected"], stranger["candidates"], stranger["tenant_id"]) == (None, 0, "dockyard")
 
 
-def test_given_playbooks_stand_in_for_the_stored_ones(caller, author):
+def test_given_playbooks_replace_the_stored_ones(caller, author):
     author.publish("Stored", {"match": {}, "priority": 1000})
     given = [{"playbook_id": 5, "name": "Given", "version": 3, "conditions": {"match": {"severity": "LOW"}}}]
     found = caller.match({"severity": "Low"}, playbooks=given)
@@ -147,7 +147,7 @@ def test_given_playbooks_stand_in_for_the_stored_ones(caller, author):
     assert found["candidates"] == 1
 
 
-def test_with_everything_given_no_database_is_asked(caller, database, app):
+def test_with_everything_in_the_request_the_database_is_not_read(caller, database, app):
     database.engine.dispose()
     with database.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE tenant RENAME TO gone")
@@ -186,13 +186,13 @@ def test_a_body_of_another_tenant_is_refused(caller, part):
         ({"exception": {"exception_id": "X"}, "playbooks": [{"name": "A"}]}, "/playbooks/0/version", "required"),
     ],
 )
-def test_what_does_not_fit_the_schema_is_told_at_its_place(caller, body, pointer, code):
+def test_a_schema_violation_is_reported_at_its_pointer(caller, body, pointer, code):
     reply = caller.post("/api/match", body)
     reply.problem(422, "invalid_document")
     assert reply.error(pointer)["code"] == code
 
 
-def test_an_unknown_field_comes_with_the_nearest_known(caller):
+def test_an_unknown_field_has_a_suggestion(caller):
     reply = caller.post("/api/match", {"exception": {"exception_id": "X", "sourcesystem": "AIS"}})
     assert "source_system" in reply.error("/exception/sourcesystem")["hint"]
 
@@ -216,11 +216,11 @@ def test_an_unknown_field_comes_with_the_nearest_known(caller):
         (b'{"exception": {"exception_id": "' + b"x" * 1_100_000 + b'"}}', "application/json", 413, "too_large"),
     ],
 )
-def test_bodies_that_are_not_acceptable_are_problems(caller, body, content_type, status, code):
+def test_unacceptable_bodies_are_problems(caller, body, content_type, status, code):
     caller.post_raw("/api/match", body, content_type).problem(status, code)
 
 
-def test_given_playbooks_with_wrong_conditions_are_all_told_at_their_places(caller):
+def test_every_given_playbook_with_invalid_conditions_is_reported_at_its_pointer(caller):
     def playbook(number, conditions):
         return {"playbook_id": number, "name": f"P{number}", "version": 1, "conditions": conditions}
 
@@ -255,9 +255,7 @@ def test_given_playbooks_with_wrong_conditions_are_all_told_at_their_places(call
         ),
     ],
 )
-def test_a_given_pack_with_a_rule_that_may_not_run_is_refused_and_not_read_without_it(
-    caller, author_caller, packs, pointer
-):
+def test_a_given_pack_with_an_invalid_rule_is_refused_as_a_whole(caller, author_caller, packs, pointer):
     body = {"exception": {"exception_id": "X"}, **packs}
     asked = [
         caller.post("/api/match", body),
@@ -269,7 +267,7 @@ def test_a_given_pack_with_a_rule_that_may_not_run_is_refused_and_not_read_witho
         assert reply.error(pointer)["message"]
 
 
-def test_of_very_much_that_is_wrong_the_first_is_told(caller):
+def test_the_number_of_findings_is_bounded(caller):
     exception = {"exception_id": "X"}
     reply = caller.post("/api/match", {"exception": exception, "playbooks": [1] * 20_000})
     assert [error["code"] for error in reply.body["errors"]] == ["maxItems"]
@@ -280,7 +278,7 @@ def test_of_very_much_that_is_wrong_the_first_is_told(caller):
         assert len(caller.post("/api/match", body).problem(422, "invalid_document")["errors"]) == 100
 
 
-def test_a_value_that_does_not_fit_comes_with_what_would(caller):
+def test_a_value_of_the_wrong_format_has_a_hint(caller):
     for severity in ("urgent", "high\n"):
         reply = caller.post("/api/match", {"exception": {"exception_id": "X", "severity": severity}})
         found = reply.error("/exception/severity")
@@ -290,7 +288,7 @@ def test_a_value_that_does_not_fit_comes_with_what_would(caller):
         )
 
 
-def test_every_answer_carries_the_callers_request_id(app, caller):
+def test_every_response_has_the_callers_request_id(app, caller):
     headers = {"Authorization": f"Bearer {caller.token}", "X-Request-ID": "trace-81"}
     answer = app.test_client().post("/api/match", json={}, headers=headers)
     assert answer.headers["X-Request-ID"] == "trace-81"

@@ -1,4 +1,4 @@
-"""The matcher behind a real server, with callers at the same time."""
+"""The matcher on a real server, with concurrent callers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def url(app: Any) -> Iterator[str]:
     server.server_close()
 
 
-def test_callers_of_several_tenants_at_once_get_their_own_and_never_an_older_answer(url, caller_of, author_of):
+def test_concurrent_callers_get_their_own_tenants_results_and_never_an_older_one(url, caller_of, author_of):
     tenants = ("harbour", "dockyard", "lighthouse")
     authors = {tenant: author_of(tenant) for tenant in tenants}
     tokens = {tenant: caller_of(tenant, "viewer").token for tenant in tenants}
@@ -70,7 +70,7 @@ def test_health_readiness_metrics_and_the_api_document_need_no_token(url, databa
 
 
 @pytest.mark.parametrize("header", [{}, {"Authorization": "Basic eDp5"}])
-def test_without_a_token_nothing_is_answered(url, database, header):
+def test_without_a_token_every_operation_is_refused(url, database, header):
     answer = requests.post(f"{url}/api/match", json={}, headers=header, timeout=20)
     assert (answer.status_code, answer.json()["code"]) == (401, "missing_token")
 

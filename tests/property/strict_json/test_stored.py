@@ -1,4 +1,4 @@
-"""What is stored as JSON comes back with every value as it was, whichever parser reads it."""
+"""Stored JSON is read back unchanged, by either parser."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def _told(value: Any) -> str:
 
 @given(DOCUMENTS)
 @example([2**63, 2**64, -(2**63) - 1, 10**30, 1e30])
-def test_a_document_is_kept(document: Any) -> None:
+def test_a_document_survives_storage(document: Any) -> None:
     assert _told(strict_json.loads_stored(strict_json.dumps_stored(document))) == _told(document)
 
 
 @given(st.lists(_NUMERALS))
 @example(["-0", "1e400", "18446744073709551616", "-9223372036854775809"])
-def test_numbers_are_read_as_pythons_own_parser_reads_them(numerals: list[str]) -> None:
+def test_numbers_are_parsed_as_by_pythons_own_parser(numerals: list[str]) -> None:
     text = f"[{','.join(numerals)}]"
     assert _told(strict_json.loads_stored(text)) == _told(json.loads(text))
     assert _told(strict_json.loads_stored(text.encode())) == _told(json.loads(text))
 
 
 @given(DOCUMENTS)
-def test_text_that_was_stored_before_is_read_the_same(document: Any) -> None:
+def test_text_stored_by_an_older_version_is_parsed_the_same(document: Any) -> None:
     assert _told(strict_json.loads_stored(json.dumps(document))) == _told(document)

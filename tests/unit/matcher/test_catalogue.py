@@ -66,7 +66,7 @@ def names(found):
     return sorted(playbook.name for playbook in found.compiled.playbooks)
 
 
-def test_an_unchanged_revision_reads_nothing_more(database, statements):
+def test_an_unchanged_revision_reads_nothing(database, statements):
     publish(database, "mill", "Flood", "Drought")
     catalogues = CatalogueCache(database, 4)
     first = catalogues.current("mill")
@@ -90,7 +90,7 @@ def test_a_change_reads_only_what_is_new(database, statements):
     assert {playbook.version for playbook in after.compiled.playbooks if playbook.name == "Playbook 7"} == {2}
 
 
-def test_the_tenants_asked_for_longest_ago_are_dropped(database, statements):
+def test_the_least_recently_used_tenants_are_evicted(database, statements):
     for tenant in ("one", "two", "three"):
         publish(database, tenant, "Flood")
     catalogues = CatalogueCache(database, 2)
@@ -104,7 +104,7 @@ def test_the_tenants_asked_for_longest_ago_are_dropped(database, statements):
     assert statements != []
 
 
-def test_threads_that_want_the_same_catalogue_have_it_built_once(database, statements):
+def test_concurrent_requests_for_a_catalogue_build_it_once(database, statements):
     publish(database, "mill", *(f"Playbook {number}" for number in range(300)))
     catalogues = CatalogueCache(database, 4)
     barrier = threading.Barrier(5)
@@ -120,7 +120,7 @@ def test_threads_that_want_the_same_catalogue_have_it_built_once(database, state
     assert len([statement for statement in statements if "playbook.conditions" in statement]) == 1
 
 
-def test_an_older_revision_from_a_restored_backup_counts_too(database):
+def test_an_older_revision_from_a_restored_backup_is_read(database):
     publish(database, "mill", "Flood")
     publish(database, "mill", "Drought")
     catalogues = CatalogueCache(database, 4)

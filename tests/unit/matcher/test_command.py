@@ -44,7 +44,7 @@ def catalogue(run):
     write("playbooks/02-urgent.json", playbook("Urgent sluice", urgent))
 
 
-def test_errors_and_warnings_stand_at_line_and_column(run):
+def test_errors_and_warnings_have_a_line_and_column(run):
     write("c.json", '{\n  "match": {"entty": "Lock 3",\n    "severity": "dire"},\n  "logic": {"log": 1}\n}\n')
     result = run("validate", "c.json")
     assert result.exit_code == 1
@@ -65,7 +65,7 @@ def test_warnings_alone_do_not_fail(run):
     assert "Sluice Jam" in result.output
 
 
-def test_playbooks_given_together_are_held_against_each_other(run, catalogue):
+def test_playbooks_given_together_are_compared(run, catalogue):
     write("playbooks/03-again.json", playbook("Again", {"match": {"exception_type": "Sluice *"}}))
     result = run("validate", "playbooks")
     assert result.exit_code == 0
@@ -74,7 +74,7 @@ def test_playbooks_given_together_are_held_against_each_other(run, catalogue):
     assert "3 files: 0 errors" in result.output
 
 
-def test_a_whole_playbook_is_held_against_its_schema_too(run):
+def test_a_whole_playbook_is_validated_by_its_schema_too(run):
     write("p.json", {"name": "P", "conditions": {"match": {"amount": "1"}}, "stepps": []})
     result = run("validate", "p.json", "--format", "json")
     assert result.exit_code == 1
@@ -96,7 +96,7 @@ def test_a_step_with_a_tool_that_the_pack_does_not_define_is_a_warning(run):
     assert f"p.json:{line}:20: warning unknown_tool" in result.output
 
 
-def test_github_gets_annotations_in_its_own_escapes(run):
+def test_github_annotations_are_escaped(run):
     write("a,b.json", {"logic": {"100%": 1}})
     result = run("validate", "a,b.json", "--format", "github")
     assert result.output.startswith("::error file=a%2Cb.json,line=3,col=5,title=operator_not_allowed::")
@@ -104,7 +104,7 @@ def test_github_gets_annotations_in_its_own_escapes(run):
     assert result.output.count("\n") == 1
 
 
-def test_a_file_that_is_no_json_is_an_error_at_its_place(run):
+def test_a_file_that_is_not_json_is_an_error_at_its_position(run):
     write("c.json", '{"match": {\n  "entity" 5}}')
     result = run("validate", "c.json")
     assert result.exit_code == 1
@@ -123,12 +123,12 @@ def test_a_file_that_is_no_json_is_an_error_at_its_place(run):
         ("test", "c.json", "--playbooks", "."),
     ],
 )
-def test_what_cannot_be_run_ends_with_2(run, arguments):
+def test_a_command_that_cannot_run_exits_with_2(run, arguments):
     write("c.json", {"match": {}})
     assert run(*arguments).exit_code == 2
 
 
-def test_evaluate_shows_each_clause_with_the_value_met(run):
+def test_evaluate_prints_each_clause_with_the_actual_value(run):
     write("c.json", {"match": {"sla_minutes_remaining_lte": 20, "entity": "Lock 3"}})
     write("e.json", {"exception_id": "E", "entity": "Lock 3", "sla_deadline": "+PT21M"})
     result = run("evaluate", "--conditions", "c.json", "--exception", "e.json", "--as-of", AS_OF)
@@ -139,7 +139,7 @@ def test_evaluate_shows_each_clause_with_the_value_met(run):
     assert run("evaluate", "--conditions", "c.json", "--exception", "e.json", "--as-of", AS_OF).exit_code == 0
 
 
-def test_evaluate_takes_a_playbook_and_packs_and_answers_as_the_api_does(run, catalogue):
+def test_evaluate_accepts_a_playbook_and_packs_and_prints_what_the_api_answers(run, catalogue):
     write("e.json", {"exception_id": "E", "exception_type": "SLUICE JAM"})
     write("policy.json", {"tags": ["spring"]})
     arguments = ("--conditions", "playbooks/01-any.json", "--exception", "e.json", "--policy-pack", "policy.json")
@@ -156,7 +156,7 @@ def cases(*entries: dict[str, Any]) -> None:
 JAM = {"exception_type": "Sluice Jam"}
 
 
-def test_cases_that_go_as_expected_pass(run, catalogue):
+def test_cases_pass_if_the_expected_playbook_is_chosen(run, catalogue):
     cases(
         {"exception": JAM, "playbook": "Any sluice"},
         {"exception": {**JAM, "sla_deadline": "+PT29M"}, "as_of": AS_OF, "playbook": "Urgent sluice"},
@@ -168,7 +168,7 @@ def test_cases_that_go_as_expected_pass(run, catalogue):
     assert (result.exit_code, result.output) == (0, "5 of 5 cases passed\n")
 
 
-def test_a_case_that_goes_otherwise_tells_expected_chosen_and_why(run, catalogue):
+def test_a_failed_case_prints_expected_chosen_and_why(run, catalogue):
     late = {**JAM, "sla_deadline": "+PT40M"}
     cases({"name": "late jam", "exception": late, "as_of": AS_OF, "playbook": "Urgent sluice"})
     result = run("test", "cases.json", "--playbooks", "playbooks")
@@ -184,7 +184,7 @@ def test_a_case_that_goes_otherwise_tells_expected_chosen_and_why(run, catalogue
         assert words in result.output
 
 
-def test_an_expected_playbook_that_ranks_below_or_does_not_exist_is_explained(run, catalogue):
+def test_an_expected_playbook_that_ranks_lower_or_does_not_exist_is_explained(run, catalogue):
     urgent = {**JAM, "sla_deadline": "+PT1M"}
     cases({"exception": urgent, "playbook": "Any sluice"}, {"exception": JAM, "playbook": "Any sluise"})
     output = run("test", "cases.json", "--playbooks", "playbooks").output
@@ -192,7 +192,7 @@ def test_an_expected_playbook_that_ranks_below_or_does_not_exist_is_explained(ru
     assert "Unknown playbook 'Any sluise'. Did you mean 'Any sluice'?" in output
 
 
-def test_playbooks_that_no_case_chose_are_listed_and_may_fail_the_test(run, catalogue):
+def test_playbooks_that_no_case_chose_are_listed_and_can_fail_the_test(run, catalogue):
     cases({"exception": JAM, "playbook": "Any sluice"})
     result = run("test", "cases.json", "--playbooks", "playbooks")
     assert result.exit_code == 0
@@ -200,7 +200,7 @@ def test_playbooks_that_no_case_chose_are_listed_and_may_fail_the_test(run, cata
     assert run("test", "cases.json", "--playbooks", "playbooks", "--every-playbook").exit_code == 1
 
 
-def test_cases_in_yaml_name_exceptions_of_a_file_as_the_demo_data_has_it(run, catalogue):
+def test_cases_in_yaml_refer_to_exceptions_in_the_format_of_the_demo_data(run, catalogue):
     write("exceptions.json", [{"exception": {"exception_id": "S-9", **JAM, "sla_deadline": "+PT9M"}, "work": []}])
     write("cases.yaml", f"- exception: S-9\n  as_of: {AS_OF}\n  playbook: Urgent sluice\n")
     arguments = ("test", "cases.yaml", "--playbooks", "playbooks")
@@ -213,7 +213,7 @@ def test_cases_in_yaml_name_exceptions_of_a_file_as_the_demo_data_has_it(run, ca
     assert "Unknown exception 'S-9'" in without.stderr
 
 
-def test_the_packs_have_a_part_in_a_case(run):
+def test_packs_affect_the_result_of_a_case(run):
     write("playbooks/a.json", playbook("Spring", {"match": {"policy_tags": "spring"}}))
     write("policy.json", {"tag_rules": [{"tag": "spring", "when": {"match": {"amount_gte": 5}}}]})
     cases({"exception": {"amount": 5}, "playbook": "Spring"}, {"exception": {"amount": 4}, "playbook": None})
@@ -221,7 +221,7 @@ def test_the_packs_have_a_part_in_a_case(run):
     assert run("test", "cases.json", "--playbooks", "playbooks").exit_code == 1
 
 
-def test_a_pack_with_a_rule_that_may_not_run_is_told_at_its_place(run):
+def test_a_pack_with_an_invalid_rule_is_refused_at_its_position(run):
     write("playbooks/a.json", playbook("Spring", {"match": {"policy_tags": "spring"}}))
     rule = '{"tag": "spring", "when": {"match": {"amount_gte": "5"}}}'
     write("policy.json", json.loads(f'{{"tag_rules": [{rule}]}}'))
@@ -231,7 +231,7 @@ def test_a_pack_with_a_rule_that_may_not_run_is_told_at_its_place(run):
     assert "without quotes" in refused.stderr
 
 
-def test_a_folder_without_files_is_no_success(run, catalogue):
+def test_an_empty_folder_is_an_error(run, catalogue):
     Path("empty").mkdir()
     refused = run("validate", "playbooks", "empty")
     assert refused.exit_code == 2
@@ -240,13 +240,13 @@ def test_a_folder_without_files_is_no_success(run, catalogue):
     assert run("test", "cases.json", "--playbooks", "empty").exit_code == 2
 
 
-def test_a_dash_is_the_standard_input(run):
+def test_a_dash_means_the_standard_input(run):
     done = CliRunner().invoke(main, ["validate", "-"], input='{"match": {"entty": "Lock 3"}}')
     assert done.exit_code == 1
     assert done.output.startswith("-:1:12: error unknown_predicate: 'entty'")
 
 
-def test_an_attribute_that_no_exception_has_is_told_and_not_passed_over(run, catalogue):
+def test_an_unknown_attribute_of_an_exception_is_not_ignored(run, catalogue):
     write("c.json", {"match": {"severity": "high"}})
     write("e.json", {"exception_id": "S-1", "severty": "high"})
     refused = run("evaluate", "--conditions", "c.json", "--exception", "e.json")
@@ -261,40 +261,40 @@ def test_an_attribute_that_no_exception_has_is_told_and_not_passed_over(run, cat
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("- exception: {severity: low}\n  exception: {severity: high}\n  playbook: null\n", ":2:3: "),
         ("- exception: {sla_deadline: +P999999D}\n  as_of: 9999-01-01T00:00:00Z\n  playbook: null\n", "date-time"),
     ],
     ids=["a key twice", "beyond all years"],
 )
-def test_cases_that_cannot_be_meant_are_refused(run, catalogue, text, told):
+def test_invalid_cases_are_refused(run, catalogue, text, expected):
     write("cases.yaml", text)
     refused = run("test", "cases.yaml", "--playbooks", "playbooks")
     assert refused.exit_code == 2
-    assert told in refused.stderr
+    assert expected in refused.stderr
 
 
 @pytest.mark.parametrize(
-    ("file", "text", "told"),
+    ("file", "text", "expected"),
     [
         ("c.yaml", "match: {}\n", "This is a YAML file"),
         ("c.json", '{"match": {"entity": "a\tb"}}', "Tab character in a string"),
     ],
 )
-def test_what_is_no_json_is_told_for_what_it_is(run, file, text, told):
+def test_a_file_that_is_not_json_is_named_for_what_it_is(run, file, text, expected):
     write(file, text)
     refused = run("validate", file)
-    assert (refused.exit_code, told in refused.output) == (1, True)
+    assert (refused.exit_code, expected in refused.output) == (1, True)
 
 
-def test_nothing_to_measure_is_told(run, catalogue):
+def test_a_benchmark_without_exceptions_is_refused(run, catalogue):
     write("exceptions.json", [])
     refused = run("bench", "--playbooks", "playbooks", "--exceptions", "exceptions.json")
     assert (refused.exit_code, "contains no exceptions" in refused.stderr) == (2, True)
 
 
-def test_bench_counts_what_it_measured(run, catalogue):
+def test_bench_prints_how_much_it_measured(run, catalogue):
     write("exceptions.json", [{"exception_id": "S-1", **JAM}, {"exception_id": "S-2"}])
     result = run("bench", "--playbooks", "playbooks", "--exceptions", "exceptions.json", "--rounds", "3")
     assert result.exit_code == 0
@@ -303,7 +303,7 @@ def test_bench_counts_what_it_measured(run, catalogue):
 
 
 @pytest.mark.parametrize("command", [(), ("validate",), ("evaluate",), ("test",), ("bench",)])
-def test_help_teaches_with_examples(run, command):
+def test_help_contains_examples(run, command):
     output = run(*command, "--help").output
     assert "\\b" not in output
     assert "Example" in output or not command

@@ -1,4 +1,4 @@
-"""The authors' guide held against the code: its examples, its messages, and that it leaves nothing out."""
+"""The authors' guide compared with the code: its examples, its messages, and that it is complete."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def told(findings: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: f"line {example.line}")
-def test_an_example_does_and_says_what_the_guide_says(example):
+def test_an_example_does_what_the_guide_says(example):
     chase = Playbook(1, "Chase", 1, AS_OF, parse(OTHER))
     found = review(example.conditions, domain_pack=DOMAIN_PACK, policy_pack=POLICY_PACK, others=peers_of([chase]))
     assert told(found.errors) == example.errors
@@ -96,7 +96,7 @@ def test_an_example_does_and_says_what_the_guide_says(example):
         assert evaluate_clauses(parse(example.conditions), seen)["matches"] is expected, exception
 
 
-def test_the_whole_playbook_of_the_guide_may_be_published_and_shows_every_action():
+def test_the_whole_playbook_of_the_guide_is_valid_and_shows_every_action():
     (playbook,) = blocks("playbook")
     assert check_playbook(playbook, Packs(domain=DOMAIN_PACK, policy=POLICY_PACK)) == ()
     assert {step["action_type"] for step in playbook["steps"]} == set(registry.actions())
@@ -181,7 +181,7 @@ FORMATS = re.findall(r"^\| `([^`]+)` \| `([^`]+)` \| `([^`]+)` \|$", GUIDE, re.M
 
 
 @pytest.mark.parametrize(("spec", "value", "shown"), FORMATS)
-def test_a_format_shows_what_the_guide_says(spec: str, value: str, shown: str):
+def test_a_format_produces_what_the_guide_says(spec: str, value: str, shown: str):
     assert formats.show(json.loads(value), formats.parse(spec)) == shown
 
 
@@ -202,7 +202,7 @@ def test_every_limit_of_a_format_is_in_the_guide():
         ("add_comment", "critical", False),
     ],
 )
-def test_the_approvals_of_the_guide_ask_for_a_person_where_it_says(action_type, severity, needs_a_person):
+def test_the_approval_rules_of_the_guide_require_a_person_where_it_says(action_type, severity, needs_a_person):
     (pack,) = blocks("approvals")
     assert check("policy-pack", {"tags": [], **pack}) == []
     step = Step(step_id=1, step_order=1, name="Step", action_type=action_type, params={}, requires_approval=False)

@@ -1,4 +1,4 @@
-"""The mistakes that authors make, each told at its place with the mend."""
+"""Mistakes that authors make: each is reported at its position, with the fix."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from matcher.cli import main
 from sentinai.documents import strict_json
 from sentinai.problems import MalformedJson
 
-NO_JSON = [
+NOT_JSON = [
     ("", "1:1", "The file is empty."),
     (" \n\t ", "1:1", "The file is empty."),
     ('{"match": {\n  "entity": "a",\n}}', "2:16", "Trailing comma before the closing }. Remove the comma."),
@@ -72,7 +72,7 @@ NOT_VALID = [
     ('{"logic": {">": [1, 2],\n "<": [1, 2]}}', "1:11", 'Join rules with {"and": [...]}.'),
     ('[{"match": {}}]', "1:1", "Conditions are an object."),
 ]
-DOUBTFUL = [
+UNINTENDED = [
     ('{"logic": {">": ["exception.amount", 5]}}', "1:11", '{"var": "exception.amount"} reads the value.'),
     ('{"logic": {">": [{"var": "amount"}, 5]}}', "1:11", "Did you mean 'exception.amount'?"),
 ]
@@ -87,7 +87,7 @@ def validated(tmp_path: Path, text: str) -> tuple[int, str]:
 
 @pytest.fixture
 def reworded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing that the parsers say of a text is what it was."""
+    """Replaces the texts of CPython's parser and of strict parsing."""
 
     class Reworded(json.JSONDecodeError):
         def __init__(self, msg: str, doc: str, pos: int) -> None:
@@ -98,7 +98,7 @@ def reworded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MalformedJson, "__init__", lambda self, _, **fields: said(self, "Reworded.", **fields))
 
 
-@pytest.mark.parametrize(("text", "place", "words"), NO_JSON)
+@pytest.mark.parametrize(("text", "place", "words"), NOT_JSON)
 def test_a_file_that_is_not_json_is_reported_at_the_mistake_with_the_fix(tmp_path, text, place, words):
     status, output = validated(tmp_path, text)
     assert (status, output.splitlines()[0].startswith(f"rule.json:{place}: error unusable_file: ")) == (1, True), (
@@ -108,12 +108,12 @@ def test_a_file_that_is_not_json_is_reported_at_the_mistake_with_the_fix(tmp_pat
 
 
 @pytest.mark.usefixtures("reworded")
-@pytest.mark.parametrize(("text", "place", "words"), NO_JSON)
+@pytest.mark.parametrize(("text", "place", "words"), NOT_JSON)
 def test_positions_and_hints_do_not_depend_on_any_wording(tmp_path, text, place, words):
     output = validated(tmp_path, text)[1]
     assert output.startswith(f"rule.json:{place}: error unusable_file: "), output
     assert words in output or "Reworded." in output
-    # Only what strict parsing itself says to API clients too may show another text.
+    # Refusals that are not about syntax are printed as strict parsing words them.
     assert ("Reworded." in output) == any(word in words for word in ("NaN", "Duplicate", "1e999", "nested")), (
         output
     )
@@ -140,20 +140,20 @@ def test_every_damaged_document_has_a_mistake_within_it(document, data):
 
 
 @pytest.mark.parametrize(("text", "place", "words"), NOT_VALID)
-def test_a_mistake_in_conditions_is_told_at_its_place_with_the_mend(tmp_path, text, place, words):
+def test_a_mistake_in_conditions_is_reported_at_its_position_with_the_fix(tmp_path, text, place, words):
     status, output = validated(tmp_path, text)
     assert (status, output.splitlines()[0].startswith(f"rule.json:{place}: error ")) == (1, True), output
     assert words in output
 
 
-@pytest.mark.parametrize(("text", "place", "words"), DOUBTFUL)
-def test_what_may_not_be_meant_is_a_warning_at_its_place(tmp_path, text, place, words):
+@pytest.mark.parametrize(("text", "place", "words"), UNINTENDED)
+def test_what_may_not_be_intended_is_a_warning_at_its_position(tmp_path, text, place, words):
     status, output = validated(tmp_path, text)
     assert (status, output.splitlines()[0].startswith(f"rule.json:{place}: warning ")) == (0, True), output
     assert words in output
 
 
-def test_findings_stand_in_the_order_of_the_files(tmp_path):
+def test_findings_are_in_the_order_of_the_files(tmp_path):
     for name, text in {"a.json": '{"match": {"x": 1}}', "b.json": "{", "c.json": '{"match": {"y": 1}}'}.items():
         (tmp_path / name).write_text(text)
     output = CliRunner(env={"COLUMNS": "300"}).invoke(main, ["validate", str(tmp_path)]).output

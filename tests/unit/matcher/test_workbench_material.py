@@ -1,4 +1,4 @@
-"""What the workbench offers an author, made of packs and playbooks."""
+"""The data that the workbench derives from packs and playbooks."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_sample_of_each_type_has_its_context_and_a_deadline_from_now() -> None
         assert check("match-request", {"exception": each["exception"]}) == []
 
 
-def test_samples_and_completion_say_what_the_playbooks_ask_for() -> None:
+def test_samples_and_completion_use_the_values_of_playbooks() -> None:
     asking = playbook(4, {"match": {"context.berth_in": ["B9", "B8"], "context.draught_gt": 14.5}})
     found = made(domain_packs={"Maritime": MARITIME}, playbooks=[asking])
     context = found["samples"][0]["exception"]["normalized_context"]
@@ -63,7 +63,7 @@ def test_samples_and_completion_say_what_the_playbooks_ask_for() -> None:
     assert found["completion"]["values"]["exception.normalized_context.berth"] == ["B8", "B9"]
 
 
-def test_what_a_playbook_excludes_is_no_sample() -> None:
+def test_a_value_that_a_playbook_excludes_is_not_in_a_sample() -> None:
     excluding = playbook(5, {"match": {"context.berth_not": "B9"}})
     found = made(domain_packs={"Maritime": MARITIME}, playbooks=[excluding])
     assert found["samples"][0]["exception"]["normalized_context"]["berth"] == "B1"
@@ -78,7 +78,7 @@ def test_only_the_tenants_own_domain_is_offered() -> None:
     assert made(domain_packs=others)["completion"]["values"]["exception.domain"] == ["Maritime", "Aviation"]
 
 
-def test_without_packs_there_is_still_something_to_start_from() -> None:
+def test_without_packs_there_are_samples_and_examples() -> None:
     found = made()
     assert len(found["samples"]) == 1
     assert found["playbooks"] == []
@@ -86,7 +86,7 @@ def test_without_packs_there_is_still_something_to_start_from() -> None:
         parse(example["conditions"])
 
 
-def test_every_suggested_key_of_match_is_one() -> None:
+def test_every_suggested_key_of_match_is_a_predicate() -> None:
     found = made(domain_packs={"Maritime": MARITIME})["completion"]
     for option in found["match"]:
         number = option["label"].endswith(("_lt", "_lte", "_gt", "_gte"))
@@ -102,7 +102,7 @@ def test_every_suggested_key_of_match_is_one() -> None:
         parse({"match": {option["label"]: value}})
 
 
-def test_of_a_large_catalogue_the_best_ranked_are_offered() -> None:
+def test_the_best_ranked_playbooks_of_a_large_catalogue_are_offered() -> None:
     many = [playbook(number, {"match": {"domain": "Maritime"}, "priority": number}) for number in range(1, 700)]
     found = made(playbooks=many)["playbooks"]
     assert len(found) == 500

@@ -1,4 +1,4 @@
-"""Format specs: what they make of numbers and texts, and what they refuse to ask for."""
+"""Format specs: how they format numbers and strings, and which are refused."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def shown(value: Any, spec: str) -> str:
         ("x", "64", "x" + 63 * " "),
     ],
 )
-def test_a_value_is_shown(value: Any, spec: str, text: str) -> None:
+def test_a_value_is_formatted(value: Any, spec: str, text: str) -> None:
     assert shown(value, spec) == text
 
 
@@ -69,7 +69,7 @@ OTHER_DIGITS = ["\u0663", "1\u0663", ".\u0663f"]
 
 
 @pytest.mark.parametrize("spec", [*TOO_MUCH, *AGAINST_ITSELF, *UNKNOWN, *OTHER_DIGITS])
-def test_what_asks_for_too_much_or_for_nothing_known_is_refused(spec: str) -> None:
+def test_an_invalid_or_excessive_spec_is_refused(spec: str) -> None:
     with pytest.raises(ValueError, match=r"format|at most"):
         formats.parse(spec)
 
@@ -95,7 +95,7 @@ SCALARS = st.one_of(
 
 
 @given(SPECS, SCALARS)
-def test_a_spec_that_is_read_shows_any_value_at_its_width_or_more(spec: str, value: Any) -> None:
+def test_a_valid_spec_formats_any_value_to_at_least_its_width(spec: str, value: Any) -> None:
     try:
         how = formats.parse(spec)
     except ValueError:

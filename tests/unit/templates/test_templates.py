@@ -1,4 +1,4 @@
-"""The placeholder grammar: what it renders, what it refuses, and that it computes nothing."""
+"""Templates: what they render, what they refuse, and that they evaluate nothing."""
 
 from __future__ import annotations
 
@@ -67,22 +67,22 @@ def test_a_text_is_rendered(template: str, text: str) -> None:
         "{1a}",
     ],
 )
-def test_what_is_no_placeholder_is_an_error(template: str) -> None:
+def test_an_invalid_placeholder_is_an_error(template: str) -> None:
     assert [found.code for found in render.check(template, names=("a",))] == ["template_syntax"]
 
 
-def test_an_unknown_root_is_an_error_that_names_the_known() -> None:
+def test_an_unknown_root_is_an_error_that_lists_the_known_ones() -> None:
     (found,) = render.check("{exeption.entity} {place}", names=("place",))
     assert found.code == "unknown_placeholder"
     assert "exception" in str(found.hint)
 
 
-def test_attributes_of_python_objects_are_out_of_reach() -> None:
+def test_attributes_of_python_objects_cannot_be_read() -> None:
     for path in ("exception.__class__", "place.__len__", "exception.keys", "sla.minutes_remaining.real"):
         assert render.render_text(f"{{{path}}}", VALUES) == f"[missing: {path}]"
 
 
-def test_a_payload_keeps_types_where_a_string_is_one_placeholder() -> None:
+def test_a_string_that_is_one_placeholder_takes_the_type_of_its_value() -> None:
     document = {
         "amount": "{exception.amount}",
         "lines": ["{exception.normalized_context.lines}"],
@@ -101,14 +101,14 @@ def test_a_payload_keeps_types_where_a_string_is_one_placeholder() -> None:
     }
 
 
-def test_a_payload_without_a_value_is_refused_and_every_lack_is_named() -> None:
+def test_a_payload_with_missing_values_is_refused_and_names_them_all() -> None:
     with pytest.raises(TemplateUnresolved) as refused:
         render.render_payload({"a": "{exception.x}", "b": ["{exception.y.z} "]}, VALUES)
     assert "exception.x" in refused.value.detail
     assert "exception.y.z" in refused.value.detail
 
 
-def test_a_text_that_grows_out_of_bounds_is_cut_and_says_so() -> None:
+def test_a_text_that_is_too_long_is_truncated() -> None:
     values = {"exception": {"note": "x" * 1_000_000}}
     text = render.render_text("{exception.note}" * 100, values)
     assert text.startswith("xxx")
@@ -119,7 +119,7 @@ def test_a_text_that_grows_out_of_bounds_is_cut_and_says_so() -> None:
 
 
 @pytest.mark.parametrize("template", ["{a}", "x{a}", "{a:>9}"])
-def test_a_payload_that_grows_out_of_bounds_is_refused(template: str) -> None:
+def test_a_payload_that_is_too_long_is_refused(template: str) -> None:
     values = {"a": ["x" * 1000] * 50}
     assert render.render_payload([template], values)
     with pytest.raises(InvalidDocument):
@@ -127,7 +127,7 @@ def test_a_payload_that_grows_out_of_bounds_is_refused(template: str) -> None:
     assert f"{render.MAX_PAYLOAD:,}" in render.preview_payload({"k": [template] * 40}, values)
 
 
-def test_the_placeholders_of_a_document_are_those_of_its_strings_and_not_of_its_keys() -> None:
+def test_placeholders_are_found_in_strings_but_not_in_keys() -> None:
     document = {"{key}": ["{a.b} {{c}}", {"x": "{d:>4}"}], "n": 5, "broken": "{", "none": None}
     assert [each.path for each in render.placeholders_in(document)] == ["a.b", "d"]
 

@@ -1,4 +1,4 @@
-"""The revision of a catalogue is read anew each time, whatever became of the connection that read it last."""
+"""The revision of a catalogue is read every time, even after its connection was lost."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def database(database_url: str) -> Iterator[Database]:
     found.engine.dispose()
 
 
-def test_a_change_is_seen_by_the_next_question(database: Database) -> None:
+def test_a_change_is_visible_to_the_next_query(database: Database) -> None:
     revisions = Revisions(database)
     before = revisions.of(TENANT)
     assert before is not None
@@ -34,11 +34,11 @@ def test_a_change_is_seen_by_the_next_question(database: Database) -> None:
         assert revisions.of(TENANT) == before + step
 
 
-def test_a_tenant_that_is_not_stored_has_none(database: Database) -> None:
+def test_an_unknown_tenant_has_no_revision(database: Database) -> None:
     assert Revisions(database).of("nobody") is None
 
 
-def test_a_connection_that_broke_is_replaced(database: Database) -> None:
+def test_a_broken_connection_is_replaced(database: Database) -> None:
     revisions = Revisions(database)
     before = revisions.of(TENANT)
     for connection in revisions.idle:
@@ -46,7 +46,7 @@ def test_a_connection_that_broke_is_replaced(database: Database) -> None:
     assert revisions.of(TENANT) == before
 
 
-def test_many_ask_at_one_time_and_leave_no_more_connections_than_that(database: Database) -> None:
+def test_concurrent_queries_keep_no_more_connections_than_there_were(database: Database) -> None:
     revisions = Revisions(database)
     with ThreadPoolExecutor(4) as pool:
         found = set(pool.map(lambda _: revisions.of(TENANT), range(200)))

@@ -22,7 +22,7 @@ VALUES = st.recursive(
 )
 
 
-def test_values_and_keys_have_their_line_and_column():
+def test_values_and_keys_have_a_line_and_column():
     places = JsonPositions(TEXT)
     assert places.of_value("") == Position(1, 1)
     assert places.of_value("/a/1") == Position(2, 12)
@@ -34,7 +34,7 @@ def test_values_and_keys_have_their_line_and_column():
     assert places.of_value("/g") == Position(4, 8)
 
 
-def test_what_is_missing_is_where_it_should_have_been():
+def test_a_missing_value_is_at_its_nearest_parent():
     places = JsonPositions(TEXT)
     assert places.of_value("/d/absent") == places.of_value("/d")
     assert places.of_value("/absent/deeper") == Position(1, 1)
@@ -48,7 +48,7 @@ def pointers(value, pointer=""):
 
 
 @given(VALUES, st.sampled_from([None, 0, 2, "\t"]), st.booleans())
-def test_the_text_at_the_place_of_a_pointer_begins_with_its_value(document, indent, ascii_only):
+def test_the_text_at_the_position_of_a_pointer_starts_with_its_value(document, indent, ascii_only):
     text = json.dumps(document, indent=indent, ensure_ascii=ascii_only)
     places, lines = JsonPositions(text), text.split("\n")
     for pointer, value in pointers(document):
