@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from cachetools import LRUCache
 
-from matcher.catalogue.reader import StoredCatalogue, StoredPack, read
+from matcher.catalogue.reader import StoredCatalogue, VersionedPack, read
 from matcher.catalogue.revision import Revisions
 from matcher.matching import Catalogue, compile_catalogue
 from sentinai.conditions.evaluation.context import TagRule, tag_rules_of
@@ -45,7 +45,7 @@ class CatalogueCache:
         self._cache_lock = threading.Lock()
         # Locks by a hash of the tenant: one build per tenant at a time, without a lock for each tenant.
         self._build_locks = tuple(threading.Lock() for _ in range(_STRIPES))
-        self._domain_packs: Mapping[str, StoredPack] = {}
+        self._domain_packs: Mapping[str, VersionedPack] = {}
         self._empty = _compile(StoredCatalogue())
 
     def current(self, tenant_id: str) -> TenantCatalogue:

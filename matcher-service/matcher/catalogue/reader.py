@@ -18,10 +18,10 @@ _READ_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class StoredPack:
-    """A pack, and its stored version."""
+class VersionedPack:
+    """A pack, and its stored version; None for one that is not stored."""
 
-    version: int
+    version: int | None
     pack: Mapping[str, Any]
 
 
@@ -45,12 +45,12 @@ class StoredCatalogue:
     revision: int = 0
     playbooks: Mapping[int, Playbook] = field(default_factory=dict)
     excluded: tuple[ExcludedPlaybook, ...] = ()
-    domain_packs: Mapping[str, StoredPack] = field(default_factory=dict)
-    policy_pack: StoredPack | None = None
+    domain_packs: Mapping[str, VersionedPack] = field(default_factory=dict)
+    policy_pack: VersionedPack | None = None
 
 
 def read(
-    session: TenantSession, known_playbooks: Mapping[int, Playbook], known_packs: Mapping[str, StoredPack]
+    session: TenantSession, known_playbooks: Mapping[int, Playbook], known_packs: Mapping[str, VersionedPack]
 ) -> StoredCatalogue:
     """The catalogue of the session's tenant.
 
@@ -122,7 +122,7 @@ def _at(document: Any, pointer: str) -> Any:
     return document
 
 
-def _domain_packs(session: TenantSession, known: Mapping[str, StoredPack]) -> Mapping[str, StoredPack]:
+def _domain_packs(session: TenantSession, known: Mapping[str, VersionedPack]) -> Mapping[str, VersionedPack]:
     versions = select(DomainPackRow.domain, func.max(DomainPackRow.version)).group_by(DomainPackRow.domain)
     newest: dict[str, int] = dict(session.execute(versions).all())
     packs = {domain: pack for domain, pack in known.items() if newest.get(domain) == pack.version}
@@ -130,10 +130,10 @@ def _domain_packs(session: TenantSession, known: Mapping[str, StoredPack]) -> Ma
     if missing:
         chosen = tuple_(DomainPackRow.domain, DomainPackRow.version).in_([(key, newest[key]) for key in missing])
         rows = session.scalars(select(DomainPackRow).where(chosen))
-        packs.update((row.domain, StoredPack(row.version, row.pack)) for row in rows)
+        packs.update((row.domain, VersionedPack(row.version, row.pack)) for row in rows)
     return packs
 
 
-def _policy_pack(session: TenantSession) -> StoredPack | None:
+def _policy_pack(session: TenantSession) -> VersionedPack | None:
     row = session.scalars(select(PolicyPackRow).order_by(PolicyPackRow.version.desc()).limit(1)).one_or_none()
-    return None if row is None else StoredPack(row.version, row.pack)
+    return None if row is None else VersionedPack(row.version, row.pack)

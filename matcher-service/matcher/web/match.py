@@ -84,8 +84,8 @@ def _match(exception: Mapping[str, Any], inputs: MatchInputs, options: Mapping[s
         "exception_id": exception["exception_id"],
         "as_of": format_time(inputs.as_of),
         "catalogue_revision": inputs.revision,
-        "domain_pack_version": packs.domain_version,
-        "policy_pack_version": packs.policy_version,
+        "domain_pack_version": packs.domain.version,
+        "policy_pack_version": packs.policy.version,
         "policy_tags": context["policy"]["tags"],
         **found,
     }

@@ -9,6 +9,7 @@ from typing import Any
 
 from matcher.bootstrap import Services
 from matcher.catalogue.cache import TenantCatalogue
+from matcher.catalogue.reader import VersionedPack
 from sentinai import packs
 from sentinai.conditions.evaluation import context
 from sentinai.conditions.evaluation.context import TagRule
@@ -16,25 +17,23 @@ from sentinai.identity import Identity
 from sentinai.problems import Finding, InvalidDocument, TenantMismatch
 
 Pack = Mapping[str, Any]
-_NO_PACK: Pack = {}
+_NO_PACK = VersionedPack(None, {})
 
 
 @dataclass(frozen=True, slots=True)
 class Packs:
-    """The two packs of one exception, and their stored versions; None for a pack that is not stored."""
+    """The two packs of one exception."""
 
-    domain: Pack
-    policy: Pack
-    domain_version: int | None
-    policy_version: int | None
+    domain: VersionedPack
+    policy: VersionedPack
     tag_rules: tuple[TagRule, ...]
 
     def context(self, exception: Pack, tenant_id: str, as_of: datetime) -> dict[str, Any]:
         """The evaluation context of an exception of the tenant."""
         return context.build(
             {**exception, "tenant_id": tenant_id},
-            domain_pack=self.domain,
-            policy_pack=self.policy,
+            domain_pack=self.domain.pack,
+            policy_pack=self.policy.pack,
             as_of=as_of,
             tag_rules=self.tag_rules,
         )
@@ -42,30 +41,17 @@ class Packs:
 
 @dataclass(frozen=True, slots=True)
 class PackSource:
-    """The given and the stored packs of a request."""
+    """The packs of a request, given or stored. ``stored`` is None if the database was not read."""
 
-    given_domain_pack: Pack | None
-    given_policy_pack: Pack | None
-    stored: TenantCatalogue | None
+    given_domain_pack: VersionedPack | None
+    policy_pack: VersionedPack
     tag_rules: tuple[TagRule, ...]
+    stored: TenantCatalogue | None
 
     def of(self, domain: str | None) -> Packs:
         """The packs for an exception of a domain; an empty one where there is none."""
-        domain_pack, domain_version = self._domain(domain or "")
-        policy_pack, policy_version = self._policy()
-        return Packs(domain_pack, policy_pack, domain_version, policy_version, self.tag_rules)
-
-    def _domain(self, domain: str) -> tuple[Pack, int | None]:
-        if self.given_domain_pack is not None:
-            return self.given_domain_pack, None
-        found = self.stored.stored.domain_packs.get(domain) if self.stored else None
-        return (found.pack, found.version) if found else (_NO_PACK, None)
-
-    def _policy(self) -> tuple[Pack, int | None]:
-        if self.given_policy_pack is not None:
-            return self.given_policy_pack, None
-        found = self.stored.stored.policy_pack if self.stored else None
-        return (found.pack, found.version) if found else (_NO_PACK, None)
+        stored = self.stored.stored.domain_packs.get(domain or "") if self.stored else None
+        return Packs(self.given_domain_pack or stored or _NO_PACK, self.policy_pack, self.tag_rules)
 
 
 def pack_source(services: Services, identity: Identity, body: Pack, *, needs_catalogue: bool) -> PackSource:
@@ -76,13 +62,21 @@ def pack_source(services: Services, identity: Identity, body: Pack, *, needs_cat
         InvalidDocument: a given pack has a rule that the guard refuses.
         DatabaseUnavailable: stored data is needed, and cannot be read.
     """
-    domain_pack, policy_pack = body.get("domain_pack"), body.get("policy_pack")
-    check_tenant(identity, policy_pack or _NO_PACK, "/policy_pack")
+    domain_pack, policy_pack = _given(body, "domain_pack"), _given(body, "policy_pack")
+    if policy_pack:
+        check_tenant(identity, policy_pack.pack, "/policy_pack")
     _check_rules(body)
-    is_complete = domain_pack is not None and policy_pack is not None
-    stored = None if is_complete and not needs_catalogue else services.catalogues.current(identity.tenant_id)
-    rules = stored.tag_rules if stored and policy_pack is None else context.tag_rules_of(policy_pack or _NO_PACK)
-    return PackSource(domain_pack, policy_pack, stored, rules)
+    stored = None
+    if needs_catalogue or not (domain_pack and policy_pack):
+        stored = services.catalogues.current(identity.tenant_id)
+    if stored and not policy_pack:
+        return PackSource(domain_pack, stored.stored.policy_pack or _NO_PACK, stored.tag_rules, stored)
+    policy_pack = policy_pack or _NO_PACK
+    return PackSource(domain_pack, policy_pack, context.tag_rules_of(policy_pack.pack), stored)
+
+
+def _given(body: Pack, name: str) -> VersionedPack | None:
+    return None if body.get(name) is None else VersionedPack(None, body[name])
 
 
 def _check_rules(body: Pack) -> None:
@@ -90,7 +84,7 @@ def _check_rules(body: Pack) -> None:
     found = [
         finding.under(f"/{name}")
         for name in ("domain_pack", "policy_pack")
-        for finding in packs.check_rules(body.get(name, _NO_PACK))
+        for finding in packs.check_rules(body.get(name, {}))
     ]
     if found:
         raise InvalidDocument.about("Packs", found)
