@@ -1,4 +1,4 @@
-"""The HTTP edge that both services share: operations, their OpenAPI document, problems, health, docs."""
+"""The HTTP layer that both services share: operations, their OpenAPI document, problems, health, docs."""
 
 from sentinai.web.operations import Answer, Api, Call, Operation
 

@@ -1,7 +1,6 @@
-"""What an operation is: a path, who may call it, what goes in and what comes out; declared once.
+"""API operations, declared once: path, role, inputs and responses.
 
-The declaration is what the service enforces (role, body, query) and what its OpenAPI document says, so the
-two cannot drift apart.
+The service enforces the declaration, and its OpenAPI document is made from it, so the two cannot drift apart.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an operation answers: a JSON-able body, a status, further headers."""
+    """The response of an operation: a body that can be written as JSON, a status, and further headers."""
 
     body: Any
     status: int = 200
@@ -28,7 +27,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[S]):
-    """One call: the service's own parts, the caller, and the checked inputs."""
+    """One call: the service's dependencies, the caller and the validated inputs."""
 
     services: S
     identity: Identity

@@ -1,7 +1,7 @@
-"""Browser sessions: a signed token in a cookie, and a second one that scripts must send back (CSRF).
+"""Browser sessions: a signed token in a cookie, and a CSRF token that scripts must send back.
 
-The executor's console signs people in; the matcher's workbench knows the same cookie, for cookies do not
-tell ports apart.
+The executor's console signs people in; the matcher's workbench accepts the same cookie, since browsers send
+cookies to every port of a host.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 def session_identity(verifier: TokenVerifier) -> Callable[[], Identity | None]:
-    """Finds the caller by the session cookie; a call that changes something must carry the CSRF token too."""
+    """A function that identifies the caller by the session cookie; unsafe methods need the CSRF token too."""
 
     def identify() -> Identity | None:
         token = request.cookies.get(COOKIE)
@@ -30,14 +30,14 @@ def session_identity(verifier: TokenVerifier) -> Callable[[], Identity | None]:
             return None
         identity = verifier.verify(token)
         if request.method not in _SAFE_METHODS and not _has_csrf_token(token):
-            raise Forbidden(f"A browser session changes things only with the header {CSRF_HEADER}.")
+            raise Forbidden(f"In a browser session, {request.method} requests need the header {CSRF_HEADER}.")
         return identity
 
     return identify
 
 
 def current(verifier: TokenVerifier) -> tuple[Identity, str] | None:
-    """The signed-in person and the session's token; None where there is no session, or it is over."""
+    """The signed-in person and the session's token; None without a valid session."""
     token = request.cookies.get(COOKIE)
     if not token:
         return None
@@ -48,12 +48,12 @@ def current(verifier: TokenVerifier) -> tuple[Identity, str] | None:
 
 
 def csrf_token(session_token: str) -> str:
-    """The value that a page's script sends back: bound to the session, useless without its cookie."""
+    """The CSRF token of a session, which is of no use without the session's cookie."""
     return hashlib.sha256(b"csrf:" + session_token.encode()).hexdigest()
 
 
 def set_cookie(response: Response, settings: Settings, token: str) -> None:
-    """Give the browser its session."""
+    """Set the session cookie."""
     response.set_cookie(
         COOKIE,
         token,

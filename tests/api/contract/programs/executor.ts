@@ -16,8 +16,8 @@ export const playbook: Schemas["PlaybookPublish"] = {
   steps: [{ name: "Note", action_type: "add_comment", params: { text: "Seen." } }],
 };
 
-// @ts-expect-error A step must have an action.
-export const idle: Schemas["StepToPublish"] = { name: "Wait" };
+// @ts-expect-error There is no such action.
+export const unknown: Schemas["StepToPublish"] = { name: "Ring", action_type: "ring_bell" };
 
 export const filters: Filters = { status: ["open"], severity: ["high", "critical"], sort: "sla", limit: 50 };
 
