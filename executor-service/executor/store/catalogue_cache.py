@@ -1,16 +1,16 @@
-"""What stays as it is while a tenant's catalogue revision stands: playbook versions and packs, kept once read.
+"""Playbook versions and packs of each tenant, cached for one catalogue revision.
 
-The revision is read in every transaction, and every change to a playbook or a pack raises it in the
-transaction that makes it; so what is kept is what a transaction at that revision would read.
+Every transaction reads the revision, and every change to a playbook or a pack increments it in the same
+transaction. A cached value is therefore the one that a transaction at that revision would read.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
+from typing import TypeVar
 
+from cachetools import LRUCache
 from sqlalchemy import select
 
 from executor.domain.model import Packs, Playbook
@@ -20,64 +20,63 @@ from sentinai.database.tables import TenantRow
 from sentinai.database.tenant_session import TenantSession
 from sentinai.database.tenant_statement import TenantStatement
 
-_MOST_TENANTS = 256
-_MOST_KEPT = 1000
+K = TypeVar("K")
+V = TypeVar("V")
+
+_MAX_TENANTS = 256
+_MAX_ENTRIES = 1000
+"""Of each kind and tenant. Callers may name any domain, so the packs need a bound too."""
 _REVISION = TenantStatement(select(TenantRow.catalogue_revision))
 
 
-@dataclass(slots=True)
 class CatalogueSnapshot:
-    """What was read of one tenant's catalogue at one revision."""
+    """What has been read of one tenant's catalogue at one revision; safe to share between threads."""
 
-    revision: int | None
-    playbooks: dict[int, Playbook] = field(default_factory=dict)
-    packs: dict[str, Packs] = field(default_factory=dict)
+    def __init__(self, revision: int | None) -> None:
+        self.revision = revision
+        self._playbooks: LRUCache[int, Playbook] = LRUCache(_MAX_ENTRIES)
+        self._packs: LRUCache[str, Packs] = LRUCache(_MAX_ENTRIES)
+        self._lock = threading.Lock()
 
     def playbook(self, session: TenantSession, playbook_id: int) -> Playbook:
         """A playbook version of the tenant.
 
         Raises:
-            NotFound: it has none of that id.
+            NotFound: the tenant has no playbook version with this id.
         """
-        found = self.playbooks.get(playbook_id)
+        return self._cached(
+            self._playbooks, playbook_id, lambda: playbook_store.get_playbook(session, playbook_id)
+        )
+
+    def packs(self, session: TenantSession, domain: str) -> Packs:
+        """The packs that apply to an exception of ``domain``; empty where there are none."""
+        return self._cached(self._packs, domain, lambda: pack_store.packs(session, domain))
+
+    def _cached(self, cache: LRUCache[K, V], key: K, read: Callable[[], V]) -> V:
+        with self._lock:
+            found = cache.get(key)
         if found is None:
-            _make_room(self.playbooks)
-            found = self.playbooks[playbook_id] = playbook_store.get_playbook(session, playbook_id)
+            found = read()
+            with self._lock:
+                cache[key] = found
         return found
-
-    def packs_of(self, session: TenantSession, domain: str) -> Packs:
-        """The packs that count for an exception of a domain; empty where there are none."""
-        found = self.packs.get(domain)
-        if found is None:
-            _make_room(self.packs)
-            found = self.packs[domain] = pack_store.packs(session, domain)
-        return found
-
-
-def _make_room(kept: dict[Any, Any]) -> None:
-    """Domains are as many as callers care to name, so there is a bound."""
-    if len(kept) >= _MOST_KEPT:
-        kept.clear()
 
 
 class CatalogueCache:
-    """The catalogues of the tenants that were worked for last; safe to share between threads."""
+    """The snapshots of the most recently used tenants; safe to share between threads."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, CatalogueSnapshot] = OrderedDict()
-        self._guard = threading.Lock()
+        self._snapshots: LRUCache[str, CatalogueSnapshot] = LRUCache(_MAX_TENANTS)
+        self._lock = threading.Lock()
 
     def at(self, session: TenantSession, tenant_id: str) -> CatalogueSnapshot:
-        """What is known of the tenant's catalogue as the session's transaction sees it."""
+        """The snapshot for the catalogue revision that the session's transaction sees."""
         found = _REVISION.rows(session)
         if not found:
             return CatalogueSnapshot(None)
         revision = found[0][0]
-        with self._guard:
-            kept = self._kept.get(tenant_id)
-            if kept is None or kept.revision != revision:
-                kept = self._kept[tenant_id] = CatalogueSnapshot(revision)
-            self._kept.move_to_end(tenant_id)
-            while len(self._kept) > _MOST_TENANTS:
-                self._kept.popitem(last=False)
-            return kept
+        with self._lock:
+            snapshot = self._snapshots.get(tenant_id)
+            if snapshot is None or snapshot.revision != revision:
+                snapshot = self._snapshots[tenant_id] = CatalogueSnapshot(revision)
+            return snapshot
