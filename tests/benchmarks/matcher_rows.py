@@ -232,7 +232,7 @@ def _store(url: str, size: int, first: int = 0) -> None:
             for number in range(first, first + size)
         ]
         session.execute(insert(PlaybookRow), rows)
-        stored_catalogue.raise_revision(session)
+        stored_catalogue.increment_revision(session)
 
     database.write(_TENANT, work)
     database.engine.dispose()

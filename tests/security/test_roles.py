@@ -17,7 +17,7 @@ from tests.support.casework import Casework, new_casework, note, tell
 from tests.support.databases import as_role
 from tests.support.threaded import threaded_pair
 
-from executor.store.grants import RIGHTS
+from executor.store.grants import PRIVILEGES
 from executor.store.migrations import runner
 from sentinai.database.engine import Database
 from sentinai.database.tables import Base, TenantOwned
@@ -142,7 +142,7 @@ def test_rows_keep_to_their_tenant_whoever_asks(stored: tuple[str, Casework, Cas
     url, work, other = stored
     everything = text(f"SELECT DISTINCT tenant_id FROM {table}")
     for role in (OWNER, EXECUTOR, MATCHER):
-        if role in RIGHTS and table not in RIGHTS[role]:
+        if role in PRIVILEGES and table not in PRIVILEGES[role]:
             continue
         for one in (work, other):
             with connected(url, role, one.tenant_id) as connection:

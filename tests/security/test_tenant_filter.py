@@ -170,7 +170,7 @@ def test_a_row_cannot_point_across_tenants(database: Database):
 
 def test_sharing_is_said_out_loud_and_ends_with_the_transaction(database: Database):
     before = _revisions(database)
-    database.write(MINE, tenants.raise_revision)
+    database.write(MINE, tenants.increment_revision)
     after = _revisions(database)
     assert (after[MINE], after[THEIRS]) == (before[MINE] + 1, before[THEIRS])
 

@@ -76,7 +76,7 @@ def import_bundle(
         return standing, [*_pack_changes(bundle, standing), *_playbook_changes(bundle, standing, options)]
 
     def work(session: TenantSession) -> list[Change]:
-        tenants.require_tenant(session, tenant_id)
+        tenants.ensure_tenant(session, tenant_id)
         tenants.lock_catalogue(session)
         standing, changes = check(session)
         _store(session, bundle, standing, changes, now)

@@ -49,7 +49,7 @@ def put_policy_pack(
     warnings = check_policy_pack(tenant_id, pack)
 
     def work(session: TenantSession) -> PolicyPackRow:
-        tenants.require_tenant(session, tenant_id)
+        tenants.ensure_tenant(session, tenant_id)
         standing = pack_store.newest_policy_pack(session)
         if standing and same(standing.pack, pack):
             return standing

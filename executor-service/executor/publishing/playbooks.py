@@ -58,7 +58,7 @@ def publish(
         warnings = check_playbook(document, packs_for(session, document), other_playbooks)
 
     def work(session: TenantSession) -> Published:
-        tenants.require_tenant(session, tenant_id)
+        tenants.ensure_tenant(session, tenant_id)
         tenants.lock_catalogue(session)
         check_playbook(document, packs_for(session, document))
         newest = playbook_store.newest_version(session, document["name"])

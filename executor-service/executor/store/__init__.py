@@ -1,1 +1,1 @@
-"""What the executor keeps: tables, queries, migrations; nothing above it knows SQL."""
+"""The executor's database: its tables, queries and migrations."""

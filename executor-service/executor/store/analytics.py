@@ -1,4 +1,4 @@
-"""Figures per playbook, summed from the event log."""
+"""Analytics per playbook version, aggregated from the event log."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from executor.store import events
 from sentinai.database.tenant_session import TenantSession
 
-_COUNTED = (
+_EVENT_TYPES = (
     "PlaybookRecalculated",
     "PlaybookStarted",
     "PlaybookStepCompleted",
@@ -22,8 +22,8 @@ _COUNTED = (
 
 
 @dataclass(slots=True)
-class Figures:
-    """What happened with one playbook version. Durations are in seconds."""
+class PlaybookAnalytics:
+    """How one playbook version has been used. Durations are in seconds."""
 
     recommended: int = 0
     started: int = 0
@@ -36,41 +36,43 @@ class Figures:
 
     @property
     def median_seconds(self) -> float | None:
-        """Half of the completed runs took no longer."""
+        """The median duration of completed runs."""
         return round(median(self.durations), 3) if self.durations else None
 
     @property
     def p90_seconds(self) -> float | None:
-        """Nine in ten of the completed runs took no longer."""
+        """The 90th percentile of the durations of completed runs."""
         if len(self.durations) < 2:
             return self.median_seconds
         return round(quantiles(self.durations, n=10, method="inclusive")[8], 3)
 
 
-def by_playbook(session: TenantSession, only: Collection[int] | None = None) -> dict[int, Figures]:
-    """The figures of every playbook version of the tenant that was ever recommended, or of those named only."""
-    found: dict[int, Figures] = defaultdict(Figures)
-    for event_type, payload in events.payloads(session, _COUNTED, playbook_ids=only):
+def by_playbook(
+    session: TenantSession, playbook_ids: Collection[int] | None = None
+) -> dict[int, PlaybookAnalytics]:
+    """Analytics by playbook id, of every version that was ever recommended, or only of ``playbook_ids``."""
+    found: dict[int, PlaybookAnalytics] = defaultdict(PlaybookAnalytics)
+    for event_type, payload in events.payloads(session, _EVENT_TYPES, playbook_ids=playbook_ids):
         playbook_id = payload.get("playbook_id")
         if playbook_id is not None:
-            _count(found[playbook_id], event_type, payload)
+            _add(found[playbook_id], event_type, payload)
     return dict(found)
 
 
-def _count(figures: Figures, event_type: str, payload: Mapping[str, Any]) -> None:
+def _add(analytics: PlaybookAnalytics, event_type: str, payload: Mapping[str, Any]) -> None:
     match event_type:
         case "PlaybookRecalculated":
-            figures.recommended += 1
+            analytics.recommended += 1
         case "PlaybookStarted":
-            figures.started += 1
+            analytics.started += 1
         case "PlaybookCompleted":
-            figures.completed += 1
+            analytics.completed += 1
         case "PlaybookStepCompleted":
-            figures.steps_completed[payload["step_order"]] += 1
+            analytics.steps_completed[payload["step_order"]] += 1
         case "PlaybookStepSkipped":
-            figures.steps_skipped[payload["step_order"]] += 1
+            analytics.steps_skipped[payload["step_order"]] += 1
         case "FeedbackCaptured" if payload["trigger"] == "playbook_completed":
             if payload["duration_seconds"] is not None:
-                figures.durations.append(payload["duration_seconds"])
-            figures.sla_kept += payload["sla_kept"] is True
-            figures.sla_missed += payload["sla_kept"] is False
+                analytics.durations.append(payload["duration_seconds"])
+            analytics.sla_kept += payload["sla_kept"] is True
+            analytics.sla_missed += payload["sla_kept"] is False

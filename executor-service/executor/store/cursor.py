@@ -1,93 +1,100 @@
-"""Cursors of lists: opaque to callers, the place after the last item to us (keyset paging)."""
+"""Cursors for keyset pagination: opaque to callers, the position after the last item inside."""
 
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sentinai.clock import parse_time
 from sentinai.documents import strict_json
 from sentinai.problems import InvalidCursor, MalformedJson
 
-_LAST_ROW = 2**63 - 1
+_MAX_ROW_ID = 2**63 - 1
+_MAX_SEQ = 2**31 - 1
+_INVALID = "Pass next_cursor from the previous response, with the same filters and sort order."
 
 
-def encode(kind: str, instant: str, last: str) -> str:
-    """The cursor after the item at ``instant`` with the id ``last``, in the list ordered by ``kind``."""
-    return _encoded([kind, instant, last])
+def encode(kind: str, instant: str, last_id: str) -> str:
+    """The cursor after the item ``last_id`` at ``instant``, in a list whose order is named ``kind``."""
+    return _encoded([kind, instant, last_id])
 
 
 def decode(cursor: str, kind: str) -> tuple[datetime, str]:
-    """The place a cursor stands for.
+    """The time and the id of the last item before the cursor.
 
     Raises:
-        InvalidCursor: it is not one of ours, or belongs to a list in another order.
+        InvalidCursor: it is malformed, or belongs to a list with another order.
     """
-    try:
-        content = strict_json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        found, instant, last = content
-        if found == kind and isinstance(last, str):
-            return parse_time(instant), last
-    except (binascii.Error, MalformedJson, ValueError, TypeError, AttributeError):
-        pass
-    raise InvalidCursor("Use next_cursor from a previous answer, with the same sort and filters.")
+    match _decoded(cursor, kind):
+        case [str(instant), str(last_id)]:
+            try:
+                return parse_time(instant), last_id
+            except ValueError as error:
+                raise InvalidCursor(_INVALID) from error
+    raise InvalidCursor(_INVALID)
 
 
 def decode_row(cursor: str, kind: str) -> tuple[datetime, int]:
-    """The place of a cursor whose id is that of a stored row.
+    """Like :func:`decode`, for a list whose ids are row ids.
 
     Raises:
-        InvalidCursor: it is not one of ours, or belongs to a list in another order.
+        InvalidCursor: it is malformed, or belongs to a list with another order.
     """
-    instant, last = decode(cursor, kind)
-    if last.isascii() and last.isdigit() and len(last) <= len(str(_LAST_ROW)) and int(last) <= _LAST_ROW:
-        return instant, int(last)
-    raise InvalidCursor("Use next_cursor from a previous answer.")
+    instant, last_id = decode(cursor, kind)
+    if last_id.isascii() and last_id.isdigit() and len(last_id) <= len(str(_MAX_ROW_ID)):
+        row_id = int(last_id)
+        if row_id <= _MAX_ROW_ID:
+            return instant, row_id
+    raise InvalidCursor(_INVALID)
 
 
 def encode_seq(seq: int) -> str:
-    """The cursor after an event."""
+    """The cursor after the event ``seq``."""
     return _encoded(["seq", seq])
 
 
 def decode_seq(cursor: str) -> int:
-    """The ``seq`` that a cursor of a log stands for.
+    """The ``seq`` of the last event before the cursor.
 
     Raises:
-        InvalidCursor: it is not one of ours.
+        InvalidCursor: it is malformed.
     """
-    return _decode_number(cursor, "seq", most=2**31 - 1)
+    return _decoded_number(cursor, "seq", _MAX_SEQ)
 
 
-def _decode_number(cursor: str, kind: str, most: int = _LAST_ROW) -> int:
-    try:
-        found, number = strict_json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if found == kind and type(number) is int and 0 <= number <= most:
+def paginate(ids: Sequence[int], *, limit: int, cursor: str | None) -> tuple[list[int], str | None]:
+    """A page of a list that is sorted again for each request, and the cursor of the next page.
+
+    Raises:
+        InvalidCursor: it is malformed, or the item before it is no longer in the list.
+    """
+    start = 0
+    if cursor:
+        last_id = _decoded_number(cursor, "id", _MAX_ROW_ID)
+        if last_id not in ids:
+            raise InvalidCursor("The last item of the previous page is no longer in the list. Start again.")
+        start = ids.index(last_id) + 1
+    page = list(ids[start : start + limit])
+    return page, _encoded(["id", page[-1]]) if start + limit < len(ids) else None
+
+
+def _decoded_number(cursor: str, kind: str, maximum: int) -> int:
+    match _decoded(cursor, kind):
+        case [number] if type(number) is int and 0 <= number <= maximum:
             return number
-    except (binascii.Error, MalformedJson, ValueError, TypeError):
-        pass
-    raise InvalidCursor("Use next_cursor from a previous answer.")
+    raise InvalidCursor(_INVALID)
 
 
-def _encoded(place: list[str | int]) -> str:
-    return base64.urlsafe_b64encode(strict_json.dumps(place).encode()).decode().rstrip("=")
+def _decoded(cursor: str, kind: str) -> list[Any]:
+    """The values of a cursor; none if it is of another kind."""
+    try:
+        content = strict_json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (MalformedJson, ValueError) as error:
+        raise InvalidCursor(_INVALID) from error
+    return content[1:] if isinstance(content, list) and content[:1] == [kind] else []
 
 
-def slice_after(ids: Sequence[int], *, limit: int, cursor: str | None) -> tuple[list[int], str | None]:
-    """A page of a list that is ordered anew each time, by the id of the last item before; and the next cursor.
-
-    Raises:
-        InvalidCursor: it is not one of ours, or what it names is not in the list any more.
-    """
-    start = ids.index(_decode_id(cursor, ids)) + 1 if cursor else 0
-    shown = list(ids[start : start + limit])
-    return shown, _encoded(["id", shown[-1]]) if start + limit < len(ids) else None
-
-
-def _decode_id(cursor: str, ids: Sequence[int]) -> int:
-    item = _decode_number(cursor, "id")
-    if item not in ids:
-        raise InvalidCursor("What it follows is not in the list any more; begin anew.")
-    return item
+def _encoded(values: list[str | int]) -> str:
+    return base64.urlsafe_b64encode(strict_json.dumps(values).encode()).decode().rstrip("=")

@@ -1,4 +1,4 @@
-"""The event log in the database: appended to, read, never changed."""
+"""The event log in the database, which is append-only."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from uuid6 import uuid7
 
 from executor.domain import hash_chain
 from executor.domain.changeset import AddedEvent
-from executor.domain.model import PROGRESS_EVENTS, Event, ExceptionRecord
+from executor.domain.model import PROGRESS_EVENTS, Event, ExceptionRecord, NewEvent
 from executor.store.tables import ExceptionEventRow
 from sentinai.database.tenant_session import TenantSession
 from sentinai.database.tenant_statement import TenantStatement
 from sentinai.documents.schemas import check
 
-_COLUMNS = tuple(getattr(ExceptionEventRow, field.name) for field in fields(Event))
-"""Columns rather than rows of the ORM: events are read by the hundred, and never changed."""
+_NAMES = tuple(field.name for field in fields(Event))
+_COLUMNS = tuple(getattr(ExceptionEventRow, name) for name in _NAMES)
+"""Columns instead of ORM objects: events are read by the hundred and never changed."""
 _INSERT = TenantStatement(insert(ExceptionEventRow))
-_OF_RUN = TenantStatement(
+_PROGRESS_OF_RUN = TenantStatement(
     select(*_COLUMNS)
     .where(
         ExceptionEventRow.exception_id == bindparam("exception_id"),
@@ -33,16 +34,19 @@ _OF_RUN = TenantStatement(
 
 
 class InvalidEvent(RuntimeError):
-    """An event was about to be written that breaks its schema: a fault of ours, never of the caller."""
+    """An event was about to be written that does not match its schema: a bug, not the caller's error."""
 
 
 def append(
     session: TenantSession, record: ExceptionRecord, added_events: Sequence[AddedEvent], now: datetime
 ) -> list[Event]:
-    """Write events to the end of an exception's log, chained to ``record.event_hash``."""
+    """Append events to an exception's log, chained to ``record.event_hash``."""
     events = _chained(record, added_events, now)
-    places = [{"run": each.event.run, "step_order": each.event.step_order} for each in added_events]
-    rows = [_values(record, event) | place for event, place in zip(events, places, strict=True)]
+    rows = [
+        {name: getattr(event, name) for name in _NAMES}
+        | {"exception_id": record.exception_id, "run": each.event.run, "step_order": each.event.step_order}
+        for event, each in zip(events, added_events, strict=True)
+    ]
     if rows:
         _INSERT.change_many(session, rows)
     return events
@@ -52,7 +56,7 @@ def _chained(record: ExceptionRecord, added_events: Sequence[AddedEvent], now: d
     events: list[Event] = []
     last = record.event_hash
     for seq, each in enumerate(added_events, record.event_seq + 1):
-        _require_valid(each)
+        _check_payload(each.event)
         unsealed = Event(
             event_id=str(uuid7()),
             seq=seq,
@@ -69,26 +73,10 @@ def _chained(record: ExceptionRecord, added_events: Sequence[AddedEvent], now: d
     return events
 
 
-def _require_valid(added_events: AddedEvent) -> None:
-    event = added_events.event
-    found = check(f"events/{event.event_type}", event.payload)
-    if found:
-        raise InvalidEvent(f"{event.event_type}: {[finding.to_json() for finding in found]}")
-
-
-def _values(record: ExceptionRecord, event: Event) -> dict[str, Any]:
-    return {
-        "exception_id": record.exception_id,
-        "seq": event.seq,
-        "event_id": event.event_id,
-        "event_type": event.event_type,
-        "actor_type": event.actor_type,
-        "actor_id": event.actor_id,
-        "payload": event.payload,
-        "created_at": event.created_at,
-        "prev_hash": event.prev_hash,
-        "hash": event.hash,
-    }
+def _check_payload(event: NewEvent) -> None:
+    findings = check(f"events/{event.event_type}", event.payload)
+    if findings:
+        raise InvalidEvent(f"{event.event_type}: {[finding.to_json() for finding in findings]}")
 
 
 def after(
@@ -99,33 +87,33 @@ def after(
     event_types: Sequence[str] = (),
     limit: int | None = None,
 ) -> list[Event]:
-    """The events of an exception that come after ``seq``, in order."""
-    query = _of(exception_id).where(ExceptionEventRow.seq > seq)
+    """The events of an exception after ``seq``, in order."""
+    query = _log(exception_id).where(ExceptionEventRow.seq > seq)
     if event_types:
         query = query.where(ExceptionEventRow.event_type.in_(event_types))
     return [Event(*row) for row in session.execute(query.limit(limit))]
 
 
-def whole(session: TenantSession, exception_id: str) -> list[Event]:
-    """Every event that is filed under an exception, in order; also before the first, where none can be."""
-    return [Event(*row) for row in session.execute(_of(exception_id))]
+def all_of(session: TenantSession, exception_id: str) -> list[Event]:
+    """Every stored event of an exception, in order, whatever its ``seq``."""
+    return [Event(*row) for row in session.execute(_log(exception_id))]
 
 
 def first(session: TenantSession, exception_id: str) -> Event | None:
-    """The event that created an exception, if there is such an exception."""
-    row = session.execute(_of(exception_id).limit(1)).one_or_none()
+    """The event that created an exception; None if there is no such exception."""
+    row = session.execute(_log(exception_id).limit(1)).one_or_none()
     return None if row is None else Event(*row)
 
 
-def of_run(session: TenantSession, exception_id: str, run: int) -> list[Event]:
-    """The events that say where a run stands; read by index, whatever else the log holds."""
-    return [Event(*row) for row in _OF_RUN.rows(session, {"exception_id": exception_id, "run": run})]
+def progress_of_run(session: TenantSession, exception_id: str, run: int) -> list[Event]:
+    """The events that determine the progress of a run, read by an index, however long the log is."""
+    return [Event(*row) for row in _PROGRESS_OF_RUN.rows(session, {"exception_id": exception_id, "run": run})]
 
 
 def payloads(
     session: TenantSession, event_types: Sequence[str], *, playbook_ids: Collection[int] | None = None
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Type and payload of every event of some types in the tenant, oldest first; of some playbooks, if given."""
+    """Type and payload of the tenant's events of some types, oldest first; only of some playbooks, if given."""
     query = (
         select(ExceptionEventRow.event_type, ExceptionEventRow.payload)
         .where(ExceptionEventRow.event_type.in_(event_types))
@@ -137,6 +125,6 @@ def payloads(
         yield row[0], row[1]
 
 
-def _of(exception_id: str) -> Select[Any]:
+def _log(exception_id: str) -> Select[Any]:
     query = select(*_COLUMNS).where(ExceptionEventRow.exception_id == exception_id)
     return query.order_by(ExceptionEventRow.seq)

@@ -1,7 +1,7 @@
-"""What the roles of ``deploy/postgres/roles.sql`` may do: each no more than it needs.
+"""The privileges of the roles in ``deploy/postgres/roles.sql``: each has no more than it needs.
 
-Row-level security holds only for roles that neither own the tables nor bypass it, and the log is append-only
-only for roles that cannot drop its triggers; so each service has a role of its own.
+Row-level security applies only to roles that neither own the tables nor bypass it, and the log is append-only
+only for roles that cannot drop its triggers. Therefore each service has a role of its own.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 _READ, _ADD, _CHANGE = "SELECT", "SELECT, INSERT", "SELECT, INSERT, UPDATE"
 
-RIGHTS: Mapping[str, Mapping[str, str]] = {
+PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "sentinai_executor": {
         "alembic_version": _READ,
         "domain_pack": _ADD,
@@ -34,16 +34,16 @@ RIGHTS: Mapping[str, Mapping[str, str]] = {
         "playbook_step": _READ,
     },
 }
-"""By role and table, what it may do; nothing else."""
+"""By role and table, all that the role may do."""
 
 _ROLES = text("SELECT rolname FROM pg_roles WHERE rolname = ANY (:roles)")
 
 
 def grant(connection: Connection) -> None:
-    """Give those roles that there are their rights, and take all others from them. Only PostgreSQL has roles."""
+    """Grant the roles that exist exactly their privileges. Does nothing on SQLite, which has no roles."""
     if connection.dialect.name != "postgresql":
         return
-    for role in connection.scalars(_ROLES, {"roles": list(RIGHTS)}).all():
+    for role in connection.scalars(_ROLES, {"roles": list(PRIVILEGES)}).all():
         connection.execute(text(f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}"))
-        for thing, rights in RIGHTS[role].items():
-            connection.execute(text(f"GRANT {rights} ON {thing} TO {role}"))
+        for target, privileges in PRIVILEGES[role].items():
+            connection.execute(text(f"GRANT {privileges} ON {target} TO {role}"))

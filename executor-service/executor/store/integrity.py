@@ -1,4 +1,4 @@
-"""The proof of one exception's log, as it lies in the database: whatever was done to it there by hand is found."""
+"""Verification of one exception's log as it is stored, which finds any change made to the database by hand."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from executor.store import events
 from executor.store.tables import ExceptionEventRow, ExceptionRow
 from sentinai.database.tenant_session import TenantSession
 
-UNREADABLE = (ValueError, TypeError)
-"""What a value raises that is none of its column's; SQLite lets anything be written into any column."""
+DECODE_ERRORS = (ValueError, TypeError)
+"""Raised for a stored value that its column's type does not allow. SQLite accepts any value in any column."""
+
+_INDEXED_BY_RUN = (*PROGRESS_EVENTS, "PlaybookRecalculated", "ResolutionSuggested", "FeedbackCaptured")
+"""The events whose ``run`` column is always set; for others that name a run it may be null."""
 
 
-def prove(session: TenantSession, record: ExceptionRecord) -> tuple[ChainCheck, list[Event]]:
-    """Check an exception's log up to the end that its row remembers; and the events that can be read."""
-    log = _as_far_as_readable(session, record.exception_id)
+def verify_log(session: TenantSession, record: ExceptionRecord) -> tuple[ChainCheck, list[Event]]:
+    """Check an exception's log up to the end that its row records. Also returns the events that could be read."""
+    log = _readable_events(session, record.exception_id)
     found = hash_chain.verify(
         log,
         record.tenant_id,
@@ -27,54 +30,50 @@ def prove(session: TenantSession, record: ExceptionRecord) -> tuple[ChainCheck, 
         expected_seq=record.event_seq,
         expected_hash=record.event_hash,
     )
-    misfiled = _first_misfiled(session, record.exception_id, log)
-    if misfiled is not None and (found.first_broken_seq is None or misfiled < found.first_broken_seq):
-        found = ChainCheck(False, found.events, misfiled)
+    mismatch = _first_index_mismatch(session, record.exception_id, log)
+    if mismatch is not None and (found.first_broken_seq is None or mismatch < found.first_broken_seq):
+        found = ChainCheck(False, found.events, mismatch)
     return replace(found, events=_count(session, record.exception_id)), log
 
 
-def orphans(session: TenantSession) -> list[str]:
-    """The exceptions of which there are events and no row."""
+def ids_without_row(session: TenantSession) -> list[str]:
+    """Ids of exceptions that have events but no row."""
     row_of = select(ExceptionRow.exception_id).where(ExceptionRow.exception_id == ExceptionEventRow.exception_id)
     query = select(ExceptionEventRow.exception_id).where(~row_of.exists()).distinct()
     return sorted(session.scalars(query))
 
 
-def _as_far_as_readable(session: TenantSession, exception_id: str) -> list[Event]:
+def _readable_events(session: TenantSession, exception_id: str) -> list[Event]:
+    """The events up to the first that cannot be decoded."""
     try:
-        return events.whole(session, exception_id)
-    except UNREADABLE:
+        return events.all_of(session, exception_id)
+    except DECODE_ERRORS:
         pass
     log: list[Event] = []
     try:
-        next_one = events.first(session, exception_id)
-        while next_one is not None:
-            log.append(next_one)
-            next_one = next(iter(events.after(session, exception_id, next_one.seq, limit=1)), None)
-    except UNREADABLE:
+        event = events.first(session, exception_id)
+        while event is not None:
+            log.append(event)
+            event = next(iter(events.after(session, exception_id, event.seq, limit=1)), None)
+    except DECODE_ERRORS:
         return log
     return log
 
 
-def _first_misfiled(session: TenantSession, exception_id: str, log: list[Event]) -> int | None:
-    """Where the first event stands whose columns for looking it up, which no hash covers, are not what it says."""
-    place = (ExceptionEventRow.seq, ExceptionEventRow.run, ExceptionEventRow.step_order)
-    query = select(*place).where(ExceptionEventRow.exception_id == exception_id)
-    filed = {row[0]: (row[1], row[2]) for row in session.execute(query)}
-    misfiled = (at for at, event in enumerate(log, 1) if not _is_filed_right(event, *filed[event.seq]))
-    return next(misfiled, None)
+def _first_index_mismatch(session: TenantSession, exception_id: str, log: list[Event]) -> int | None:
+    """The position of the first event whose index columns, which no hash covers, differ from its payload."""
+    columns = (ExceptionEventRow.seq, ExceptionEventRow.run, ExceptionEventRow.step_order)
+    query = select(*columns).where(ExceptionEventRow.exception_id == exception_id)
+    indexed = {seq: (run, step_order) for seq, run, step_order in session.execute(query)}
+    return next((at for at, event in enumerate(log, 1) if not _matches_index(event, *indexed[event.seq])), None)
 
 
-def _is_filed_right(event: Event, run: int | None, step_order: int | None) -> bool:
+def _matches_index(event: Event, run: int | None, step_order: int | None) -> bool:
     payload = event.payload if isinstance(event.payload, dict) else {}
-    of_step = payload.get("step_order") if event.event_type in FINISHING_EVENTS else None
-    of_run = payload.get("run") or None
-    may_be_unfiled = event.event_type not in _BY_RUN
-    return step_order == of_step and (run == of_run or (may_be_unfiled and run is None))
-
-
-_BY_RUN = (*PROGRESS_EVENTS, "PlaybookRecalculated", "ResolutionSuggested", "FeedbackCaptured")
-"""The events that are filed under the run they tell of; others may tell of it in passing."""
+    expected_step = payload.get("step_order") if event.event_type in FINISHING_EVENTS else None
+    expected_run = payload.get("run") or None
+    may_be_null = event.event_type not in _INDEXED_BY_RUN
+    return step_order == expected_step and (run == expected_run or (may_be_null and run is None))
 
 
 def _count(session: TenantSession, exception_id: str) -> int:

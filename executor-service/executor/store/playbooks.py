@@ -1,4 +1,4 @@
-"""Playbook versions in the database; every change raises the catalogue's revision."""
+"""Playbook versions in the database. Every change increments the catalogue revision."""
 
 from __future__ import annotations
 
@@ -11,62 +11,55 @@ from sqlalchemy import and_, func, insert, or_, select, update
 
 from executor.domain.model import Playbook, Step
 from executor.store.cursor import decode_row, encode
-from executor.store.tenants import raise_revision
+from executor.store.tenants import WITHOUT_SYNCHRONIZATION, increment_revision
 from sentinai.clock import format_time
 from sentinai.database.tables import PlaybookRow, PlaybookStepRow
 from sentinai.database.tenant_session import TenantSession
 from sentinai.problems import NotFound
 
-_IDS_AT_ONCE = 1000
-_IN_PLACE = {"synchronize_session": False}
-_STEP_COLUMNS = (
-    PlaybookStepRow.playbook_id,
-    PlaybookStepRow.step_id,
-    PlaybookStepRow.step_order,
-    PlaybookStepRow.name,
-    PlaybookStepRow.action_type,
-    PlaybookStepRow.params,
-    PlaybookStepRow.requires_approval,
-)
+_BATCH_SIZE = 1000
+_STEP_NAMES = tuple(field.name for field in fields(Step))
+_STEP_COLUMNS = tuple(getattr(PlaybookStepRow, name) for name in _STEP_NAMES)
+_PLAYBOOK_NAMES = tuple(field.name for field in fields(Playbook) if field.name != "steps")
 
 
 def get_playbook(session: TenantSession, playbook_id: int) -> Playbook:
     """One playbook version with its steps.
 
     Raises:
-        NotFound: this tenant has none of that id.
+        NotFound: the tenant has no playbook version with this id.
     """
     row = session.scalars(select(PlaybookRow).where(PlaybookRow.playbook_id == playbook_id)).one_or_none()
     if row is None:
-        raise NotFound(f"There is no playbook {playbook_id}.")
+        raise NotFound(f"Playbook {playbook_id} does not exist.")
     return _playbook(row, _steps(session, [playbook_id]).get(playbook_id, ()))
 
 
 def get_playbooks(session: TenantSession, playbook_ids: Iterable[int]) -> dict[int, Playbook]:
-    """Several playbook versions by id."""
-    wanted = sorted(set(playbook_ids))
-    if not wanted:
+    """Several playbook versions by id; ids that do not exist are left out."""
+    ids = sorted(set(playbook_ids))
+    if not ids:
         return {}
-    rows = session.scalars(select(PlaybookRow).where(PlaybookRow.playbook_id.in_(wanted)))
-    steps = _steps(session, wanted)
+    rows = session.scalars(select(PlaybookRow).where(PlaybookRow.playbook_id.in_(ids)))
+    steps = _steps(session, ids)
     return {row.playbook_id: _playbook(row, steps.get(row.playbook_id, ())) for row in rows}
 
 
 def newest_version(session: TenantSession, name: str) -> Playbook | None:
-    """The newest version of a name, active or retired, locked against a second publisher."""
+    """The newest version of a playbook by name, active or retired."""
     query = select(PlaybookRow).where(PlaybookRow.name == name).order_by(PlaybookRow.version.desc()).limit(1)
     row = session.scalars(query).one_or_none()
     return None if row is None else _playbook(row, _steps(session, [row.playbook_id])[row.playbook_id])
 
 
 def newest_versions(session: TenantSession) -> dict[str, int]:
-    """The number of the newest version of each name, active or retired."""
+    """The newest version number of each playbook name, active or retired."""
     query = select(PlaybookRow.name, func.max(PlaybookRow.version)).group_by(PlaybookRow.name)
     return {row[0]: row[1] for row in session.execute(query)}
 
 
 def add_playbook(session: TenantSession, document: Mapping[str, Any], version: int, now: datetime) -> Playbook:
-    """Store a new version: the checked ``playbook-publish`` document, under the next number."""
+    """Store a validated ``playbook-publish`` document as a version of its name."""
     tenant_id = session.tenant_id
     values = {
         "tenant_id": tenant_id,
@@ -93,21 +86,21 @@ def add_playbook(session: TenantSession, document: Mapping[str, Any], version: i
         for order, step in enumerate(document["steps"], 1)
     ]
     session.execute(insert(PlaybookStepRow), steps)
-    raise_revision(session)
+    increment_revision(session)
     return get_playbook(session, playbook_id)
 
 
 def retire(session: TenantSession, playbook_id: int) -> None:
-    """Take a version out of matching; exceptions that are on it stay there."""
+    """Exclude a version from matching. Exceptions that use it keep it."""
     session.execute(
         update(PlaybookRow).where(PlaybookRow.playbook_id == playbook_id).values(status="retired"),
-        execution_options=_IN_PLACE,
+        execution_options=WITHOUT_SYNCHRONIZATION,
     )
-    raise_revision(session)
+    increment_revision(session)
 
 
 def active_playbooks(session: TenantSession) -> list[Playbook]:
-    """Every active version of this tenant, for checks against its peers and for export."""
+    """Every active version of the tenant's playbooks, with its steps."""
     rows = session.scalars(
         select(PlaybookRow).where(PlaybookRow.status == "active").order_by(PlaybookRow.playbook_id)
     ).all()
@@ -117,7 +110,7 @@ def active_playbooks(session: TenantSession) -> list[Playbook]:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A playbook version without what it says."""
+    """A playbook version without its content."""
 
     playbook_id: int
     name: str
@@ -130,32 +123,32 @@ _VERSION = tuple(getattr(PlaybookRow, field.name) for field in fields(Version))
 
 
 def versions(session: TenantSession) -> list[Version]:
-    """Every version of every playbook of this tenant, retired ones too."""
+    """Every version of the tenant's playbooks, active or retired."""
     return [Version(*row) for row in session.execute(select(*_VERSION))]
 
 
 def active_versions(session: TenantSession) -> list[Version]:
-    """Every active version of this tenant."""
+    """Every active version of the tenant's playbooks."""
     return [Version(*row) for row in session.execute(select(*_VERSION).where(PlaybookRow.status == "active"))]
 
 
 def conditions_of(session: TenantSession, playbook_ids: Sequence[int]) -> dict[int, Any]:
-    """The conditions documents of some versions, by id."""
+    """The conditions documents of some versions, by playbook id."""
     query = select(PlaybookRow.playbook_id, PlaybookRow.conditions)
     found: dict[int, Any] = {}
-    for start in range(0, len(playbook_ids), _IDS_AT_ONCE):
-        some = playbook_ids[start : start + _IDS_AT_ONCE]
-        found |= {row[0]: row[1] for row in session.execute(query.where(PlaybookRow.playbook_id.in_(some)))}
+    for start in range(0, len(playbook_ids), _BATCH_SIZE):
+        batch = playbook_ids[start : start + _BATCH_SIZE]
+        found.update((row[0], row[1]) for row in session.execute(query.where(PlaybookRow.playbook_id.in_(batch))))
     return found
 
 
 def page(
     session: TenantSession, *, status: str | None, name: str | None, limit: int, cursor: str | None
 ) -> tuple[list[Playbook], str | None]:
-    """A page of playbook versions, newest first, and the cursor of the next.
+    """A page of playbook versions, newest first, and the cursor of the next page.
 
     Raises:
-        InvalidCursor: the cursor is not one of ours.
+        InvalidCursor: it is malformed, or belongs to another list.
     """
     query = select(PlaybookRow).order_by(PlaybookRow.created_at.desc(), PlaybookRow.playbook_id.desc())
     if status:
@@ -174,35 +167,19 @@ def page(
 
 
 def _steps(session: TenantSession, playbook_ids: Sequence[int] | None) -> dict[int, tuple[Step, ...]]:
-    query = select(*_STEP_COLUMNS).order_by(PlaybookStepRow.playbook_id, PlaybookStepRow.step_order)
+    query = select(PlaybookStepRow.playbook_id, *_STEP_COLUMNS).order_by(
+        PlaybookStepRow.playbook_id, PlaybookStepRow.step_order
+    )
     if playbook_ids is not None:
         query = query.where(PlaybookStepRow.playbook_id.in_(playbook_ids))
     found: dict[int, list[Step]] = {}
-    for playbook_id, step_id, step_order, name, action_type, params, requires_approval in session.execute(query):
-        step = Step(
-            step_id=step_id,
-            step_order=step_order,
-            name=name,
-            action_type=action_type,
-            params=params,
-            requires_approval=requires_approval,
-        )
-        found.setdefault(playbook_id, []).append(step)
+    for playbook_id, *values in session.execute(query):
+        found.setdefault(playbook_id, []).append(Step(**dict(zip(_STEP_NAMES, values, strict=True))))
     return {playbook_id: tuple(steps) for playbook_id, steps in found.items()}
 
 
 def _playbook(row: PlaybookRow, steps: tuple[Step, ...]) -> Playbook:
-    return Playbook(
-        playbook_id=row.playbook_id,
-        name=row.name,
-        version=row.version,
-        description=row.description,
-        conditions=row.conditions,
-        on_completion=row.on_completion,
-        status=row.status,
-        created_at=row.created_at,
-        steps=steps,
-    )
+    return Playbook(**{name: getattr(row, name) for name in _PLAYBOOK_NAMES}, steps=steps)
 
 
 def _cursor_after(playbook: Playbook) -> str:

@@ -1,4 +1,4 @@
-"""The tables of what changes: exceptions, their event log, the outbox, used sign-in links."""
+"""The tables of exceptions, their event log, the outbox and used sign-in links."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ _STATUSES = f"status IN {STATUSES}"
 
 
 class JsonNumber(TypeDecorator[Any]):
-    """A number that keeps its value. SQLite would turn bare digits in a JSON column into a double; not in text."""
+    """A number stored exactly: as text on SQLite, whose JSON columns would convert large integers to doubles."""
 
     impl = JSON
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """JSON where that is text, and plain text on SQLite."""
+        """JSON on PostgreSQL, text on SQLite."""
         return dialect.type_descriptor(Text() if dialect.name == "sqlite" else JSON(none_as_null=True))
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
-        """As JSON text, where the database has no such type."""
+        """JSON text on SQLite; on PostgreSQL the JSON type serializes the number itself."""
         return json.dumps(value) if value is not None and dialect.name == "sqlite" else value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        """As the number it was."""
+        """The number that was stored."""
         return json.loads(value) if isinstance(value, str) else value
 
 
@@ -65,10 +65,10 @@ class RecommendationJson(TypeDecorator[Recommendation]):
 
 
 class ExceptionRow(TenantOwned, Base):
-    """An exception as it stands; the fold of its events, with the matcher's answer kept beside it.
+    """The current state of an exception: the fold of its events, and the matcher's last response.
 
-    ``event_seq`` and ``event_hash`` are the end of its event chain: appending reads no events, and a log
-    that was cut short is noticed.
+    ``event_seq`` and ``event_hash`` are the end of its event chain, so that appending reads no events and a
+    truncated log is detected.
     """
 
     __tablename__ = "exception"
@@ -118,10 +118,10 @@ class ExceptionRow(TenantOwned, Base):
 
 
 class ExceptionEventRow(TenantOwned, Base):
-    """One entry of an exception's log. Triggers refuse UPDATE and DELETE.
+    """An event of an exception. Triggers reject UPDATE and DELETE.
 
-    The unique index over the finishing events is what makes a step happen once: whoever comes second
-    cannot commit.
+    The unique index on finishing events ensures that a step is finished only once: a second transaction that
+    finishes it cannot commit.
     """
 
     __tablename__ = "exception_event"
@@ -157,7 +157,7 @@ class ExceptionEventRow(TenantOwned, Base):
 
 
 class OutboxRow(TenantOwned, Base):
-    """Something to be delivered, at least once; written with the events that asked for it."""
+    """A message to deliver at least once, stored in the transaction of the events that caused it."""
 
     __tablename__ = "outbox"
     __table_args__ = (
@@ -181,7 +181,7 @@ class OutboxRow(TenantOwned, Base):
 
 
 class UsedTokenRow(TenantOwned, Base):
-    """A sign-in link that was used; it works once."""
+    """A sign-in link that has been used. Each works once."""
 
     __tablename__ = "used_token"
 

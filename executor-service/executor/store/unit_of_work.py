@@ -1,4 +1,4 @@
-"""The store that execution works with: transactions of one tenant over the database."""
+"""The service layer's store: transactions of one tenant on the database."""
 
 from __future__ import annotations
 
@@ -19,45 +19,45 @@ T = TypeVar("T")
 
 
 class SqlTransaction:
-    """One transaction of one tenant; see ``executor.domain.ports.Transaction``."""
+    """One transaction of one tenant; see ``executor.service_layer.ports.Transaction``."""
 
-    def __init__(self, session: TenantSession, tenant_id: str, known: CatalogueCache) -> None:
+    def __init__(self, session: TenantSession, tenant_id: str, cache: CatalogueCache) -> None:
         self.session = session
         self.tenant_id = tenant_id
-        self._known = known
+        self._cache = cache
 
     @cached_property
     def _catalogue(self) -> CatalogueSnapshot:
-        return self._known.at(self.session, self.tenant_id)
+        return self._cache.at(self.session, self.tenant_id)
 
     def exception(self, exception_id: str, *, lock: bool = False) -> ExceptionRecord:
-        """The exception as it stands; its row locked until the transaction ends, if asked."""
+        """An exception. ``lock`` locks its row until the transaction ends."""
         return exceptions.get(self.session, exception_id, lock=lock)
 
     def playbook(self, playbook_id: int) -> Playbook:
-        """A playbook version of this tenant."""
+        """A playbook version of the tenant."""
         return self._catalogue.playbook(self.session, playbook_id)
 
     def packs(self, domain: str) -> Packs:
-        """The packs that count for an exception of ``domain``."""
-        return self._catalogue.packs_of(self.session, domain)
+        """The packs that apply to an exception of ``domain``."""
+        return self._catalogue.packs(self.session, domain)
 
     def run_events(self, exception_id: str, run: int) -> Sequence[Event]:
-        """The events that say where a run stands."""
-        return events.of_run(self.session, exception_id, run)
+        """The events that determine the progress of a run."""
+        return events.progress_of_run(self.session, exception_id, run)
 
     def created_event(self, exception_id: str) -> Event | None:
-        """The first event of an exception, if there is such an exception."""
+        """The first event of an exception; None if there is no such exception."""
         return events.first(self.session, exception_id)
 
     def insert(self, changeset: ChangeSet) -> Saved:
         """Store a new exception with its first events."""
-        tenants.require_tenant(self.session, self.tenant_id)
+        tenants.ensure_tenant(self.session, self.tenant_id)
         exceptions.add(self.session, changeset.stored)
         return self._write(changeset, changeset.record.row_version)
 
     def save(self, changeset: ChangeSet) -> Saved:
-        """Store what a call did: fields, events and outbox, together."""
+        """Store the changes of a call: fields, events and outbox messages."""
         if changeset.is_empty:
             return Saved(changeset.record, ())
         return self._write(changeset, changeset.record.row_version + 1)
@@ -77,19 +77,20 @@ class SqlTransaction:
 
 
 class SqlStore:
-    """Where exceptions live; see ``executor.domain.ports.Store``."""
+    """Where exceptions live; see ``executor.service_layer.ports.Store``."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self._known = CatalogueCache()
+        self._cache = CatalogueCache()
 
     @contextmanager
     def read(self, tenant_id: str) -> Iterator[SqlTransaction]:
-        """A transaction that only reads."""
+        """A read-only transaction."""
         with self.database.read(tenant_id) as session:
-            yield SqlTransaction(session, tenant_id, self._known)
+            yield SqlTransaction(session, tenant_id, self._cache)
 
     def write(self, tenant_id: str, work: Callable[[SqlTransaction], T]) -> T:
-        """Run ``work`` in one transaction; all of it commits or nothing is there. It may run more than once."""
-        known = self._known
-        return self.database.write(tenant_id, lambda session: work(SqlTransaction(session, tenant_id, known)))
+        """Run ``work`` in one transaction, committed entirely or not at all. ``work`` may run more than once."""
+        return self.database.write(
+            tenant_id, lambda session: work(SqlTransaction(session, tenant_id, self._cache))
+        )

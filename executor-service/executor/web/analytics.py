@@ -9,8 +9,8 @@ from typing import Any
 from executor.bootstrap import Services
 from executor.domain.model import Playbook
 from executor.store import playbooks as playbook_store
-from executor.store.analytics import Figures, by_playbook
-from executor.store.cursor import slice_after
+from executor.store.analytics import PlaybookAnalytics, by_playbook
+from executor.store.cursor import paginate
 from executor.web.queries import Page, paging
 from sentinai.web import Answer, Api, Call
 
@@ -35,18 +35,18 @@ def get_playbook_analytics(call: Call[Services]) -> Answer:
             if each.status == "active" or each.playbook_id in figures
         )
         ranked = [each.playbook_id for each in sorted(included, key=partial(_rank, figures))]
-        shown, cursor = slice_after(ranked, **paging(call.query))
+        shown, cursor = paginate(ranked, **paging(call.query))
         playbooks = playbook_store.get_playbooks(session, shown)
-    items = [_item(playbooks[each], figures.get(each, Figures())) for each in shown]
+    items = [_item(playbooks[each], figures.get(each, PlaybookAnalytics())) for each in shown]
     return Answer({"items": items, "next_cursor": cursor})
 
 
-def _rank(figures: Mapping[int, Figures], version: playbook_store.Version) -> tuple[int, str, int]:
+def _rank(figures: Mapping[int, PlaybookAnalytics], version: playbook_store.Version) -> tuple[int, str, int]:
     started = figures[version.playbook_id].started if version.playbook_id in figures else 0
     return (-started, version.name, -version.version)
 
 
-def _item(playbook: Playbook, figures: Figures) -> dict[str, Any]:
+def _item(playbook: Playbook, figures: PlaybookAnalytics) -> dict[str, Any]:
     return {
         "playbook_id": playbook.playbook_id,
         "name": playbook.name,

@@ -52,13 +52,13 @@ def list_events(call: _Call, exception_id: str) -> Answer:
 def verify_events(call: _Call, exception_id: str) -> Answer:
     """Verify an exception's hash chain, from its first event to its last."""
     with call.services.database.read(call.identity.tenant_id) as session:
-        found, _ = integrity.prove(session, exceptions.get(session, exception_id))
+        found, _ = integrity.verify_log(session, exceptions.get(session, exception_id))
     return Answer({"valid": found.valid, "events": found.events, "first_broken_seq": found.first_broken_seq})
 
 
 def _read(call: _Call, exception_id: str, seq: int, query: Mapping[str, Any]) -> list[Event]:
     with call.services.database.read(call.identity.tenant_id) as session:
-        exceptions.end_of_log(session, exception_id)
+        exceptions.last_seq(session, exception_id)
         return events.after(
             session, exception_id, seq, event_types=query.get("event_type", ()), limit=query["limit"] + 1
         )
@@ -70,7 +70,7 @@ def _wait(call: _Call, exception_id: str, seq: int, query: Mapping[str, Any]) ->
     while (left := until - time.monotonic()) > 0:
         time.sleep(min(_POLL_SECONDS, left))
         with call.services.database.read(call.identity.tenant_id) as session:
-            newest = exceptions.end_of_log(session, exception_id)
+            newest = exceptions.last_seq(session, exception_id)
         if newest > end:
             found = _read(call, exception_id, seq, query)
             if found:

@@ -13,7 +13,7 @@ from executor.bootstrap import Services
 from executor.domain.documents import event_document, exception_document
 from executor.domain.model import ExceptionRecord, Playbook
 from executor.service_layer import create, update
-from executor.store import exceptions
+from executor.store import exception_list, exceptions
 from executor.store import playbooks as playbook_store
 from executor.web.actors import caller
 from executor.web.queries import ExceptionsQuery, paging
@@ -73,14 +73,14 @@ def exception_items(
     session: TenantSession, query: Mapping[str, Any], now: datetime
 ) -> tuple[list[dict[str, Any]], str | None]:
     """One page of exceptions as response items, each with its playbook and progress, and the next cursor."""
-    filters = exceptions.Filters(
-        **{name: query[name] for name in exceptions.FILTER_NAMES if query.get(name) is not None}
+    filters = exception_list.Filters(
+        **{name: query[name] for name in exception_list.FILTER_NAMES if query.get(name) is not None}
     )
-    records, cursor = exceptions.page(session, filters, now=now, **paging(query))
+    records, cursor = exception_list.page(session, filters, now=now, **paging(query))
     playbooks = playbook_store.get_playbooks(
         session, (record.current_playbook_id for record in records if record.current_playbook_id)
     )
-    done = exceptions.finished_steps(session, records)
+    done = exception_list.count_finished_steps(session, records)
     items = [
         _document(record, playbooks.get(record.current_playbook_id or 0), done.get(record.exception_id, 0))
         for record in records
@@ -147,7 +147,7 @@ def _answer(services: Services, record: ExceptionRecord) -> Answer:
             if record.current_playbook_id
             else None
         )
-        done = exceptions.finished_steps(session, [record])
+        done = exception_list.count_finished_steps(session, [record])
     document = _document(record, playbook, done.get(record.exception_id, 0))
     return Answer(document, headers={"ETag": f'"{record.row_version}"'})
 

@@ -30,7 +30,7 @@ def test_a_change_is_visible_to_the_next_query(database: Database) -> None:
     before = revisions.of(TENANT)
     assert before is not None
     for step in range(1, 4):
-        database.write(TENANT, tenants.raise_revision)
+        database.write(TENANT, tenants.increment_revision)
         assert revisions.of(TENANT) == before + step
 
 

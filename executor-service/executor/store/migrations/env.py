@@ -1,12 +1,12 @@
-"""Alembic's entry: runs the migrations on the connection that ``executor.store.migrations.runner`` hands over."""
+"""Alembic's entry point: runs the migrations on the connection of ``executor.store.migrations.runner``."""
 
 from alembic import context
 from sqlalchemy import text
 
-import executor.store.tables  # noqa: F401 - its tables belong to the metadata
+import executor.store.tables  # noqa: F401 - adds its tables to the metadata
 from sentinai.database.tables import Base
 
-# Any number, so long as no other program on this database takes the same advisory lock.
+# Any number that no other program uses for an advisory lock on this database.
 _MIGRATION_LOCK = 7_341_906_211
 
 connection = context.config.attributes["connection"]
@@ -15,5 +15,5 @@ with context.begin_transaction():
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
     context.run_migrations()
-    if afterwards := context.config.attributes.get("afterwards"):
-        afterwards(connection)
+    if after_migrations := context.config.attributes.get("after_migrations"):
+        after_migrations(connection)

@@ -1,4 +1,4 @@
-"""Brings a database to the schema this code expects, up or down; Alembic does the work."""
+"""Runs the Alembic migrations, up or down."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from sentinai.problems import DatabaseUnavailable
 
 
 class MigrationFailed(Exception):
-    """The database stays as it was; the message says why, in one line."""
+    """The migration failed and was rolled back. The message is the reason, in one line."""
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
-    """Migrate up to ``revision``, and give the roles their rights. Safe to repeat, and from several at once.
+    """Migrate up to ``revision`` and grant the roles their privileges. Idempotent, and safe to run concurrently.
 
     Raises:
-        DatabaseUnavailable: it is away. MigrationFailed: there is no such revision, or the role may not.
+        DatabaseUnavailable: it cannot be reached. MigrationFailed: no such revision, or not permitted.
     """
     with _connection(database) as connection:
         config = _config(connection)
-        config.attributes["afterwards"] = grants.grant if revision == "head" else None
+        config.attributes["after_migrations"] = grants.grant if revision == "head" else None
         command.upgrade(config, revision)
 
 
@@ -39,23 +39,23 @@ def downgrade(database: Database, revision: str) -> None:
     """Migrate down to ``revision`` (``"base"`` removes everything).
 
     Raises:
-        DatabaseUnavailable: it is away. MigrationFailed: there is no such revision, or the role may not.
+        DatabaseUnavailable: it cannot be reached. MigrationFailed: as :func:`upgrade`.
     """
     with _connection(database) as connection:
         command.downgrade(_config(connection), revision)
 
 
 def state(database: Database) -> str:
-    """``"ok"`` when the database is at the newest revision, or what it lacks."""
-    wanted = ScriptDirectory(str(_folder())).get_current_head()
+    """``"ok"`` if the database is at the newest revision, else what is wrong and how to fix it."""
+    newest = ScriptDirectory(str(_folder())).get_current_head()
     try:
         with database.plain() as connection:
             found = MigrationContext.configure(connection).get_current_revision()
     except DatabaseUnavailable as problem:
         return problem.detail
-    if found == wanted:
+    if found == newest:
         return "ok"
-    return f"the database is at revision {found}, the code wants {wanted}; run: executor migrate"
+    return f"the database is at revision {found}, not {newest}; run: executor migrate"
 
 
 @contextmanager

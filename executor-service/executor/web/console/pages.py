@@ -13,11 +13,11 @@ from werkzeug.wrappers import Response as AnyResponse
 from executor.domain.documents import event_document, exception_document, playbook_document
 from executor.service_layer import views
 from executor.service_layer.snapshots import load_snapshot
-from executor.store import analytics, events, exceptions
+from executor.store import analytics, events, exception_list
 from executor.store import packs as pack_store
 from executor.store import playbooks as playbook_store
-from executor.store.analytics import Figures
-from executor.store.cursor import slice_after
+from executor.store.analytics import PlaybookAnalytics
+from executor.store.cursor import paginate
 from executor.web.actors import caller
 from executor.web.console import access, wording
 from executor.web.console.access import services
@@ -68,7 +68,7 @@ def queue() -> str:
     narrowing = {name: value for name, value in chosen.items() if name not in ("sort", "limit", "cursor")}
     with services().database.read(g.person.tenant_id) as db:
         items, cursor = exception_items(db, chosen, services().clock())
-        tally = exceptions.tally(db, services().clock())
+        tally = exception_list.count_queue(db, services().clock())
         types = _types(db)
         playbook = _playbook_name(db, chosen.get("playbook_id"))
     template = "console/standing.html" if request.headers.get("X-Fragment") else "console/queue.html"
@@ -104,14 +104,14 @@ def playbooks() -> str:
         conditions = playbook_store.conditions_of(db, [each.playbook_id for each in in_use])
         in_use.sort(key=lambda each: (-_priority_of(conditions[each.playbook_id]), each.name, -each.version))
         ranked = [each.playbook_id for each in in_use]
-        shown, cursor = slice_after(ranked, limit=_PLAYBOOKS_SHOWN, cursor=request.args.get("cursor"))
+        shown, cursor = paginate(ranked, limit=_PLAYBOOKS_SHOWN, cursor=request.args.get("cursor"))
         found = playbook_store.get_playbooks(db, shown)
         figures = analytics.by_playbook(db, shown)
     rows = [
         {
             **playbook_document(found[each]),
             "priority": _priority_of(conditions[each]),
-            **_figures(figures.get(each, Figures())),
+            **_figures(figures.get(each, PlaybookAnalytics())),
         }
         for each in shown
     ]
@@ -132,10 +132,10 @@ def playbook(playbook_id: int) -> str:
     with services().database.read(g.person.tenant_id) as db:
         found = playbook_store.get_playbook(db, playbook_id)
         versions, _ = playbook_store.page(db, status=None, name=found.name, limit=50, cursor=None)
-        on_it, _ = exceptions.page(
-            db, exceptions.Filters(playbook_id=playbook_id), limit=10, cursor=None, now=services().clock()
+        on_it, _ = exception_list.page(
+            db, exception_list.Filters(playbook_id=playbook_id), limit=10, cursor=None, now=services().clock()
         )
-        figures = analytics.by_playbook(db, [playbook_id]).get(playbook_id, Figures())
+        figures = analytics.by_playbook(db, [playbook_id]).get(playbook_id, PlaybookAnalytics())
     document = playbook_document(found)
     steps = [
         {
@@ -222,7 +222,7 @@ def _page_href(cursor: str | None) -> str:
     return f"{request.path}?{urlencode({name: value for name, value in query.items() if value})}"
 
 
-def _tally(counts: exceptions.Tally, narrowing: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _tally(counts: exception_list.QueueCounts, narrowing: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The figures above the queue, each with the filters that it leads to."""
     tiles: tuple[tuple[str, int, str, dict[str, Any]], ...] = (
         ("unresolved", counts.unresolved, "", {}),
@@ -242,7 +242,7 @@ def _tally(counts: exceptions.Tally, narrowing: Mapping[str, Any]) -> list[dict[
     ]
 
 
-def _figures(figures: Figures) -> dict[str, Any]:
+def _figures(figures: PlaybookAnalytics) -> dict[str, Any]:
     return {
         "recommended": figures.recommended,
         "started": figures.started,
