@@ -1,4 +1,4 @@
-"""The proof over a whole database: every chain is whole, and every exception is the fold of its events."""
+"""Verifies a database: every hash chain is intact, and the fields of every exception follow from its events."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from sentinai.database.engine import Database
 from sentinai.database.tenant_session import TenantSession
 
 _BATCH = 200
-_MOST_SHOWN = 60
+_MAX_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with one exception: where its chain breaks, its fields as (stored, by the log), or its row."""
+    """What is wrong with one exception: where its chain breaks, fields as (stored, from log), or its row."""
 
     tenant_id: str
     exception_id: str
@@ -35,42 +35,42 @@ class Fault:
     row: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The fault for programs."""
+        """The fault for ``--json``."""
         return {
             "tenant_id": self.tenant_id,
             "exception_id": self.exception_id,
             "first_broken_seq": self.first_broken_seq,
             "differing_fields": {
-                name: {"stored": _plain(stored), "by_log": _plain(by_log)}
-                for name, (stored, by_log) in self.differences.items()
+                name: {"stored": _json_value(stored), "by_log": _json_value(from_log)}
+                for name, (stored, from_log) in self.differences.items()
             },
             "row": self.row,
         }
 
-    def in_words(self) -> str:
-        """The fault for people, but for where it is."""
+    def describe(self) -> str:
+        """The fault as a phrase, without the tenant and the exception."""
         if self.row:
-            return f"its row {self.row}"
+            return f"row {self.row}"
         if self.first_broken_seq is not None:
-            return f"the chain breaks at seq {self.first_broken_seq}"
+            return f"hash chain breaks at seq {self.first_broken_seq}"
         return "; ".join(
-            f"{name} is {_short(stored)}, by the log {_short(by_log)}"
-            for name, (stored, by_log) in self.differences.items()
+            f"{name} is {_shortened(stored)}, but {_shortened(from_log)} by the log"
+            for name, (stored, from_log) in self.differences.items()
         )
 
 
-def _plain(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     return format_time(value) if isinstance(value, datetime) else value
 
 
-def _short(value: Any) -> str:
-    text = json.dumps(_plain(value), ensure_ascii=False)
-    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
+def _shortened(value: Any) -> str:
+    text = json.dumps(_json_value(value), ensure_ascii=False)
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
 
 
 @dataclass(slots=True)
 class Report:
-    """What a verification found."""
+    """The result of a verification."""
 
     tenants: int = 0
     exceptions: int = 0
@@ -79,11 +79,11 @@ class Report:
 
     @property
     def valid(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether there are no faults."""
         return not self.faults
 
     def to_json(self) -> dict[str, Any]:
-        """The report for programs."""
+        """The report for ``--json``."""
         return {
             "valid": self.valid,
             "tenants": self.tenants,
@@ -93,26 +93,28 @@ class Report:
         }
 
     def print(self, console: Console) -> None:
-        """The report for people."""
-        each = ((self.tenants, "tenant"), (self.exceptions, "exception"), (self.events, "event"))
-        counted = ", ".join(_counted(*one) for one in each)
+        """Print the report."""
+        counts = ((self.tenants, "tenant"), (self.exceptions, "exception"), (self.events, "event"))
+        checked = ", ".join(_counted(*each) for each in counts)
         if self.valid:
-            console.print(f"[green]✓ Verified[/green]: {counted}. Every chain is whole; fields match the log.")
+            console.print(
+                f"[green]✓ Verified[/green]: {checked}. All hash chains are intact; fields match the log."
+            )
             return
         faulty = _counted(len(self.faults), "exception")
-        console.print(f"[red]✗ Not as the log was written: {faulty}[/red] (of {counted}).")
-        table = Table("tenant", "exception", "what is wrong")
+        console.print(f"[red]✗ Verification failed for {faulty}[/red] ({checked} checked).")
+        table = Table("tenant", "exception", "fault")
         for fault in self.faults:
-            table.add_row(fault.tenant_id, fault.exception_id, escape(fault.in_words()))
+            table.add_row(fault.tenant_id, fault.exception_id, escape(fault.describe()))
         console.print(table)
 
 
-def _counted(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def verify(database: Database, tenants: Sequence[str] | None, progress: Progress) -> Report:
-    """Check every exception of the given tenants, or of all."""
+    """Verify every exception of the given tenants, or of all tenants."""
     report = Report()
     for tenant_id in tenants if tenants is not None else tenant_ids(database):
         report.tenants += 1
@@ -125,7 +127,9 @@ def verify(database: Database, tenants: Sequence[str] | None, progress: Progress
                     _check(session, tenant_id, exception_id, report)
             progress.advance(task, len(batch))
         with database.read(tenant_id) as session:
-            report.faults += [Fault(tenant_id, each, row="is gone") for each in integrity.orphans(session)]
+            report.faults += [
+                Fault(tenant_id, each, row="is missing") for each in integrity.ids_without_row(session)
+            ]
     return report
 
 
@@ -144,10 +148,10 @@ def _check(session: TenantSession, tenant_id: str, exception_id: str, report: Re
     report.exceptions += 1
     try:
         record = exceptions.get(session, exception_id)
-    except integrity.UNREADABLE:
+    except integrity.DECODE_ERRORS:
         report.faults.append(Fault(tenant_id, exception_id, row="cannot be read"))
         return
-    found, log = integrity.prove(session, record)
+    found, log = integrity.verify_log(session, record)
     differing = fold.difference(record, log) if found.valid else {}
     report.events += found.events
     if not found.valid or differing:

@@ -74,7 +74,7 @@ class Yard:
     def counts(self) -> dict[str, int]:
         """How many messages are pending, delivered and failed."""
         with self.pair.services.database.read(self.work.tenant_id) as session:
-            return outbox.counts(session)
+            return outbox.count_by_status(session)
 
     def recalculated(self, exception_ids: list[str]) -> list[str]:
         """What made each of the recommendations given after the first."""

@@ -24,8 +24,7 @@ from tests.support.processes import environment_of
 from tests.support.threaded import Threaded, threaded_pair
 
 from executor.domain import fold, hash_chain
-from executor.domain.model import Event
-from executor.domain.snapshot import FINISHING
+from executor.domain.model import FINISHING_EVENTS, Event
 from executor.store import events, exceptions
 from executor.store.tables import ExceptionEventRow
 from sentinai.database.engine import Database
@@ -126,7 +125,7 @@ def _sealed(scene: Scene, made_up: Event) -> Event:
 def _insert(connection: Connection, scene: Scene, made_up: Event) -> None:
     place = {"tenant_id": scene.work.tenant_id, "exception_id": scene.exception_id}
     filed = {"run": made_up.payload.get("run"), "step_order": None}
-    if made_up.event_type in FINISHING:
+    if made_up.event_type in FINISHING_EVENTS:
         filed["step_order"] = made_up.payload["step_order"]
     row = {**place, **filed, **asdict(made_up)}
     connection.execute(insert(ExceptionEventRow.__table__), row)
@@ -325,7 +324,7 @@ def test_an_exception_whose_row_is_gone_is_missed(tmp_path: Path):
                 {"exception_id": scene.exception_id},
             )
         [fault] = scene.pair.verify().faults
-        assert (fault.exception_id, fault.in_words()) == (scene.exception_id, "its row is gone")
+        assert (fault.exception_id, fault.describe()) == (scene.exception_id, "row is missing")
 
 
 def test_an_exception_whose_row_cannot_be_read_is_told(tmp_path: Path):
@@ -334,7 +333,7 @@ def test_an_exception_whose_row_cannot_be_read_is_told(tmp_path: Path):
             statement = "UPDATE exception SET normalized_context = 'no json' WHERE exception_id = :exception_id"
             connection.execute(text(statement), {"exception_id": scene.exception_id})
         [fault] = scene.pair.verify().faults
-        assert (fault.exception_id, fault.in_words()) == (scene.exception_id, "its row cannot be read")
+        assert (fault.exception_id, fault.describe()) == (scene.exception_id, "row cannot be read")
 
 
 def test_the_command_says_where_and_fails(scene: Scene):
@@ -352,8 +351,8 @@ def test_the_command_says_where_and_fails(scene: Scene):
     assert ill.returncode == 1
     [line] = [line for line in ill.stdout.splitlines() if scene.exception_id in line]
     cells = [cell.strip() for cell in line.split("│")[1:-1]]
-    assert cells == [scene.work.tenant_id, scene.exception_id, "the chain breaks at seq 3"]
-    assert "✗ Not as the log was written: 1 exception " in ill.stdout
+    assert cells == [scene.work.tenant_id, scene.exception_id, "hash chain breaks at seq 3"]
+    assert "✗ Verification failed for 1 exception " in ill.stdout
     told = json.loads(verify("--json", "--tenant", scene.work.tenant_id).stdout)
     assert (told["valid"], told["faults"][0]["first_broken_seq"]) == (False, 3)
     neighbour = new_casework(scene.pair, scene.pair.clock())

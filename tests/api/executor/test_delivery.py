@@ -53,7 +53,7 @@ def webhook(sink: Sink) -> Iterator[str]:
 
 def counts(pair: Threaded, work: Casework) -> dict[str, int]:
     with pair.services.database.read(work.tenant_id) as session:
-        return outbox.counts(session)
+        return outbox.count_by_status(session)
 
 
 def test_a_notification_waits_in_the_outbox_until_the_worker_sends_it_once(work: Casework, pair: Threaded):
