@@ -54,7 +54,7 @@ class Fault:
         if self.first_broken_seq is not None:
             return f"hash chain breaks at seq {self.first_broken_seq}"
         return "; ".join(
-            f"{name} is {_shortened(stored)}, but {_shortened(from_log)} by the log"
+            f"{name} is {_shortened(stored)} in the row, {_shortened(from_log)} by the log"
             for name, (stored, from_log) in self.differences.items()
         )
 

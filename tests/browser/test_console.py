@@ -337,7 +337,7 @@ def test_nothing_to_show_is_said(pair: Pair, sign_in: SignIn) -> None:
     page.goto(f"{pair.executor.url}/console/exceptions?severity=low")
     expect(page.get_by_text("No exception fits these filters.")).to_be_visible()
     page.goto(f"{pair.executor.url}/console/exceptions/none")
-    expect(page.get_by_text("There is no exception 'none'.")).to_be_visible()
+    expect(page.get_by_text("Exception 'none' does not exist.")).to_be_visible()
 
 
 def test_playbooks_show_when_they_apply_and_how_they_do(pair: Pair, desk: Desk, sign_in: SignIn) -> None:

@@ -199,4 +199,4 @@ def test_a_role_that_row_level_security_does_not_hold_is_warned_of(
     environment = {**os.environ, "SENTINAI_DATABASE_URL": as_role(stored[0], role)}
     command = [Path(sys.executable).with_name("executor"), "verify"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert ("role_past_row_level_security" in done.stderr) is warned
+    assert ("row_level_security_bypassed" in done.stderr) is warned

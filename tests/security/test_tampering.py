@@ -369,7 +369,7 @@ def test_the_command_says_which_field_is_what(scene: Scene):
     environment = {**os.environ, **environment_of(scene.pair.settings), "COLUMNS": "200"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert f'entity is "[red]Nobody", by the log "{before["entity"]}"' in done.stdout
+    assert f'entity is "[red]Nobody" in the row, "{before["entity"]}" by the log' in done.stdout
 
 
 ODD = {
