@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from matcher.catalogue.cache import CatalogueCache
 from sentinai.clock import Clock, utc_now
-from sentinai.conditions.lint.kept import OtherPlaybooksCache
+from sentinai.conditions.lint.other_playbooks import OtherPlaybooksCache
 from sentinai.database.engine import Database
 from sentinai.settings import Settings
 

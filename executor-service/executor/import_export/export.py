@@ -11,6 +11,7 @@ from executor.store import packs as pack_store
 from executor.store import playbooks as playbook_store
 from sentinai.database.engine import Database
 from sentinai.database.tenant_session import TenantSession
+from sentinai.versions import newest
 
 
 def export(database: Database, tenant_id: str) -> Bundle:
@@ -29,15 +30,6 @@ def export(database: Database, tenant_id: str) -> Bundle:
         domain_packs=domain_packs,
         playbooks={name: playbook_as_written(playbooks[name]) for name in sorted(playbooks)},
     )
-
-
-def newest(playbooks: list[Playbook]) -> dict[str, Playbook]:
-    """Of each name, the newest version."""
-    found: dict[str, Playbook] = {}
-    for playbook in playbooks:
-        if playbook.name not in found or playbook.version > found[playbook.name].version:
-            found[playbook.name] = playbook
-    return found
 
 
 def _domain_packs(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from executor.domain.model import Packs, Playbook
 from executor.import_export.bundle import Bundle, Document, playbook_as_written, text_of
-from executor.import_export.export import newest, stored_domain_packs
+from executor.import_export.export import stored_domain_packs
 from executor.import_export.folder import Read, UnreadableFolder
 from executor.publishing import packs, playbooks
 from executor.store import packs as pack_store
@@ -21,6 +21,7 @@ from sentinai.database.engine import Database
 from sentinai.database.tenant_session import TenantSession
 from sentinai.documents.strict_json import same
 from sentinai.problems import Finding, InvalidDocument, Problem
+from sentinai.versions import newest
 
 NEW, NEW_VERSION, UNCHANGED, RETIRED = "new", "new version", "unchanged", "retired"
 Tick = Callable[[], None]

@@ -10,8 +10,13 @@ from executor.store import playbooks as playbook_store
 from executor.store import tenants
 from executor.store.playbooks import Version
 from sentinai.conditions import parse
-from sentinai.conditions.lint.kept import Change, OtherPlaybooksCache, difference
-from sentinai.conditions.lint.other_playbooks import OtherPlaybooks, PublishedRule, newest
+from sentinai.conditions.lint.other_playbooks import (
+    Change,
+    OtherPlaybooks,
+    OtherPlaybooksCache,
+    PublishedRule,
+    difference,
+)
 from sentinai.database.tenant_session import TenantSession
 from sentinai.problems import InvalidDocument
 
@@ -24,7 +29,7 @@ def peers_of(session: TenantSession, tenant_id: str, kept: OtherPlaybooksCache) 
 
 
 def _since(session: TenantSession, other_playbooks: OtherPlaybooks) -> Change:
-    gone, come = difference(other_playbooks, newest(playbook_store.active_versions(session)))
+    gone, come = difference(other_playbooks, playbook_store.active_versions(session))
     conditions = playbook_store.conditions_of(session, [each.playbook_id for each in come])
     found = (_peer(each, conditions[each.playbook_id]) for each in come)
     return gone, [other for other in found if other is not None]

@@ -14,8 +14,8 @@ from executor.store import packs as pack_store
 from executor.store import playbooks as playbook_store
 from executor.store import tenants
 from sentinai.conditions import Conditions, parse
-from sentinai.conditions.lint.kept import OtherPlaybooksCache
-from sentinai.conditions.lint.lint import OtherPlaybooks, lint
+from sentinai.conditions.lint.lint import lint
+from sentinai.conditions.lint.other_playbooks import OtherPlaybooks, OtherPlaybooksCache
 from sentinai.database.engine import Database
 from sentinai.database.tenant_session import TenantSession
 from sentinai.documents.schemas import check

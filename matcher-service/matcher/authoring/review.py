@@ -12,9 +12,8 @@ from sentinai.conditions import Clause, Conditions, parse
 from sentinai.conditions.explanation import explain
 from sentinai.conditions.language.clause_shapes import shape_of
 from sentinai.conditions.language.guard import variables
-from sentinai.conditions.lint.kept import Change, difference
 from sentinai.conditions.lint.lint import lint
-from sentinai.conditions.lint.other_playbooks import OtherPlaybooks, PublishedRule, newest
+from sentinai.conditions.lint.other_playbooks import Change, OtherPlaybooks, PublishedRule, difference
 from sentinai.problems import Finding, InvalidDocument
 
 Pack = Mapping[str, Any]
@@ -88,7 +87,7 @@ def peers_of(playbooks: Iterable[Playbook]) -> OtherPlaybooks:
 
 def peers_since(playbooks: Iterable[Playbook], other_playbooks: OtherPlaybooks) -> Change:
     """What makes peers of those that were playbooks before: who is gone, and who came."""
-    gone, come = difference(other_playbooks, newest(playbooks))
+    gone, come = difference(other_playbooks, playbooks)
     return gone, map(_peer, come)
 
 

@@ -21,6 +21,7 @@ from sentinai.conditions import Conditions
 from sentinai.conditions.evaluation.evaluate import Evaluator
 from sentinai.conditions.explanation.explain import ClauseExplainer
 from sentinai.conditions.language.clause_shapes import Shape, shape_of
+from sentinai.versions import newest
 
 Answering = tuple[ClauseIndex | None, ...]
 
@@ -62,7 +63,7 @@ class _Building:
 
 def compile_catalogue(playbooks: Iterable[Playbook]) -> Catalogue:
     """Compile the active playbooks of a tenant; of each name only the newest version given counts."""
-    ranked = sorted(_newest(playbooks), key=lambda playbook: playbook.rank_key)
+    ranked = sorted(newest(playbooks).values(), key=lambda playbook: playbook.rank_key)
     building = _Building()
     for position, playbook in enumerate(ranked):
         _enter(building, position, playbook.conditions)
@@ -83,15 +84,6 @@ def compile_catalogue(playbooks: Iterable[Playbook]) -> Catalogue:
         with_thresholds=BitMap(building.thresholds),
         explainer=ClauseExplainer(),
     )
-
-
-def _newest(playbooks: Iterable[Playbook]) -> Iterable[Playbook]:
-    newest: dict[str, Playbook] = {}
-    for playbook in playbooks:
-        standing = newest.get(playbook.name)
-        if standing is None or playbook.version > standing.version:
-            newest[playbook.name] = playbook
-    return newest.values()
 
 
 def _enter(building: _Building, position: int, conditions: Conditions) -> None:

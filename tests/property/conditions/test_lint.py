@@ -344,7 +344,7 @@ def test_a_rule_follows_from_itself(documents: list[Any]) -> None:
     DOCUMENTS,
 )
 @settings(max_examples=60)
-def test_peers_that_were_brought_up_to_date_are_as_those_filed_anew(
+def test_updated_playbooks_are_as_those_loaded_at_once(
     first: list[Any], later: list[Any], gone: set[int], own: Any
 ) -> None:
     conditions = read(own, 0)
@@ -355,13 +355,13 @@ def test_peers_that_were_brought_up_to_date_are_as_those_filed_anew(
     stay = [each for each in before if each.playbook_id not in gone]
     updated = OtherPlaybooks(before)
     updated.update([each.playbook_id for each in before if each not in stay], come)
-    anew = OtherPlaybooks([*stay, *come])
-    assert set(updated) == set(anew) == {each.playbook_id for each in [*stay, *come]}
+    reloaded = OtherPlaybooks([*stay, *come])
+    assert set(updated) == set(reloaded) == {each.playbook_id for each in [*stay, *come]}
     if conditions is None or {finding.code for finding in lint(conditions)} & NEVER:
         return
-    assert updated.same_as(conditions) == anew.same_as(conditions)
+    assert updated.same_as(conditions) == reloaded.same_as(conditions)
     rank = (0, AS_OF.timestamp(), 0)
     known = Constraints(clause.logic for clause in conditions.clauses)
     covered = any(all(known.imply(clause.logic) for clause in each.conditions.clauses) for each in [*stay, *come])
-    for other_playbooks in (updated, anew):
+    for other_playbooks in (updated, reloaded):
         assert (other_playbooks.covering(conditions, rank) is not None) == covered

@@ -9,7 +9,7 @@ same path.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -29,7 +29,7 @@ STATES: tuple[dict[str, Any], ...] = (
 """All that a rule can see of a severity, which is a text and a rank at once."""
 _MINUTES, _BREACHED = "sla.minutes_remaining", "sla.breached"
 _MOST_VALUES = 64
-ALL_STATES = (1 << len(STATES)) - 1
+ALL_STATES = frozenset(range(len(STATES)))
 _EXACT = (clause_shapes.STRICT, clause_shapes.LISTED)
 
 
@@ -40,7 +40,7 @@ class Constraints:
         self.signatures: set[str] = set()
         self.shapes: dict[str, list[Shape]] = {}
         self.values: dict[str, list[Any]] = {}
-        self.states: Sequence[dict[str, Any]] = STATES
+        self.states = ALL_STATES
         self._about: dict[str, list[Any]] = {}
         for logic in clauses:
             self.add(logic)
@@ -48,8 +48,9 @@ class Constraints:
     def add(self, logic: Any) -> None:
         """Take one more clause as holding."""
         self.signatures.add(signature(logic))
-        if reads_severity_only(logic):
-            self.states = [state for state in self.states if holds(logic, state)]
+        states = severity_states(logic)
+        if states is not None:
+            self.states &= states
         shape = shape_of(logic)
         if shape is not None:
             self._add_shape(shape, logic)
@@ -75,19 +76,26 @@ class Constraints:
 
     def imply(self, logic: Any) -> bool:
         """Whether a clause is certain to hold, and not to raise, wherever these do."""
-        if logic is True or signature(logic) in self.signatures:
-            return True
-        if reads_severity_only(logic):
-            return all(holds(logic, state) for state in self.states)
         shape = shape_of(logic)
         if shape is None:
-            return False
+            return logic is True or signature(logic) in self.signatures or self._severity_implies(logic)
+        if shape.path in SEVERITY_PATHS:
+            return self._severity_implies(logic)
+        if shape.path not in self.shapes:
+            return shape.negated and not shape.values
+        if signature(logic) in self.signatures:
+            return True
         values = self.values.get(shape.path)
         if values is not None and all(holds(logic, _at(shape.path, value)) for value in values):
             return True
         if shape.negated and shape.kind in _EXACT and self._has_none_of(shape):
             return True
         return any(is_narrower(own, shape) for own in self.shapes.get(shape.path, ()))
+
+    def _severity_implies(self, logic: Any) -> bool:
+        """Whether a clause depends on the severity alone, and holds for each that remains."""
+        states = severity_states(logic)
+        return states is not None and self.states <= states
 
     def _has_none_of(self, shape: Shape) -> bool:
         """Whether each of the values at the path of a shape is excluded by a clause about that path."""
@@ -123,28 +131,22 @@ def constant(logic: Any) -> bool | None:
     shape = shape_of(logic)
     if shape is not None and not shape.values:
         return shape.negated
-    states = states_of(logic)
-    return None if states not in (0, ALL_STATES) else states == ALL_STATES
+    states = severity_states(logic)
+    return None if states is None or 0 < len(states) < len(STATES) else bool(states)
 
 
-def states_of(logic: Any) -> int | None:
-    """In which ``STATES`` a clause holds, as bits; None for one that reads more than the severity."""
-    return _about_severity(json.dumps(logic))[1]
-
-
-def reads_severity_only(logic: Any) -> bool:
-    """Whether what a clause says hangs on the severity alone."""
-    return _about_severity(json.dumps(logic))[0]
+def severity_states(logic: Any) -> frozenset[int] | None:
+    """In which ``STATES`` a clause holds, as indexes; None for one that reads more than the severity."""
+    return _severity_states(json.dumps(logic))
 
 
 @lru_cache(maxsize=8192)
-def _about_severity(text: str) -> tuple[bool, int | None]:
-    """Whether it reads the severity alone, and in which states it holds. Catalogues repeat such clauses a lot."""
+def _severity_states(text: str) -> frozenset[int] | None:
+    """Cached by the clause's text, since catalogues repeat such clauses."""
     logic = json.loads(text)
     if not _reads_only(logic, SEVERITY_PATHS):
-        return False, None
-    states = sum(1 << index for index, state in enumerate(STATES) if holds(logic, state))
-    return any(name in SEVERITY_PATHS for name in variables(logic)), states
+        return None
+    return frozenset(index for index, state in enumerate(STATES) if holds(logic, state))
 
 
 def _reads_only(logic: Any, paths: frozenset[str]) -> bool:

@@ -1,43 +1,47 @@
-"""The other playbooks of a tenant, so kept that the few which may cover a rule are found without trying all.
+"""A tenant's other playbooks, which conditions are compared with: is another the same, or does it always win?
 
-Each is filed under the clause that the fewest others share. A rule that is covered by it must have said
-something that leads to one of the keys of that clause, for that is how one clause follows from others.
+They are scanned in order of rank. Catalogues repeat the same clauses over and over, so each distinct clause is
+compared once per scan.
 """
 
 from __future__ import annotations
 
-from bisect import insort
-from collections import Counter
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from itertools import takewhile
+from typing import Protocol, TypeVar
 
-from sentinai.conditions.language import clause_shapes
-from sentinai.conditions.language.clause_shapes import shape_of
+from cachetools import LRUCache
+
 from sentinai.conditions.language.document import Conditions
-from sentinai.conditions.lint.implication import (
-    ALL_STATES,
-    STATES,
-    Constraints,
-    constant,
-    reads_severity_only,
-    signature,
-    states_of,
-)
+from sentinai.conditions.lint.implication import Constraints, signature
+from sentinai.versions import Version, newest
 
-MOST_TRIED = 500
-"""How many of a bucket are tried, best ranked first: what lint says of peers has a bounded cost."""
+MOST_COMPARED = 20_000
+"""How many distinct clauses a scan compares, from the best ranked playbook on: the cost of lint is bounded."""
+_TENANTS = 4
+"""For how many tenants playbooks are cached: few authors write at the same time."""
 
-Key = tuple[str, ...] | tuple[str, int]
 Rank = tuple[int, float, int]
-_ANY: Key = ("any",)
-_TEXTUAL = (clause_shapes.STRICT, clause_shapes.LISTED, clause_shapes.GLOB)
+
+
+class StoredVersion(Version, Protocol):
+    """A version of a playbook that has an id of its own."""
+
+    @property
+    def playbook_id(self) -> int:
+        """Its id."""
+
+
+S = TypeVar("S", bound=StoredVersion)
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedRule:
-    """Another playbook of the tenant, by what decides between two that match."""
+    """The conditions of an active playbook, with what it ranks by."""
 
     playbook_id: int
     name: str
@@ -47,145 +51,99 @@ class PublishedRule:
 
     @property
     def rank(self) -> Rank:
-        """Of two that match, the one of the higher rank is chosen."""
+        """Of two that match, the one with the higher rank is selected."""
         return (self.conditions.priority, self.created_at.timestamp(), self.playbook_id)
 
 
-class Version(Protocol):
-    """A version of a playbook, by what tells which of its name is the newest."""
-
-    @property
-    def playbook_id(self) -> int:
-        """Its id, which no other has."""
-
-    @property
-    def name(self) -> str:
-        """What its versions have in common."""
-
-    @property
-    def version(self) -> int:
-        """Its number among them."""
-
-
-V = TypeVar("V", bound=Version)
-
-
-def newest(versions: Iterable[V]) -> dict[int, V]:
-    """Of each name the newest version, by id: it alone is a candidate."""
-    found: dict[str, V] = {}
-    for each in versions:
-        if each.name not in found or found[each.name].version < each.version:
-            found[each.name] = each
-    return {each.playbook_id: each for each in found.values()}
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a playbook is filed."""
-
-    other: PublishedRule
-    same: frozenset[str]
-    keys: tuple[Key, ...]
-
-
 class OtherPlaybooks:
-    """Playbooks to hold others against: of each name the newest version, which alone is a candidate.
-
-    What was published and retired since is brought in by :meth:`update`. Iterating gives their ids.
-    """
+    """The newest version of each playbook, best ranked first. Iterating gives their ids."""
 
     def __init__(self, playbooks: Iterable[PublishedRule] = ()) -> None:
-        self._same: dict[frozenset[str], list[PublishedRule]] = {}
-        self._filed: dict[Key, list[PublishedRule]] = {}
-        self._shared: Counter[Key] = Counter()
-        self._places: dict[int, _Place] = {}
+        self._rules: dict[int, PublishedRule] = {}
+        self._ranked: list[PublishedRule] = []
         self.update((), newest(playbooks).values())
 
     def __contains__(self, playbook_id: object) -> bool:
-        return playbook_id in self._places
+        return playbook_id in self._rules
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self._places)
+        return iter(self._rules)
 
-    def update(self, gone: Iterable[int], come: Iterable[PublishedRule]) -> None:
-        """Take some out, by id, and file others. Of each name there may be one."""
-        for playbook_id in gone:
-            self._take_out(self._places.pop(playbook_id))
-        filed = [(each, [_keys_of(clause.logic) for clause in each.conditions.clauses]) for each in come]
-        self._shared.update(key for _, of_peer in filed for of_clause in of_peer for key in of_clause)
-        for each, of_peer in filed:
-            # One of no clause cannot be: a rule says at least that it is always true.
-            keys = min(of_peer, key=lambda of_clause: sum(self._shared[key] for key in of_clause))
-            self._file(_Place(each, canonical(each.conditions), tuple(keys)))
-
-    def _file(self, place: _Place) -> None:
-        self._places[place.other.playbook_id] = place
-        for bucket in (
-            self._same.setdefault(place.same, []),
-            *(self._filed.setdefault(key, []) for key in place.keys),
-        ):
-            insort(bucket, place.other, key=_best_first)
-
-    def _take_out(self, place: _Place) -> None:
-        self._same[place.same].remove(place.other)
-        for key in place.keys:
-            self._filed[key].remove(place.other)
+    def update(self, removed: Iterable[int], added: Iterable[PublishedRule]) -> None:
+        """Remove some by id and add others, with at most one version of each name as a result."""
+        for playbook_id in removed:
+            del self._rules[playbook_id]
+        self._rules.update((each.playbook_id, each) for each in added)
+        self._ranked = sorted(self._rules.values(), key=lambda each: each.rank, reverse=True)
 
     def same_as(self, conditions: Conditions, name: str | None = None) -> list[PublishedRule]:
-        """Those of the same conditions, best ranked first, but for the one of the name."""
-        return [each for each in self._same.get(canonical(conditions), ()) if each.name != name]
+        """Those with the same conditions, best ranked first, except the playbook called ``name``."""
+        own = _signatures(conditions)
+        others = (each for each in self._ranked if each.name != name)
+        return [each for each in _implied(conditions, others) if _signatures(each.conditions) == own]
 
     def covering(self, conditions: Conditions, rank: Rank, name: str | None = None) -> PublishedRule | None:
-        """One that ranks before ``rank`` and is certain to match whenever the conditions hold, if one is found."""
-        known = Constraints(clause.logic for clause in conditions.clauses)
-        for key in _keys_from(known):
-            for each in self._filed.get(key, ())[:MOST_TRIED]:
-                if each.rank <= rank:
-                    break
-                if each.name != name and all(known.imply(clause.logic) for clause in each.conditions.clauses):
-                    return each
-        return None
+        """One that outranks ``rank`` and is certain to match whenever the conditions hold, if one is found."""
+        better = takewhile(lambda each: each.rank > rank, self._ranked)
+        return next(_implied(conditions, (each for each in better if each.name != name)), None)
 
 
-def _best_first(other: PublishedRule) -> Rank:
-    priority, created, playbook_id = other.rank
-    return (-priority, -created, -playbook_id)
+def _implied(conditions: Conditions, rules: Iterable[PublishedRule]) -> Iterator[PublishedRule]:
+    """Of some rules, those that are certain to match whenever the conditions hold."""
+    constraints = Constraints(clause.logic for clause in conditions.clauses)
+    compared: dict[int, bool] = {}
+    for each in rules:
+        if len(compared) > MOST_COMPARED:
+            return
+        if _is_implied(each.conditions, constraints, compared):
+            yield each
 
 
-def canonical(conditions: Conditions) -> frozenset[str]:
-    """The clauses as a set, for telling whether two rules say the same."""
+def _is_implied(conditions: Conditions, constraints: Constraints, compared: dict[int, bool]) -> bool:
+    """Whether constraints imply every clause; ``compared`` has the results so far, by the id of the clause."""
+    for clause in conditions.clauses:
+        implied = compared.get(id(clause.logic))
+        if implied is None:
+            implied = compared[id(clause.logic)] = constraints.imply(clause.logic)
+        if not implied:
+            return False
+    return True
+
+
+def _signatures(conditions: Conditions) -> frozenset[str]:
+    """Equal for conditions that say the same."""
     return frozenset(signature(clause.logic) for clause in conditions.clauses)
 
 
-def _keys_of(logic: Any) -> list[Key]:
-    """The keys of a clause; where others imply it, one of them leads to one of these."""
-    if constant(logic):
-        return [_ANY]
-    if reads_severity_only(logic):
-        return [("states", states_of(logic) or 0)]
-    shape = shape_of(logic)
-    if shape is None:
-        return [("clause", signature(logic))]
-    if not shape.negated and all(isinstance(value, str) for value in shape.values):
-        if shape.kind == clause_shapes.MEMBER:
-            return [("member", shape.path, value) for value in dict.fromkeys(shape.values)]
-        if shape.kind in _TEXTUAL and not any("*" in value or "?" in value for value in shape.values):
-            return [("text", shape.path, value) for value in dict.fromkeys(map(str.lower, shape.values))]
-    return [("path", shape.path)]
+def difference(other_playbooks: OtherPlaybooks, versions: Iterable[S]) -> tuple[list[int], list[S]]:
+    """How cached playbooks differ from the active versions: ids that are gone, and versions to add."""
+    current = {each.playbook_id: each for each in newest(versions).values()}
+    removed = [playbook_id for playbook_id in other_playbooks if playbook_id not in current]
+    return removed, [each for each in current.values() if each.playbook_id not in other_playbooks]
 
 
-def _keys_from(known: Constraints) -> Iterator[Key]:
-    """The keys of all clauses that may follow."""
-    yield _ANY
-    left = sum(1 << index for index, state in enumerate(STATES) if state in known.states)
-    yield from (("states", mask) for mask in range(ALL_STATES + 1) if mask & left == left)
-    yield from (("clause", each) for each in sorted(known.signatures))
-    for path, about in known.shapes.items():
-        yield ("path", path)
-        values = (known.values.get(path) or ())[:1]
-        for shape in about:
-            if shape.kind == clause_shapes.MEMBER and not shape.negated:
-                yield ("member", path, str(shape.values[0]))
-            elif shape.kind in _TEXTUAL and not shape.negated:
-                values = (*values, *shape.values[:1])
-        yield from (("text", path, text) for text in dict.fromkeys(str(value).lower() for value in values))
+Change = tuple[Iterable[int], Iterable[PublishedRule]]
+"""The ids of the playbooks that were removed, and the playbooks that were added."""
+
+
+class OtherPlaybooksCache:
+    """The playbooks of the tenants whose authors asked last. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._cache: LRUCache[str, tuple[int | None, OtherPlaybooks]] = LRUCache(_TENANTS)
+
+    @contextmanager
+    def at(
+        self, tenant_id: str, revision: int | None, changes: Callable[[OtherPlaybooks], Change]
+    ) -> Iterator[OtherPlaybooks]:
+        """A tenant's playbooks at a catalogue revision; ``changes`` says how the cached ones differ from it.
+
+        One author at a time: nothing is read twice, or changed while another reads it.
+        """
+        with self._lock:
+            cached_revision, other_playbooks = self._cache.pop(tenant_id, (None, OtherPlaybooks()))
+            if cached_revision is None or cached_revision != revision:
+                other_playbooks.update(*changes(other_playbooks))
+            self._cache[tenant_id] = (revision, other_playbooks)
+            yield other_playbooks

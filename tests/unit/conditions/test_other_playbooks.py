@@ -6,8 +6,13 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from sentinai.conditions import parse
-from sentinai.conditions.lint.kept import Change, OtherPlaybooksCache, difference
-from sentinai.conditions.lint.other_playbooks import OtherPlaybooks, PublishedRule, newest
+from sentinai.conditions.lint.other_playbooks import (
+    Change,
+    OtherPlaybooks,
+    OtherPlaybooksCache,
+    PublishedRule,
+    difference,
+)
 
 NOW = datetime(2026, 8, 3, 10, tzinfo=UTC)
 
@@ -24,7 +29,7 @@ class Catalogue:
         self.read: list[int] = []
 
     def since(self, other_playbooks: OtherPlaybooks) -> Change:
-        gone, come = difference(other_playbooks, newest(self.other_playbooks))
+        gone, come = difference(other_playbooks, self.other_playbooks)
         self.read += [each.playbook_id for each in come]
         return gone, come
 
