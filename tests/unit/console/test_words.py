@@ -145,3 +145,8 @@ def test_what_would_unblock_a_step_follows_from_what_blocks_it(
     assert told.startswith(mend)
     assert told.endswith("Or record the step as done elsewhere, or skip it.")
     assert "skip" not in wording.unblocking(obstacle, {"action_type": action_type, "mandatory": True})
+
+
+def test_an_event_type_without_a_wording_of_its_own_has_a_title() -> None:
+    entry = wording.told({"event_type": "CallbackScheduled", "payload": {}})
+    assert (entry["title"], entry["kind"]) == ("Callback scheduled", "record")

@@ -19,7 +19,9 @@ _LINES_SHOWN, _CHARACTERS_SHOWN = 8, 480
 def told(event: dict[str, Any]) -> dict[str, Any]:
     """An event with a title, a text, an icon, and the kind by which the timeline can be narrowed."""
     tell = _EVENTS.get(event["event_type"])
-    kind, icon, title, text = tell(event["payload"]) if tell else (RECORD, "event", event["event_type"], "")
+    kind, icon, title, text = (
+        tell(event["payload"]) if tell else (RECORD, "event", _in_words(event["event_type"]), "")
+    )
     return {
         **event,
         "kind": kind,
@@ -31,6 +33,11 @@ def told(event: dict[str, Any]) -> dict[str, Any]:
 
 
 ExplainedClause = tuple[str, str, str, str]
+
+
+def _in_words(event_type: str) -> str:
+    """The title of an event type that has no wording of its own."""
+    return re.sub(r"(?<!^)(?=[A-Z])", " ", event_type).capitalize()
 
 
 def _created(payload: _Payload) -> ExplainedClause:
