@@ -131,13 +131,9 @@ class ExceptionDocument(TypedDict):
     exception_type: str
     severity: Severity | None
     status: Status
-    source_system: NotRequired[str | None]
-    entity: NotRequired[str | None]
-    amount: NotRequired[float | None]
     owner: NotRequired[str | None]
     owner_kind: NotRequired[Literal["queue", "user"] | None]
     owner_id: NotRequired[str | None]
-    sla_deadline: NotRequired[str | None]
     normalized_context: NotRequired[dict[str, Any]]
     current_playbook_id: int | None
     current_step: int | None
@@ -147,6 +143,10 @@ class ExceptionDocument(TypedDict):
     created_at: str
     updated_at: str
     resolved_at: NotRequired[str | None]
+    source_system: NotRequired[str | None]
+    entity: NotRequired[str | None]
+    amount: NotRequired[float | None]
+    sla_deadline: NotRequired[str | None]
 
 
 class ExceptionPage(TypedDict):

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from executor.web.console import wording
+from sentinai.documents.schemas import schemas
 from sentinai.problems import IllegalTransition, OwnerNotAllowed, Problem, TemplateUnresolved, ToolNotAllowed
 
-SCHEMAS = Path(__file__).parents[3] / "schemas" / "events"
-EVENT_TYPES = sorted(path.name.removesuffix(".schema.json") for path in SCHEMAS.glob("*.json"))
+EVENT_TYPES = [name.removeprefix("events/") for name in schemas() if name.startswith("events/")]
 
 
 def least(schema: dict[str, Any]) -> Any:
@@ -31,7 +29,7 @@ def least(schema: dict[str, Any]) -> Any:
 
 def event_of(event_type: str, **payload: Any) -> dict[str, Any]:
     """An event with as little in it as its schema allows, and what is given."""
-    schema = json.loads((SCHEMAS / f"{event_type}.schema.json").read_text())
+    schema = schemas()[f"events/{event_type}"]
     given = {"exception": {"exception_type": "Water Leak"}} if event_type == "ExceptionCreated" else {}
     return {"event_type": event_type, "payload": {**least(schema), **given, **payload}}
 
