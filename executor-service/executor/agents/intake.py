@@ -59,4 +59,4 @@ def is_same(stored: Mapping[str, Any], sent: Mapping[str, Any], document: Mappin
     creation is compared only if the caller gave one; otherwise it differs with every call.
     """
     ignored = set() if document.get("created_at") else {"created_at"}
-    return all(same(stored[name], sent[name]) for name in CREATED_FIELDS if name not in ignored)
+    return all(same(stored.get(name), sent[name]) for name in CREATED_FIELDS if name not in ignored)

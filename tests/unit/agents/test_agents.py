@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.support.values import NO_PACKS, NOON, PERSON, playbook, record, step, written
 
-from executor.agents import feedback, policy, resolution
+from executor.agents import feedback, intake, policy, resolution
 from executor.domain.changeset import ChangeSet
 from executor.domain.documents import playbook_members
 from executor.domain.model import Actor, Event, NewEvent, Packs
@@ -127,3 +127,10 @@ def test_an_exception_resolved_without_a_playbook_is_summed_up_too() -> None:
     )
     assert check("events/FeedbackCaptured", event.payload) == []
     assert (event.run, event.payload["steps"], event.payload["duration_seconds"]) == (None, [], None)
+
+
+def test_an_exception_created_before_an_attribute_existed_is_the_same_without_it() -> None:
+    sent = intake.created(record(entity=None), PERSON).payload["exception"]
+    older = {name: value for name, value in sent.items() if name != "entity"}
+    assert intake.is_same(older, sent, {})
+    assert not intake.is_same(older, {**sent, "entity": "Pier 9"}, {})
