@@ -76,14 +76,12 @@ def read_document(path: Path) -> Document:
     return Document(path, value, JsonPositions(content.decode("utf-8")))
 
 
-def read_pack(path: Path | None, schema: str) -> Mapping[str, Any] | None:
-    """Read a Domain Pack or a Policy Pack and validate it by its schema; None without a path.
+def read_pack(path: Path, schema: str) -> Mapping[str, Any]:
+    """Read a Domain Pack or a Policy Pack, and validate it by its schema.
 
     Raises:
         UnusableFile: the file cannot be read, or the pack is not valid.
     """
-    if path is None:
-        return None
     document = read_document(path)
     found = check(schema, document.value) or check_rules(document.value)
     if found:

@@ -1,17 +1,15 @@
-"""The line and column of each value of a JSON text, by JSON pointer."""
+"""One pass over a JSON text: the position of every value and key, by JSON pointer, and what may follow its end."""
 
 from __future__ import annotations
 
+import json
 import re
-from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
-from json.decoder import scanstring  # type: ignore[attr-defined]
 
 from sentinai.conditions.language.guard import escape
 
-_SPACE = re.compile(r"[ \t\r\n]*")
-_SCALAR = re.compile(r"[^\s,\]}]+")
+_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*(?:(?P<closed>")|\\?\Z)|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,33 +26,38 @@ def position_at(text: str, offset: int) -> Position:
     return Position(before.count("\n") + 1, offset - before.rfind("\n"))
 
 
-def duplicate_key_offset(text: str) -> int | None:
-    """The offset of the second of two equal keys, in the first object to close that has such; None without one.
+@dataclass(slots=True)
+class _Container:
+    """An open object or array: its pointer, that of its current member, and the number of members before that."""
 
-    Up to there the text must be well-formed.
-    """
-    try:
-        _Scan(text).value(0, "")
-    except _DuplicateKey as found:
-        return found.offset
-    return None
-
-
-class _DuplicateKey(Exception):
-    def __init__(self, offset: int) -> None:
-        super().__init__(offset)
-        self.offset = offset
+    pointer: str
+    is_object: bool
+    member: str
+    index: int = 0
+    duplicate_key: int | None = None
 
 
 class JsonPositions:
-    """The positions in one JSON text, which must be well-formed and without duplicate keys."""
+    """The positions in one JSON text, or in its beginning, up to the first object with duplicate keys.
+
+    ``duplicate_key`` is the offset of the second of two equal keys in that object, or None. ``expected`` is what
+    may follow the end: a ``value``, ``key``, ``colon`` or ``comma``, the ``end``, or the rest of a ``string``.
+    """
 
     def __init__(self, text: str) -> None:
-        self._line_starts = [0, *(match.end() for match in re.finditer("\n", text))]
-        scan = _Scan(text)
-        scan.value(0, "")
-        self._values: Mapping[str, int] = scan.values
-        self._keys: Mapping[str, int] = scan.keys
+        self._text = text
+        self._values: dict[str, int] = {}
+        self._keys: dict[str, int] = {}
+        self._open: list[_Container] = []
+        self.duplicate_key: int | None = None
+        self.expected = "value"
+        for found in _TOKENS.finditer(text):
+            if found[0][0] == '"' and not found["closed"]:
+                self.expected = "string"
+            else:
+                self._add(found[0], found.start())
+            if self.duplicate_key is not None:
+                break
 
     def of_value(self, pointer: str) -> Position:
         """Where the value at a pointer starts; for a missing one, the nearest value that would contain it."""
@@ -67,62 +70,36 @@ class JsonPositions:
     def _nearest(self, pointer: str, offsets: Mapping[str, int]) -> Position:
         while pointer and pointer not in offsets:
             pointer = pointer.rpartition("/")[0]
-        offset = offsets[pointer]
-        line = bisect_right(self._line_starts, offset)
-        return Position(line, offset - self._line_starts[line - 1] + 1)
+        return position_at(self._text, offsets[pointer])
 
+    def _add(self, part: str, offset: int) -> None:
+        container = self._open[-1] if self._open else None
+        if part in "}]" and container:
+            self.duplicate_key = container.duplicate_key
+            self._open.pop()
+            self.expected = "comma" if self._open else "end"
+        elif part == "," and container:
+            container.index += 1
+            container.member = f"{container.pointer}/{container.index}"
+            self.expected = "key" if container.is_object else "value"
+        elif part == ":":
+            self.expected = "value"
+        elif self.expected == "key" and container and part[0] == '"':
+            self._add_key(container, json.loads(part), offset)
+        else:
+            self._add_value(container.member if container else "", part, offset)
 
-class _Scan:
-    """One pass over a text: the offset of every value and every key, by pointer."""
+    def _add_key(self, container: _Container, key: str, offset: int) -> None:
+        container.member = f"{container.pointer}/{escape(key)}"
+        if container.member in self._keys and container.duplicate_key is None:
+            container.duplicate_key = offset
+        self._keys[container.member] = offset
+        self.expected = "colon"
 
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self.values: dict[str, int] = {}
-        self.keys: dict[str, int] = {}
-
-    def value(self, offset: int, pointer: str) -> int:
-        """Record the value at or after ``offset``; returns the offset of its end."""
-        offset = self._skip(offset)
-        self.values[pointer] = offset
-        opening = self._text[offset]
-        if opening == "{":
-            return self._object(offset + 1, pointer)
-        if opening == "[":
-            return self._list(offset + 1, pointer)
-        if opening == '"':
-            return self._string(offset)[1]
-        found = _SCALAR.match(self._text, offset)
-        return found.end() if found else offset + 1
-
-    def _object(self, offset: int, pointer: str) -> int:
-        duplicate = None
-        while self._text[offset := self._skip(offset)] != "}":
-            if self._text[offset] == ",":
-                offset = self._skip(offset + 1)
-            start = offset
-            key, offset = self._string(offset)
-            member = f"{pointer}/{escape(key)}"
-            if duplicate is None and member in self.keys:
-                duplicate = start
-            self.keys[member] = start
-            offset = self.value(self._skip(offset) + 1, member)
-        if duplicate is not None:
-            raise _DuplicateKey(duplicate)
-        return offset + 1
-
-    def _list(self, offset: int, pointer: str) -> int:
-        index = 0
-        while self._text[offset := self._skip(offset)] != "]":
-            if self._text[offset] == ",":
-                offset += 1
-            offset = self.value(offset, f"{pointer}/{index}")
-            index += 1
-        return offset + 1
-
-    def _string(self, offset: int) -> tuple[str, int]:
-        text, end = scanstring(self._text, offset + 1)
-        return text, end
-
-    def _skip(self, offset: int) -> int:
-        found = _SPACE.match(self._text, offset)
-        return found.end() if found else offset
+    def _add_value(self, pointer: str, part: str, offset: int) -> None:
+        self._values[pointer] = offset
+        if part in "{[":
+            self._open.append(_Container(pointer, part == "{", f"{pointer}/0"))
+            self.expected = "key" if part == "{" else "value"
+        else:
+            self.expected = "comma" if self._open else "end"

@@ -11,7 +11,7 @@ from typing import Any
 from matcher.authoring.files import Document, FileFinding, UnusableFile, read_document
 from matcher.authoring.review import peers_of, review
 from matcher.matching import Playbook
-from sentinai.conditions import parse
+from sentinai.conditions import Conditions, parse
 from sentinai.conditions.lint.other_playbooks import OtherPlaybooks
 from sentinai.documents.schemas import check
 from sentinai.problems import Finding, InvalidDocument
@@ -31,6 +31,21 @@ class PlaybookFile:
 def is_playbook(value: Any) -> bool:
     """Whether a document is a whole playbook rather than only conditions."""
     return isinstance(value, Mapping) and "conditions" in value
+
+
+def read_conditions(path: Path) -> Conditions:
+    """The conditions in a file, or those of the playbook in it.
+
+    Raises:
+        UnusableFile: the file cannot be read, or the conditions are not valid.
+    """
+    document = read_document(path)
+    prefix = "/conditions" if is_playbook(document.value) else ""
+    try:
+        return parse(document.value["conditions"] if prefix else document.value)
+    except InvalidDocument as problem:
+        found = problem.under(prefix).findings
+        raise UnusableFile([document.located(finding, "error") for finding in found]) from problem
 
 
 def check_files(

@@ -62,7 +62,7 @@ def parse(template: str) -> tuple[Part, ...]:
         parts.append(_token(found))
         end = found.end()
     parts.append(template[end:])
-    return tuple(_joined(parts))
+    return tuple(part for part in parts if part)
 
 
 def _token(found: re.Match[str]) -> Part:
@@ -78,29 +78,11 @@ def _token(found: re.Match[str]) -> Part:
         raise TemplateSyntaxError(
             f"{found[0]!r} is not a valid placeholder; write a path in braces, such as {{exception.entity}}."
         )
-    _check_spec(spec, found[0])
-    return Placeholder(path, spec)
-
-
-def _check_spec(spec: str, token: str) -> None:
     try:
         formats.parse(spec)
     except ValueError as error:
-        raise TemplateSyntaxError(f"Invalid format in {token!r}: {error}.") from error
-
-
-def _joined(parts: list[Part]) -> Iterator[Part]:
-    text = ""
-    for part in parts:
-        if isinstance(part, str):
-            text += part
-            continue
-        if text:
-            yield text
-        yield part
-        text = ""
-    if text:
-        yield text
+        raise TemplateSyntaxError(f"Invalid format in {found[0]!r}: {error}.") from error
+    return Placeholder(path, spec)
 
 
 def check(template: str, *, names: Collection[str] = ()) -> list[Finding]:

@@ -43,6 +43,8 @@ NOT_JSON = [
     ('{"a": {"b": 1, "b": 2}, "a": 3}', "1:16", "Duplicate key 'b'"),
     ('{"match": {"entity": "1e999",\n "amount": 1e999}}', "2:12", "1e999 is beyond the range"),
     ("[" * 65 + "]" * 65, "1:1", "nested deeper than 64"),
+    ('{"\t": {}}', "1:3", "Tab character in a string."),
+    ('{"\\"\t": {}}', "1:5", "Tab character in a string."),
     ('{"match": {"entity": "a\tb"}}', "1:24", "Tab character in a string. Write \\t."),
     ('{"match": {"entity": "\\u12"}}', "1:24", "Invalid escape sequence"),
     ('{"match": {"amount": 1.5.2}}', "1:25", "Expected a comma or a closing bracket."),
