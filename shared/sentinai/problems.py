@@ -46,6 +46,9 @@ class Problem(Exception):
     code: ClassVar[str] = "internal_error"
     title: ClassVar[str] = "Internal server error"
 
+    def __init_subclass__(cls, *, status: int, code: str, title: str) -> None:
+        cls.status, cls.code, cls.title = status, code, title
+
     def __init__(
         self,
         detail: str,
@@ -79,14 +82,12 @@ class Problem(Exception):
 MalformedKind = Literal["syntax", "duplicate_key", "literal", "depth", "encoding", "string"]
 
 
-class MalformedJson(Problem):
+class MalformedJson(Problem, status=400, code="malformed_json", title="Malformed JSON"):
     """The body is not JSON as RFC 8259 and this API require it.
 
     ``offset`` is the character at which parsing stopped, where it is known; ``token`` is the duplicate key, or
     the literal that is not allowed.
     """
-
-    status, code, title = 400, "malformed_json", "Malformed JSON"
 
     def __init__(
         self,
@@ -102,70 +103,48 @@ class MalformedJson(Problem):
         self.token = token
 
 
-class InvalidCursor(Problem):
+class InvalidCursor(Problem, status=400, code="invalid_cursor", title="Invalid cursor"):
     """A list cursor that this API did not issue."""
 
-    status, code, title = 400, "invalid_cursor", "Invalid cursor"
 
-
-class MissingToken(Problem):
+class MissingToken(Problem, status=401, code="missing_token", title="Authentication required"):
     """The request has no bearer token."""
 
-    status, code, title = 401, "missing_token", "Authentication required"
 
-
-class InvalidToken(Problem):
+class InvalidToken(Problem, status=401, code="invalid_token", title="Invalid token"):
     """The token is forged, malformed, for another audience, or lacks a claim."""
 
-    status, code, title = 401, "invalid_token", "Invalid token"
 
-
-class ExpiredToken(Problem):
+class ExpiredToken(Problem, status=401, code="expired_token", title="Token expired"):
     """The token has expired."""
 
-    status, code, title = 401, "expired_token", "Token expired"
 
-
-class Forbidden(Problem):
+class Forbidden(Problem, status=403, code="forbidden", title="Forbidden"):
     """The caller's roles do not allow the operation."""
 
-    status, code, title = 403, "forbidden", "Forbidden"
 
-
-class TenantMismatch(Problem):
+class TenantMismatch(Problem, status=403, code="tenant_mismatch", title="Tenant mismatch"):
     """The body names a tenant other than the token's."""
 
-    status, code, title = 403, "tenant_mismatch", "Tenant mismatch"
 
-
-class ActorMismatch(Problem):
+class ActorMismatch(Problem, status=403, code="actor_mismatch", title="Actor mismatch"):
     """The body names an actor that the token may not act as."""
 
-    status, code, title = 403, "actor_mismatch", "Actor mismatch"
 
-
-class HumanRequired(Problem):
+class HumanRequired(Problem, status=403, code="human_required", title="Human actor required"):
     """The step requires a person, and the actor is not one."""
 
-    status, code, title = 403, "human_required", "Human actor required"
 
-
-class NotFound(Problem):
+class NotFound(Problem, status=404, code="not_found", title="Not found"):
     """The resource does not exist, or belongs to another tenant."""
 
-    status, code, title = 404, "not_found", "Not found"
 
-
-class MethodNotAllowed(Problem):
+class MethodNotAllowed(Problem, status=405, code="method_not_allowed", title="Method not allowed"):
     """The path exists, but not with this method."""
 
-    status, code, title = 405, "method_not_allowed", "Method not allowed"
 
-
-class StepNotCurrent(Problem):
+class StepNotCurrent(Problem, status=409, code="step_not_current", title="Not the current step"):
     """The step is not the current one."""
-
-    status, code, title = 409, "step_not_current", "Not the current step"
 
     def __init__(self, step_order: int, expected_step: int) -> None:
         super().__init__(
@@ -174,52 +153,36 @@ class StepNotCurrent(Problem):
         )
 
 
-class NoPlaybook(Problem):
+class NoPlaybook(Problem, status=409, code="no_playbook", title="No playbook assigned"):
     """The exception has no playbook assigned."""
 
-    status, code, title = 409, "no_playbook", "No playbook assigned"
 
-
-class PlaybookChanged(Problem):
+class PlaybookChanged(Problem, status=409, code="playbook_changed", title="The playbook has changed"):
     """Another playbook was assigned since the caller read the exception."""
 
-    status, code, title = 409, "playbook_changed", "The playbook has changed"
 
-
-class IllegalTransition(Problem):
+class IllegalTransition(Problem, status=409, code="illegal_transition", title="Illegal status transition"):
     """The status may not change this way."""
 
-    status, code, title = 409, "illegal_transition", "Illegal status transition"
 
-
-class VersionConflict(Problem):
+class VersionConflict(Problem, status=409, code="version_conflict", title="The resource has changed"):
     """The resource changed since the caller read it, or exists with different content."""
 
-    status, code, title = 409, "version_conflict", "The resource has changed"
 
-
-class PlaybookInProgress(Problem):
+class PlaybookInProgress(Problem, status=409, code="playbook_in_progress", title="Playbook in progress"):
     """A playbook in progress is not replaced."""
 
-    status, code, title = 409, "playbook_in_progress", "Playbook in progress"
 
-
-class TooLarge(Problem):
+class TooLarge(Problem, status=413, code="too_large", title="Request body too large"):
     """The body exceeds its limit."""
 
-    status, code, title = 413, "too_large", "Request body too large"
 
-
-class UnsupportedMediaType(Problem):
+class UnsupportedMediaType(Problem, status=415, code="unsupported_media_type", title="Unsupported media type"):
     """The body is not declared as JSON."""
 
-    status, code, title = 415, "unsupported_media_type", "Unsupported media type"
 
-
-class InvalidDocument(Problem):
+class InvalidDocument(Problem, status=422, code="invalid_document", title="Invalid document"):
     """A document breaks its schema or the rules of its kind; the findings say where."""
-
-    status, code, title = 422, "invalid_document", "Invalid document"
 
     @classmethod
     def about(cls, subject: str, findings: Sequence[Finding]) -> InvalidDocument:
@@ -234,43 +197,29 @@ class InvalidDocument(Problem):
         return InvalidDocument(self.detail, findings=[finding.under(prefix) for finding in self.findings])
 
 
-class TemplateUnresolved(Problem):
+class TemplateUnresolved(Problem, status=422, code="template_unresolved", title="Unresolved placeholder"):
     """A placeholder has no value where one is required."""
 
-    status, code, title = 422, "template_unresolved", "Unresolved placeholder"
 
-
-class ToolNotAllowed(Problem):
+class ToolNotAllowed(Problem, status=422, code="tool_not_allowed", title="Tool not allowed"):
     """The tool is not defined, not approved, or blocked."""
 
-    status, code, title = 422, "tool_not_allowed", "Tool not allowed"
 
-
-class OwnerNotAllowed(Problem):
+class OwnerNotAllowed(Problem, status=422, code="owner_not_allowed", title="Owner not allowed"):
     """The Policy Pack does not list the owner as assignable."""
 
-    status, code, title = 422, "owner_not_allowed", "Owner not allowed"
 
-
-class StepMandatory(Problem):
+class StepMandatory(Problem, status=422, code="step_mandatory", title="Step is mandatory"):
     """A mandatory step cannot be skipped."""
 
-    status, code, title = 422, "step_mandatory", "Step is mandatory"
 
-
-class RateLimited(Problem):
+class RateLimited(Problem, status=429, code="rate_limited", title="Too many requests"):
     """Too many requests."""
 
-    status, code, title = 429, "rate_limited", "Too many requests"
 
-
-class MatcherUnavailable(Problem):
+class MatcherUnavailable(Problem, status=503, code="matcher_unavailable", title="Matcher unavailable"):
     """The matcher did not respond, or its response was not valid."""
 
-    status, code, title = 503, "matcher_unavailable", "Matcher unavailable"
 
-
-class DatabaseUnavailable(Problem):
+class DatabaseUnavailable(Problem, status=503, code="database_unavailable", title="Database unavailable"):
     """The database cannot be reached, or stays locked."""
-
-    status, code, title = 503, "database_unavailable", "Database unavailable"
