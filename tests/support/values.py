@@ -10,6 +10,7 @@ from executor.actions.base import StepContext
 from executor.domain.hash_chain import GENESIS
 from executor.domain.model import Actor, Event, ExceptionRecord, NewEvent, Packs, Playbook, Step
 from executor.domain.recommendation import Recommendation
+from executor.domain.snapshot import Snapshot
 
 NOON = datetime(2027, 3, 4, 12, 0, tzinfo=UTC)
 PERSON = Actor("human", "odile")
@@ -74,18 +75,12 @@ def playbook(*steps: Step) -> Playbook:
     )
 
 
-def context(of: Step, **members: Any) -> StepContext:
-    """What the action of a step is given, at noon."""
-    standing: dict[str, Any] = {
-        "record": record(),
-        "playbook": playbook(of),
-        "packs": NO_PACKS,
-        "actor": PERSON,
-        "as_of": NOON,
-        "tool_mode": "log_only",
-        "has_completed_step": False,
-    }
-    return StepContext(step=of, **{**standing, **members})
+def context(of: Step, *, completed: bool = False, **members: Any) -> StepContext:
+    """What the action of a step is given, at noon; after a ``completed`` step, if asked."""
+    given = {"record": record(), "packs": NO_PACKS, "actor": PERSON, "tool_mode": "log_only", **members}
+    events = written([NewEvent("PlaybookStepCompleted", {"step_order": 0})]) if completed else []
+    snapshot = Snapshot(given["record"], playbook(of), given["packs"], events)
+    return StepContext(snapshot, of, given["actor"], NOON, given["tool_mode"])
 
 
 def written(events: Iterable[NewEvent], *, first: int = 1, at: datetime = NOON) -> list[Event]:

@@ -8,25 +8,32 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID, uuid5
 
-from executor.domain.model import Actor, ExceptionRecord, NewEvent, OutboxMessage, Packs, Playbook, Step
+from executor.domain.model import Actor, ExceptionRecord, NewEvent, OutboxMessage, Packs, Step
 from executor.domain.snapshot import Snapshot
 from sentinai.problems import Finding
 
 _NAMESPACE = UUID("8f0a7d0e-2f4b-5c55-9a3e-6b1d4f7c2e90")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class StepContext:
     """Everything an action needs to know. ``tool_mode`` is ``log_only`` or ``stub``."""
 
-    record: ExceptionRecord
+    snapshot: Snapshot
     step: Step
-    playbook: Playbook
-    packs: Packs
     actor: Actor
     as_of: datetime
-    tool_mode: str
-    has_completed_step: bool
+    tool_mode: str = "log_only"
+
+    @property
+    def record(self) -> ExceptionRecord:
+        """The exception."""
+        return self.snapshot.record
+
+    @property
+    def packs(self) -> Packs:
+        """The packs that apply to the exception."""
+        return self.snapshot.packs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,23 +71,6 @@ class Action(Protocol):
 
     def summary(self, params: Mapping[str, Any]) -> str:
         """The step in one line, from its params alone."""
-
-
-def step_context(
-    snapshot: Snapshot, step: Step, actor: Actor, now: datetime, tool_mode: str = "log_only"
-) -> StepContext:
-    """The context for doing a step, or for previewing it."""
-    assert snapshot.playbook is not None
-    return StepContext(
-        record=snapshot.record,
-        step=step,
-        playbook=snapshot.playbook,
-        packs=snapshot.packs,
-        actor=actor,
-        as_of=now,
-        tool_mode=tool_mode,
-        has_completed_step=snapshot.has_completed_step,
-    )
 
 
 def step_members(context: StepContext) -> dict[str, Any]:

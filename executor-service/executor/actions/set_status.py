@@ -34,7 +34,7 @@ class SetStatus:
             current,
             target,
             actor_type=context.actor.actor_type,
-            has_completed_step=context.has_completed_step,
+            has_completed_step=context.snapshot.has_completed_step,
             policy_pack=context.packs.policy,
         )
         payload = {"from": current, "to": target, "cause": "step", **step_members(context)}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
 from executor.domain.changeset import ChangeSet
-from executor.domain.model import FINISHING_EVENTS, Actor, Event, NewEvent
+from executor.domain.model import FINISHING_EVENTS, Actor, NewEvent
 from executor.domain.snapshot import Snapshot
 from sentinai.clock import format_optional_time, format_time
 
@@ -22,7 +22,7 @@ def capture(changeset: ChangeSet, snapshot: Snapshot, trigger: str) -> NewEvent:
     the first one's from the start, so that they add up to the run's.
     """
     playbook, deadline = snapshot.playbook, changeset.record.sla_deadline
-    done = [*_earlier(snapshot.run_events), *_now(changeset)]
+    done = _timed_events(snapshot, changeset)
     started_at = done[0][1] if done else None
     steps = _steps(done)
     return NewEvent(
@@ -56,21 +56,17 @@ def summarise(steps: Sequence[dict[str, Any]], total: int, deadline: datetime | 
     return f"{len(steps) - skipped} of {total} steps completed, {skipped} skipped{sla}."
 
 
-_Done = tuple[str, datetime, dict[str, Any]]
+_TimedEvent = tuple[str, datetime, Mapping[str, Any]]
 
 
-def _earlier(events: Sequence[Event]) -> list[_Done]:
-    kept = ("PlaybookStarted", *FINISHING_EVENTS)
-    return [(e.event_type, e.created_at, dict(e.payload)) for e in events if e.event_type in kept]
+def _timed_events(snapshot: Snapshot, changeset: ChangeSet) -> list[_TimedEvent]:
+    """The start and the finished steps of the run: those of the log, then those of this call."""
+    earlier = [(event.event_type, event.created_at, event.payload) for event in snapshot.run_events]
+    now = [(each.event.event_type, changeset.now, each.event.payload) for each in changeset.added_events]
+    return [each for each in (*earlier, *now) if each[0] in ("PlaybookStarted", *FINISHING_EVENTS)]
 
 
-def _now(changeset: ChangeSet) -> list[_Done]:
-    kept = ("PlaybookStarted", *FINISHING_EVENTS)
-    events = (each.event for each in changeset.added_events)
-    return [(e.event_type, changeset.now, dict(e.payload)) for e in events if e.event_type in kept]
-
-
-def _steps(done: Sequence[_Done]) -> list[dict[str, Any]]:
+def _steps(done: Sequence[_TimedEvent]) -> list[dict[str, Any]]:
     steps = []
     for (_, before, _), (event_type, at, payload) in pairwise(done):
         steps.append(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from executor.actions.base import step_context
+from executor.actions.base import StepContext
 from executor.actions.registry import action_of
 from executor.domain import risk
 from executor.domain.documents import playbook_members
@@ -32,7 +32,7 @@ def suggest(snapshot: Snapshot, now: datetime) -> NewEvent | None:
             "step_name": step.name,
             "action_type": step.action_type,
             "requires_human": found.requires_human,
-            "preview": action.preview(step_context(snapshot, step, AGENT, now)),
+            "preview": action.preview(StepContext(snapshot, step, AGENT, now)),
             "summary": f"Next: step {step.step_order} of {len(playbook.steps)}, {step.name}, by {who}.",
         },
         run=record.playbook_run,

@@ -16,8 +16,8 @@ from typing import Any
 import orjson
 import rfc8785
 
+from executor.domain.documents import event_document
 from executor.domain.model import Event
-from sentinai.clock import format_time
 from sentinai.documents.strict_json import is_codec_safe
 
 _RFC_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
@@ -43,17 +43,8 @@ def seal(event: Event, tenant_id: str, exception_id: str) -> Event:
 
 def hash_event(event: Event, tenant_id: str, exception_id: str) -> str:
     """The hash of an event, in hexadecimal."""
-    content = {
-        "tenant_id": tenant_id,
-        "exception_id": exception_id,
-        "event_id": event.event_id,
-        "seq": event.seq,
-        "event_type": event.event_type,
-        "actor_type": event.actor_type,
-        "actor_id": event.actor_id,
-        "payload": event.payload,
-        "created_at": format_time(event.created_at),
-    }
+    content = event_document(event, tenant_id, exception_id)
+    del content["prev_hash"], content["hash"]
     return hashlib.sha256(event.prev_hash.encode() + canonical(content)).hexdigest()
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from executor.actions.base import step_context
+from executor.actions.base import StepContext
 from executor.actions.registry import action_of, plan_step
 from executor.domain import risk
 from executor.domain.changeset import ChangeSet
@@ -153,7 +153,7 @@ def _changes_of(snapshot: Snapshot, step: Step, call: StepCall, now: datetime, t
         changeset.add_event(_started(snapshot, playbook, call.actor))
     result = None
     if call.mode == "execute":
-        plan = plan_step(step_context(snapshot, step, call.actor, now, tool_mode))
+        plan = plan_step(StepContext(snapshot, step, call.actor, now, tool_mode))
         for event in plan.events:
             changeset.add_event(event)
         changeset.enqueue(*plan.outbox)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from executor.actions.base import step_context
+from executor.actions.base import StepContext
 from executor.actions.registry import action_of, plan_step
 from executor.domain import risk
 from executor.domain.fold import StepState, step_states
@@ -48,7 +48,7 @@ def obstacle(snapshot: Snapshot, viewer: Actor, now: datetime, tool_mode: str) -
     if step is None:
         return None
     try:
-        plan_step(step_context(snapshot, step, viewer, now, tool_mode))
+        plan_step(StepContext(snapshot, step, viewer, now, tool_mode))
     except Problem as problem:
         return problem
     return None
@@ -131,5 +131,5 @@ def _step(
         "mode": state.mode,
         "notes": state.notes,
         "result": state.result,
-        "preview": action.preview(step_context(snapshot, step, viewer, now, tool_mode)) if open_still else None,
+        "preview": action.preview(StepContext(snapshot, step, viewer, now, tool_mode)) if open_still else None,
     }

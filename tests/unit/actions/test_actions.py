@@ -157,9 +157,7 @@ def test_a_status_changes_along_the_transitions_only() -> None:
 
 @pytest.mark.parametrize(("completed", "allowed"), [(True, True), (False, False)])
 def test_an_open_exception_is_resolved_by_a_step_after_another(completed: bool, allowed: bool) -> None:
-    given = context(
-        step("set_status", status="resolved"), record=record(status="open"), has_completed_step=completed
-    )
+    given = context(step("set_status", status="resolved"), record=record(status="open"), completed=completed)
     if allowed:
         assert plan_step(given).events
     else:
