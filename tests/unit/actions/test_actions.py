@@ -196,9 +196,9 @@ def test_every_doing_of_a_step_has_a_key_of_its_own() -> None:
     one = step("call_tool", tool_id="lift", payload_template=ROW)
     given = context(one, packs=LIFT)
     others = [
-        replace(given, record=record(tenant_id="quay")),
-        replace(given, record=record(exception_id="BOX-78")),
-        replace(given, record=record(playbook_run=4)),
+        context(one, packs=LIFT, record=record(tenant_id="quay")),
+        context(one, packs=LIFT, record=record(exception_id="BOX-78")),
+        context(one, packs=LIFT, record=record(playbook_run=4)),
         replace(given, step=replace(one, step_order=2)),
     ]
     assert len({key(given), *map(key, others)}) == 5
