@@ -15,7 +15,6 @@ from typing import Any
 
 import datalogic_py
 import requests
-from json_logic import jsonLogic
 from sqlalchemy import insert
 from tests.benchmarks.harness import Row, compare, seconds, short, step
 from tests.benchmarks.load import requests_per_second
@@ -28,6 +27,7 @@ from executor.store import playbooks as stored_catalogue
 from matcher.bootstrap import assemble
 from matcher.matching import Catalogue, Playbook, compile_catalogue, match
 from sentinai.conditions.evaluation import context
+from sentinai.conditions.evaluation.engine import run_library
 from sentinai.database.engine import Database
 from sentinai.database.tables import PlaybookRow
 from sentinai.settings import Settings
@@ -69,7 +69,7 @@ class Core:
         seen = next(self._turn)
         for rule in self._rules:
             with suppress(TypeError, ValueError, LookupError, ArithmeticError):
-                jsonLogic(rule, seen)
+                run_library(rule, seen)
 
 
 class Native:

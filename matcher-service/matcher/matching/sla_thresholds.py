@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sentinai.conditions.language.guard import arguments
-from sentinai.conditions.language.vocabulary import ITERATORS
+from sentinai.conditions.language.operators import ITERATORS
 
 MINUTES, BREACHED = "sla.minutes_remaining", "sla.breached"
 TIME_DEPENDENT_PATHS = frozenset({MINUTES, BREACHED})

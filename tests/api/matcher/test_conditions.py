@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sentinai.conditions.language.vocabulary import OPERATORS
+from sentinai.conditions.language.operators import OPERATORS
 from sentinai.documents.schemas import check
 
 pytestmark = pytest.mark.usefixtures("database")

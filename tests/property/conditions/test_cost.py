@@ -17,7 +17,7 @@ from sentinai.conditions import parse
 from sentinai.conditions.evaluation import context
 from sentinai.conditions.explanation import explain
 from sentinai.conditions.language.guard import MAX_NODES
-from sentinai.conditions.language.vocabulary import OPERATORS
+from sentinai.conditions.language.operators import OPERATORS
 from sentinai.conditions.lint.lint import lint
 from sentinai.problems import InvalidDocument
 

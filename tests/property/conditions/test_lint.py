@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from json_logic import jsonLogic
 
 from sentinai.conditions import Conditions, EvaluationError, parse
 from sentinai.conditions.evaluation import context
+from sentinai.conditions.evaluation.engine import run_library
 from sentinai.conditions.evaluation.errors import wrap_errors
 from sentinai.conditions.lint.implication import Constraints
 from sentinai.conditions.lint.lint import lint
@@ -152,7 +152,7 @@ def read(document: Any, priority: int = 0) -> Conditions | None:
 def matches(conditions: Conditions, seen: Any) -> bool:
     """As matching does: each clause by the library, and one that raises keeps the playbook out."""
     try:
-        return all(wrap_errors(jsonLogic, clause.logic, seen) for clause in conditions.clauses)
+        return all(wrap_errors(run_library, clause.logic, seen) for clause in conditions.clauses)
     except EvaluationError:
         return False
 
@@ -184,7 +184,7 @@ def claims_hold(own: Any, priority: int, others: list[tuple[Any, int]], exceptio
                 repr(each.logic): each.logic for each in conditions.clauses if each.pointer == finding.pointer
             }
             assert len(logics) <= 1
-            assert all(wrap_errors(jsonLogic, logic, seen) for logic in logics.values() for seen in contexts)
+            assert all(wrap_errors(run_library, logic, seen) for logic in logics.values() for seen in contexts)
         if finding.code in ("never_chosen", "duplicate"):
             other = next(each for each in other_playbooks if finding.message.startswith(f"{each.name} v1"))
             for seen in contexts:
@@ -311,7 +311,7 @@ def clauses_about_one_value(own: list[Any], wanted: Any) -> None:
 
 def _holds(logic: Any, seen: Any) -> bool:
     try:
-        return bool(wrap_errors(jsonLogic, logic, seen))
+        return bool(wrap_errors(run_library, logic, seen))
     except EvaluationError:
         return False
 

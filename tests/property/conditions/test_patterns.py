@@ -7,7 +7,7 @@ from itertools import product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentinai.conditions.evaluation.evaluate import glob
+from sentinai.conditions.evaluation.glob import glob
 from sentinai.conditions.lint.glob_patterns import excludes, within
 
 PATTERNS = st.text("aB*?", max_size=5)

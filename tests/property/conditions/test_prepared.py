@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import json_logic
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from json_logic import jsonLogic
 
 from sentinai.conditions import EvaluationError, check_logic
-from sentinai.conditions.evaluation import shortcuts
-from sentinai.conditions.evaluation.compiled import prepare, reader
+from sentinai.conditions.evaluation.compile import compile_rule, for_two
+from sentinai.conditions.evaluation.engine import engine, run_library
 from sentinai.conditions.evaluation.errors import wrap_errors
+from sentinai.conditions.evaluation.path_reader import reader
 from sentinai.conditions.language import vocabulary as words
 
 TEXTS = st.sampled_from(["", "a", "b", "0", "1", "-1", "1.5", "a.b", "a.0", "b.a.1", "None"])
@@ -47,12 +46,12 @@ def outcome(run: Any, *given_values: Any) -> Any:
 @settings(max_examples=400)
 @given(RULES.filter(lambda rule: not check_logic(rule)), DATA)
 def test_a_prepared_rule_gives_what_the_library_gives(rule: Any, data: Any) -> None:
-    assert outcome(prepare(rule), data) == outcome(jsonLogic, rule, data)
+    assert outcome(compile_rule(rule), data) == outcome(run_library, rule, data)
 
 
 @given(TEXTS.filter(bool), DATA.filter(bool))
 def test_a_reader_reads_what_var_reads(path: str, data: Any) -> None:
-    assert outcome(reader(path), data) == outcome(jsonLogic, {"var": path}, data)
+    assert outcome(reader(path), data) == outcome(run_library, {"var": path}, data)
 
 
 NUMBERS = st.one_of(
@@ -65,4 +64,4 @@ NUMBERS = st.one_of(
 @settings(max_examples=400)
 @given(st.sampled_from(["<", "<=", ">", ">=", "==", "===", "!=", "!==", "+", "-", "*"]), NUMBERS, NUMBERS)
 def test_a_shortcut_gives_what_the_operator_gives(name: str, left: Any, right: Any) -> None:
-    assert outcome(shortcuts.of_two(name), left, right) == outcome(json_logic.operations[name], left, right)
+    assert outcome(for_two(name), left, right) == outcome(engine().operations[name], left, right)

@@ -10,6 +10,7 @@ import pytest
 
 from sentinai.conditions import EvaluationError, check_logic, parse
 from sentinai.conditions.evaluation import evaluate
+from sentinai.conditions.evaluation.glob import glob
 from sentinai.conditions.language.guard import MAX_DEPTH, MAX_LIST, MAX_NODES, MAX_STRING_BYTES
 from sentinai.problems import InvalidDocument
 
@@ -195,4 +196,4 @@ def test_equality_with_a_bound_is_that_of_the_library(left: Any, right: Any, equ
     ],
 )
 def test_glob_knows_two_wildcards_and_no_other(value: Any, pattern: str, fits: bool) -> None:
-    assert evaluate.glob(value, pattern) is fits
+    assert glob(value, pattern) is fits

@@ -23,6 +23,7 @@ from matcher.authoring.review import peers_of, review
 from matcher.matching import Playbook
 from sentinai.conditions import parse
 from sentinai.conditions.evaluation import context, evaluate, operator_limits
+from sentinai.conditions.evaluation.glob import MAX_COMPARED
 from sentinai.conditions.language import document, guard, predicates, vocabulary
 from sentinai.conditions.lint import lint, pack_references, paths
 from sentinai.documents.schemas import check
@@ -132,7 +133,7 @@ def test_every_path_is_in_the_guide():
         document.MAX_PRIORITY,
         operator_limits.MAX_ITEMS,
         evaluate.MAX_STEPS,
-        evaluate.MAX_FITTED,
+        MAX_COMPARED,
         operator_limits.MAX_TEXT,
         operator_limits.MAX_MERGED,
     ],

@@ -9,7 +9,7 @@ from typing import Any
 from pyroaring import BitMap
 
 from matcher.matching.index.clause_index import NOBODY, TOP_RANKED, ClauseIndex
-from sentinai.conditions.evaluation.evaluate import glob
+from sentinai.conditions.evaluation.glob import glob
 from sentinai.conditions.evaluation.operator_limits import MAX_ITEMS
 from sentinai.conditions.language.clause_shapes import Shape
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from matcher.web.workbench.samples import Attribute
 from sentinai.conditions.language import vocabulary
+from sentinai.conditions.language.operators import OPERATORS, Operator
 from sentinai.conditions.language.vocabulary import (
     BOOLEAN,
     COMPARISONS,
@@ -22,8 +23,6 @@ Option = Mapping[str, Any]
 _CARET = "▮"
 _LISTS = ("in", "not_in", "any", "none")
 _TEXTS = (TEXT, TYPE, SEVERITY, "string")
-_BINARY = ("==", "===", "!=", "!==", "<", "<=", ">", ">=", "in", "glob")
-_UNARY = ("!", "!!")
 _MEANINGS = {
     "": "is, or is one of",
     "in": "is one of",
@@ -52,7 +51,7 @@ def completion(attributes: Sequence[Attribute], values: Values) -> dict[str, Any
         "root": _root(),
         "match": [*_predicates(), *_context_predicates(attributes), _sla_window()],
         "sla_window": [_key(f"minutes_remaining_{suffix}", "minutes", _CARET) for suffix in COMPARISONS],
-        "logic": [_key(name, about, _arguments(name)) for name, about in vocabulary.OPERATORS.items()],
+        "logic": [_key(each.name, each.description, _arguments(each)) for each in OPERATORS.values()],
         "paths": [*_paths(), *({"label": each.path, "about": each.about} for each in attributes)],
         "exception": list(_exception_keys()),
         "normalized_context": [
@@ -105,12 +104,13 @@ def _sla_window() -> Option:
     return _key("sla_window", "an object with minutes_remaining_lt and similar keys", f"{{{_CARET}}}")
 
 
-def _arguments(operator: str) -> str:
-    if operator in _BINARY:
-        return f'[{{"var": "{_CARET}"}}, ]'
-    if operator == "var":
+def _arguments(operator: Operator) -> str:
+    if operator.name == "var":
         return f'"{_CARET}"'
-    return f"{{{_CARET}}}" if operator in _UNARY else f"[{_CARET}]"
+    if operator.arity == (1, 1):
+        return f"{{{_CARET}}}"
+    starts_with_value = operator.arity in ((2, 2), (2, 3)) and operator.name != "missing_some"
+    return f'[{{"var": "{_CARET}"}}, ]' if starts_with_value else f"[{_CARET}]"
 
 
 def _paths() -> Iterator[Option]:

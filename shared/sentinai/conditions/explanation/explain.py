@@ -7,8 +7,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sentinai.conditions.evaluation import evaluate
-from sentinai.conditions.evaluation.compiled import reader
 from sentinai.conditions.evaluation.errors import EvaluationError
+from sentinai.conditions.evaluation.path_reader import reader
 from sentinai.conditions.explanation.rule_text import rule_in_words
 from sentinai.conditions.explanation.value_text import label, listed_in_words, value_in_words
 from sentinai.conditions.language import clause_shapes

@@ -11,7 +11,8 @@ import difflib
 from collections.abc import Iterator
 from typing import Any
 
-from sentinai.conditions.language.vocabulary import ITERATORS, OPERATORS, OTHER_NAMES
+from sentinai.conditions.language.operators import ITERATORS, OPERATORS
+from sentinai.conditions.language.vocabulary import OTHER_NAMES
 from sentinai.problems import Finding
 
 MAX_DEPTH = 32
@@ -20,30 +21,12 @@ MAX_LIST = 1000
 MAX_STRING_BYTES = 4096
 MAX_NUMBER = 2**1024
 
-_ARITIES: dict[str, tuple[int, int]] = {
-    "var": (0, 2),
-    "missing_some": (2, 2),
-    **dict.fromkeys(("==", "===", "!=", "!==", ">", ">=", "in", "glob", "/", "%"), (2, 2)),
-    **dict.fromkeys(("<", "<="), (2, 3)),
-    **dict.fromkeys(("!", "!!"), (1, 1)),
-    "?:": (3, 3),
-    "-": (1, 2),
-    "substr": (2, 3),
-    **dict.fromkeys(("map", "filter", "all", "none", "some"), (2, 2)),
-    "reduce": (2, 3),
-}
-
 
 def check_logic(rule: Any, pointer: str = "") -> list[Finding]:
     """Everything that keeps a rule from being run, each at its JSON pointer; nothing means that it may run."""
     walk = _Walk()
     walk.visit(rule, pointer, depth=1, inside=None)
     return walk.findings
-
-
-def arity(operator: str) -> tuple[int, int] | None:
-    """How few and how many arguments an operator takes; None where any number will do."""
-    return _ARITIES.get(operator)
 
 
 def arguments(rule: dict[str, Any]) -> tuple[str, list[Any]]:
@@ -129,7 +112,7 @@ class _Walk:
         self.add(pointer, "operator_not_allowed", f"The operator {str(operator)[:60]!r} is not allowed.", hint)
 
     def _check_arity(self, operator: str, values: Any, pointer: str) -> None:
-        bounds = arity(operator)
+        bounds = OPERATORS[operator].arity
         count = len(values) if isinstance(values, list) else 1
         if bounds and not bounds[0] <= count <= bounds[1]:
             wanted = str(bounds[0]) if bounds[0] == bounds[1] else f"{bounds[0]} to {bounds[1]}"

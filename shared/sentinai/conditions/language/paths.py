@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sentinai.conditions.language.guard import arguments, variables
-from sentinai.conditions.language.vocabulary import ITERATORS
+from sentinai.conditions.language.operators import ITERATORS
 
 
 def paths_read(logic: Any) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The words of the language: operators, fields, suffixes and the paths that a rule can read."""
+"""The words of ``match`` and the paths that a rule can read; operators are in ``operators``."""
 
 from __future__ import annotations
 
@@ -6,46 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sentinai.conditions.language.operators import OPERATORS
 from sentinai.exception_fields import EXCEPTION_FIELDS
-
-OPERATORS: Mapping[str, str] = {
-    "var": "the value at a path; a second argument is the default",
-    "missing": "those of the given paths that have no value",
-    "missing_some": "the paths without a value, unless enough of them have one",
-    "==": 'equal, with coercion ("1" equals 1)',
-    "===": "equal, of the same type",
-    "!=": "not equal, with coercion",
-    "!==": "not equal, or of another type",
-    "<": "less; with three arguments, between",
-    "<=": "less or equal; with three arguments, between",
-    ">": "greater",
-    ">=": "greater or equal",
-    "!": "not",
-    "!!": "as true or false",
-    "and": "the first false value, or the last one",
-    "or": "the first true value, or the last one",
-    "if": "if, then, else; any number of times",
-    "?:": "if, then, else",
-    "+": "sum",
-    "-": "difference, or the negative",
-    "*": "product",
-    "/": "quotient",
-    "%": "remainder",
-    "min": "the smallest",
-    "max": "the largest",
-    "in": "is an element of a list, or a part of a text",
-    "cat": "the arguments as one text",
-    "substr": "a part of a text",
-    "merge": "the arguments as one list",
-    "map": "a list with a rule applied to each item",
-    "filter": "the items for which a rule holds",
-    "reduce": "a list brought to one value",
-    "all": "a rule holds for every item, and there is one",
-    "none": "a rule holds for no item",
-    "some": "a rule holds for an item",
-    "glob": "a text fits a pattern with * and ?, whatever the case",
-}
-ITERATORS = frozenset({"map", "filter", "reduce", "all", "none", "some"})
 
 TEXT, NUMBER, BOOLEAN, TAGS, TYPE, SEVERITY, ANY = "text", "number", "boolean", "tags", "type", "severity", "any"
 
@@ -92,41 +54,20 @@ PATHS: Mapping[str, str] = {
 OPEN_PATHS = ("exception.normalized_context", "domain_pack", "policy_pack")
 """Paths below which anything may stand."""
 
-_OPERATORS_ELSEWHERE = {
-    "==": "= eq equals",
-    "===": "is",
-    "!=": "ne <> not_equals",
-    ">": "gt",
-    ">=": "gte ge =>",
-    "<": "lt",
-    "<=": "lte le =< between",
-    "and": "&& &",
-    "or": "|| |",
-    "!": "not",
-    "!!": "exists",
-    "in": "contains",
-    "some": "any",
-    "all": "every",
-    "+": "add sum",
-    "cat": "concat",
-    "glob": "like matches",
-}
 _FIELDS_ELSEWHERE = {
-    "exception_type": "type",
-    "exception_types": "types",
-    "policy_tags": "tags tag",
-    "source_system": "source system",
-    "sla_minutes_remaining": "sla minutes_remaining",
-    "sla_breached": "breached",
-    "owner": "assignee",
+    "exception_type": ("type",),
+    "exception_types": ("types",),
+    "policy_tags": ("tags", "tag"),
+    "source_system": ("source", "system"),
+    "sla_minutes_remaining": ("sla", "minutes_remaining"),
+    "sla_breached": ("breached",),
+    "owner": ("assignee",),
 }
 OTHER_NAMES: Mapping[str, str] = {
-    other: name
-    for called in (_OPERATORS_ELSEWHERE, _FIELDS_ELSEWHERE)
-    for name, others in called.items()
-    for other in others.split()
+    **{alias: each.name for each in OPERATORS.values() for alias in each.aliases},
+    **{alias: name for name, aliases in _FIELDS_ELSEWHERE.items() for alias in aliases},
 }
-"""What operators and fields are called elsewhere, for those who mistake one language for another."""
+"""What other languages call operators and fields, for hints."""
 
 
 def predicates() -> list[str]:
@@ -140,7 +81,7 @@ def predicates() -> list[str]:
 def description() -> dict[str, Any]:
     """The whole vocabulary, for editors."""
     return {
-        "operators": [{"name": name, "description": text} for name, text in OPERATORS.items()],
+        "operators": [{"name": each.name, "description": each.description} for each in OPERATORS.values()],
         "predicates": [
             {
                 "name": f"{name}_{suffix}" if suffix else name,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from sentinai.conditions.evaluation.evaluate import MAX_FITTED, glob
+from sentinai.conditions.evaluation.glob import MAX_COMPARED, glob
 
 _WILD = re.compile(r"[*?]")
 _LONGEST = 200
@@ -59,7 +59,7 @@ def excludes(own: str, other: str) -> bool:
 
 def _is_told(text: str, pattern: str) -> bool:
     """Whether ``glob`` is certain to say something of a text."""
-    return len(text) * len(pattern) <= MAX_FITTED
+    return len(text) * len(pattern) <= MAX_COMPARED
 
 
 def _head(pattern: str) -> str:

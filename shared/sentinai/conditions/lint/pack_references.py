@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sentinai.conditions.evaluation.errors import EvaluationError
-from sentinai.conditions.evaluation.evaluate import glob
+from sentinai.conditions.evaluation.glob import glob
 from sentinai.conditions.language.clause_shapes import COMPARE, GLOB, MEMBER, TRUE, Shape
 from sentinai.conditions.language.document import Clause
 from sentinai.problems import Finding

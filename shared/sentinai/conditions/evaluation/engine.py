@@ -1,0 +1,37 @@
+"""json-logic-qubit with our operators: the one thing that evaluates rules.
+
+The library keeps its operators in a global table of its module. Here the module is loaded a second time, under no
+name: its table has our bounded operators, and nothing that anyone imports or registers can change that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.util import find_spec, module_from_spec
+from types import ModuleType
+from typing import Any
+
+from sentinai.conditions.evaluation.glob import glob
+from sentinai.conditions.evaluation.operator_limits import BOUNDED
+
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {**BOUNDED, "glob": glob}
+"""The operators that are not the library's own functions."""
+
+
+@cache
+def engine() -> ModuleType:
+    """The library, with ``jsonLogic``, ``is_logic`` and the table ``operations``."""
+    spec = find_spec("json_logic")
+    assert spec is not None, "json-logic-qubit is not installed"
+    assert spec.loader is not None, "json-logic-qubit has no source"
+    library = module_from_spec(spec)
+    spec.loader.exec_module(library)
+    for name, function in FUNCTIONS.items():
+        library.add_operation(name, function)
+    return library
+
+
+def run_library(rule: Any, data: Any) -> Any:
+    """What the library makes of a rule; it raises whatever the library raises."""
+    return engine().jsonLogic(rule, data)
