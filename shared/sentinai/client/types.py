@@ -32,7 +32,7 @@ class BetterMatch(TypedDict):
 
 
 class ChainCheck(TypedDict):
-    """Whether an exception's log is whole."""
+    """Whether an exception's log is intact."""
 
     valid: bool
     events: int
@@ -65,7 +65,7 @@ class CurrentPlaybook(TypedDict):
 
 
 class DomainPack(TypedDict, total=False):
-    """What a domain is made of: its entities, exception types, severity rules, tools and templates."""
+    """A domain's entities, exception types, severity rules, tools and templates."""
 
     domain_name: str
     entities: dict[str, dict[str, Any]]
@@ -77,7 +77,7 @@ class DomainPack(TypedDict, total=False):
 
 
 class DummyToolAnswer(TypedDict):
-    """What the dummy tool answers."""
+    """The response of the dummy tool."""
 
     stub: Literal[True]
     tool_id: str
@@ -86,7 +86,7 @@ class DummyToolAnswer(TypedDict):
 
 
 class EvaluationError(TypedDict):
-    """Why a rule gave no result."""
+    """Why a rule could not be evaluated."""
 
     message: str
 
@@ -116,14 +116,14 @@ class Event(TypedDict):
 
 
 class EventPage(TypedDict):
-    """One page of a list."""
+    """One page of an exception's log."""
 
     items: list[Event]
     next_cursor: str | None
 
 
 class ExceptionDocument(TypedDict):
-    """An operational exception as the executor keeps it."""
+    """An operational exception."""
 
     tenant_id: str
     exception_id: str
@@ -150,14 +150,14 @@ class ExceptionDocument(TypedDict):
 
 
 class ExceptionPage(TypedDict):
-    """One page of a list."""
+    """One page of exceptions."""
 
     items: list[ExceptionDocument]
     next_cursor: str | None
 
 
 class Finding(TypedDict):
-    """One thing that is wrong or doubtful in a document, and where."""
+    """An error or warning about a document, and its location."""
 
     pointer: str
     code: str
@@ -168,7 +168,7 @@ class Finding(TypedDict):
 
 
 class Health(TypedDict):
-    """Whether the service can do its work."""
+    """Whether the service is ready."""
 
     status: Literal["ok", "unavailable"]
     checks: NotRequired[dict[str, str]]
@@ -181,7 +181,7 @@ class MatchBatchResponse(TypedDict):
 
 
 class MatchResponse(TypedDict):
-    """The ranked choice, with its reasons."""
+    """The selected and the ranked playbooks, with reasons."""
 
     tenant_id: str
     exception_id: str
@@ -218,7 +218,7 @@ class Operator(TypedDict):
 
 
 class Operators(TypedDict):
-    """The words of the condition language, for editors."""
+    """The operators, predicates and context paths of the condition language."""
 
     operators: list[Operator]
     predicates: list[Predicate]
@@ -226,7 +226,7 @@ class Operators(TypedDict):
 
 
 class Playbook(TypedDict):
-    """A published version of a playbook; immutable but for retiring."""
+    """A published version of a playbook."""
 
     playbook_id: int
     tenant_id: NotRequired[str]
@@ -244,14 +244,14 @@ class Playbook(TypedDict):
 
 
 class PlaybookAnalytics(TypedDict):
-    """How each playbook fares."""
+    """Figures for each playbook."""
 
     items: list[PlaybookFigures]
     next_cursor: NotRequired[str | None]
 
 
 class PlaybookFigures(TypedDict):
-    """How one playbook performs; durations in seconds."""
+    """Figures for one playbook; durations in seconds."""
 
     playbook_id: int
     name: str
@@ -269,14 +269,14 @@ class PlaybookFigures(TypedDict):
 
 
 class PlaybookPage(TypedDict):
-    """One page of a list."""
+    """One page of playbook versions."""
 
     items: list[Playbook]
     next_cursor: str | None
 
 
 class PlaybookState(TypedDict):
-    """An exception's playbook and where each step stands."""
+    """An exception's playbook and the state of its steps."""
 
     exception_id: str
     playbook: CurrentPlaybook | None
@@ -306,7 +306,7 @@ class PlaybookStep(TypedDict):
 
 
 class PolicyPack(TypedDict, total=False):
-    """What a tenant allows and asks for."""
+    """What a tenant allows and requires."""
 
     tenant_id: str
     domain_name: str
@@ -322,7 +322,7 @@ class PolicyPack(TypedDict, total=False):
 
 
 class Predicate(TypedDict):
-    """A key that match accepts."""
+    """A key of match."""
 
     name: str
     field: str
@@ -352,7 +352,7 @@ class Progress(TypedDict):
 
 
 class PublishCheck(TypedDict):
-    """What publishing would do."""
+    """What publishing this playbook would do."""
 
     valid: Literal[True]
     name: str
@@ -387,7 +387,7 @@ class Reason(TypedDict):
 
 
 class Recalculation(TypedDict):
-    """What a recalculation found."""
+    """The result of a recalculation."""
 
     exception_id: str
     changed: bool
@@ -467,7 +467,7 @@ class StoredPolicyPack(TypedDict):
 
 
 class ValidateResponse(TypedDict):
-    """What an author is told of a conditions document."""
+    """The findings about a conditions document."""
 
     valid: bool
     errors: list[Finding]
@@ -478,7 +478,7 @@ class ValidateResponse(TypedDict):
 
 
 class Verdict(TypedDict):
-    """Whether conditions hold for an exception, clause by clause."""
+    """Whether conditions match an exception, clause by clause."""
 
     matches: bool
     reasons: list[Reason]

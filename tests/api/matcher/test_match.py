@@ -284,7 +284,7 @@ def test_a_value_of_the_wrong_format_has_a_hint(caller):
         found = reply.error("/exception/severity")
         assert (found["code"], found["hint"]) == (
             "wrong_format",
-            "How bad it is: low, medium, high or critical, in any case.",
+            "The severity: low, medium, high or critical, in any case.",
         )
 
 
