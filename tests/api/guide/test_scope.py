@@ -11,7 +11,7 @@ from executor.delivery import deliver
 from executor.domain.assignment import PlaybookProgress
 from executor.domain.transitions import ALLOWED
 from executor.store import tables
-from executor.store.outbox import Delivery
+from executor.store.outbox import ClaimedMessage
 from sentinai.documents.schemas import schemas
 from sentinai.settings import Settings
 
@@ -71,6 +71,6 @@ def test_actions_and_their_effects():
 def test_stubs_report_what_the_page_says():
     settings = Settings(webhook_url="")
     for channel in ("log", "email", "slack", "sms", "webhook"):
-        message = Delivery("o", "E-1", "notification", {"channel": channel}, "k", 1)
+        message = ClaimedMessage("o", "E-1", "notification", {"channel": channel}, "k", 1)
         assert deliver(settings, "t", message).detail == f"Stub: {channel} logs and sends nothing."
     assert f'"{deliver(settings, "t", replace(message, payload={"channel": "email"})).detail}"' in PAGE
