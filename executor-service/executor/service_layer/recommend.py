@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from executor.agents import policy, resolution
@@ -69,7 +70,10 @@ def recalculate(
         MatcherUnavailable: nothing was changed. NotFound: this tenant has no such exception.
     """
 
-    def ask_and_store(record: ExceptionRecord) -> tuple[Snapshot, bool] | None:
+    def attempt() -> tuple[Snapshot, bool] | None:
+        with store.read(tenant_id) as tx:
+            record = tx.exception(exception_id)
+
         def work(tx: Transaction, answer: Mapping[str, Any]) -> tuple[Snapshot, bool] | None:
             current = tx.exception(exception_id, lock=True)
             if current.row_version != record.row_version:
@@ -78,16 +82,22 @@ def recalculate(
             changed = apply_answer(tx, changeset, answer, trigger=trigger, switch=switch)
             return snapshot_of(tx, tx.save(changeset).record), changed
 
-        return request_match(
-            matcher, record, now, lambda answer: store.write(tenant_id, lambda tx: work(tx, answer))
-        )
+        persist = partial(store.write, tenant_id)
+        return request_match(matcher, record, now, lambda answer: persist(lambda tx: work(tx, answer)))
 
+    return until_unchanged(attempt)
+
+
+def until_unchanged(attempt: Callable[[], T | None]) -> T:
+    """The result of an attempt, repeated while it returns None because the exception changed under it.
+
+    Raises:
+        VersionConflict: it changed under every attempt.
+    """
     for _ in range(_ATTEMPTS):
-        with store.read(tenant_id) as tx:
-            record = tx.exception(exception_id)
-        outcome = ask_and_store(record)
-        if outcome is not None:
-            return outcome
+        result = attempt()
+        if result is not None:
+            return result
     raise VersionConflict("The exception keeps changing; try again in a moment.", retry_after=1)
 
 

@@ -19,7 +19,6 @@ from sentinai.documents.strict_json import same
 from sentinai.problems import MatcherUnavailable, VersionConflict
 
 TRIGGER = "updated"
-_ATTEMPTS = 8
 
 
 def update_exception(
@@ -41,24 +40,23 @@ def update_exception(
         NotFound: no such exception. VersionConflict: it has none of the ``expected_versions``.
     """
     wanted = _normalised(changes)
-    for _ in range(_ATTEMPTS):
+
+    def attempt() -> Snapshot | None:
         with store.read(tenant_id) as tx:
             snapshot = load_snapshot(tx, exception_id)
-        record = snapshot.record
-        _require_version(record, expected_versions)
-        event = _updated(record, wanted, actor)
+        _require_version(snapshot.record, expected_versions)
+        event = _updated(snapshot.record, wanted, actor)
         if event is None:
             return snapshot
-        amended = ChangeSet(record, actor, now)
-        amended.add_event(event)
-        persist = partial(_store, store, record, event, actor, now)
+        changeset = ChangeSet(snapshot.record, actor, now)
+        changeset.add_event(event)
+        persist = partial(_store, store, snapshot.record, event, actor, now)
         try:
-            stored = recommend.request_match(matcher, amended.record, now, persist)
+            return recommend.request_match(matcher, changeset.record, now, persist)
         except MatcherUnavailable as unavailable:
-            stored = persist(unavailable)
-        if stored is not None:
-            return stored
-    raise VersionConflict("The exception keeps changing; try again in a moment.", retry_after=1)
+            return persist(unavailable)
+
+    return recommend.until_unchanged(attempt)
 
 
 def comment(store: Store, tenant_id: str, exception_id: str, text: str, actor: Actor, now: datetime) -> Event:
