@@ -17,6 +17,7 @@ from executor.publishing import packs, playbooks
 from executor.store import packs as pack_store
 from executor.store import playbooks as playbook_store
 from executor.store import tenants
+from sentinai.conditions import domain_named
 from sentinai.database.engine import Database
 from sentinai.database.tenant_session import TenantSession
 from sentinai.documents.strict_json import same
@@ -92,7 +93,7 @@ def import_bundle(
 def _standing(session: TenantSession, bundle: Bundle) -> _Standing:
     row = pack_store.newest_policy_pack(session)
     policy_pack = row.pack if row else None
-    domains = {playbooks.domain_of(document) for document in bundle.playbooks.values()}
+    domains = {domain_named(document.get("conditions")) for document in bundle.playbooks.values()}
     domains |= {(pack or {}).get("domain_name") for pack in (bundle.policy_pack, policy_pack)}
     named = {name for name in domains if isinstance(name, str)} | set(bundle.domain_packs)
     return _Standing(
@@ -138,7 +139,7 @@ def _refuse_shared() -> None:
 
 def _packs_for(document: Document, bundle: Bundle, standing: _Standing) -> Packs:
     policy = bundle.policy_pack or standing.policy_pack or {}
-    domain = playbooks.domain_of(document) or policy.get("domain_name")
+    domain = domain_named(document.get("conditions")) or policy.get("domain_name")
     pack = bundle.domain_packs.get(domain or "") or standing.domain_packs.get(domain or "") or {}
     return Packs(domain=pack, policy=policy)
 

@@ -13,7 +13,7 @@ from executor.publishing.other_playbooks import peers_of
 from executor.store import packs as pack_store
 from executor.store import playbooks as playbook_store
 from executor.store import tenants
-from sentinai.conditions import Conditions, parse
+from sentinai.conditions import Conditions, domain_named, parse
 from sentinai.conditions.lint.lint import lint
 from sentinai.conditions.lint.other_playbooks import OtherPlaybooks, OtherPlaybooksCache
 from sentinai.database.engine import Database
@@ -115,18 +115,8 @@ def _doubts_at_the_end(document: Mapping[str, Any]) -> Iterator[Finding]:
 def packs_for(session: TenantSession, document: Mapping[str, Any]) -> Packs:
     """The packs that a playbook is checked against: of the one domain it names, if it names one."""
     policy = pack_store.newest_policy_pack(session)
-    domain = domain_of(document) or (policy.pack.get("domain_name") if policy else None)
+    domain = domain_named(document.get("conditions")) or (policy.pack.get("domain_name") if policy else None)
     return pack_store.packs(session, domain or "")
-
-
-def domain_of(document: Mapping[str, Any]) -> str | None:
-    """The one domain that a playbook document names, if it does."""
-    conditions = document.get("conditions")
-    if not isinstance(conditions, Mapping):
-        return None
-    match = conditions.get("match", conditions)
-    domain = match.get("domain") if isinstance(match, Mapping) else None
-    return domain if isinstance(domain, str) else None
 
 
 def _conditions(document: Any, errors: list[Finding]) -> Conditions | None:

@@ -13,10 +13,9 @@ from executor.store import packs as pack_store
 from executor.store import playbooks as playbook_store
 from executor.web.queries import PlaybooksQuery, PublishQuery, paging
 from sentinai.clock import format_time
-from sentinai.conditions import parse
-from sentinai.conditions.explanation.explain import describe
+from sentinai.conditions.explanation.explain import describe_document
 from sentinai.database.tables import DomainPackRow, PolicyPackRow
-from sentinai.problems import Finding, InvalidDocument, NotFound
+from sentinai.problems import Finding, NotFound
 from sentinai.web import Answer, Api, Call
 
 api: Api[Services] = Api("Catalogue", "Playbooks, the Policy Pack and Domain Packs.")
@@ -72,7 +71,7 @@ def get_playbook(call: _Call, playbook_id: int) -> Answer:
     """Get one playbook version, with its conditions also in words."""
     with call.services.database.read(call.identity.tenant_id) as session:
         playbook = playbook_store.get_playbook(session, playbook_id)
-    return Answer({**playbook_document(playbook), "in_words": _in_words(playbook.conditions)})
+    return Answer({**playbook_document(playbook), "in_words": describe_document(playbook.conditions)})
 
 
 @api.operation("POST", "/api/playbooks/{playbook_id}/retire", answers={200: "playbook"}, role="author")
@@ -134,13 +133,6 @@ def put_domain_pack(call: _Call, domain: str) -> Answer:
 
 def _json(findings: Sequence[Finding]) -> list[dict[str, str]]:
     return [finding.to_json() for finding in findings]
-
-
-def _in_words(conditions: Any) -> list[str]:
-    try:
-        return [describe(clause.logic) for clause in parse(conditions).clauses]
-    except InvalidDocument:
-        return []
 
 
 def _policy_pack(row: PolicyPackRow) -> dict[str, Any]:

@@ -73,13 +73,6 @@ def review(
     return Review((), tuple(found), conditions)
 
 
-def domain_named(document: Any) -> str | None:
-    """The one domain that conditions ask for, if they ask for one."""
-    match = document.get("match", document) if isinstance(document, Mapping) else None
-    domain = match.get("domain") if isinstance(match, Mapping) else None
-    return domain if isinstance(domain, str) else None
-
-
 def peers_of(playbooks: Iterable[Playbook]) -> OtherPlaybooks:
     """Playbooks as others are held against them."""
     return OtherPlaybooks(_peer(each) for each in playbooks)

@@ -6,11 +6,11 @@ from functools import partial
 from typing import Any
 
 from matcher.authoring.evaluation import evaluate_clauses
-from matcher.authoring.review import domain_named, peers_since, review
+from matcher.authoring.review import peers_since, review
 from matcher.bootstrap import Services
 from matcher.web.match_inputs import instant
 from matcher.web.packs import check_tenant, pack_source
-from sentinai.conditions import Conditions, EvaluationError, check_logic, parse
+from sentinai.conditions import Conditions, EvaluationError, check_logic, domain_named, parse
 from sentinai.conditions.evaluation import evaluate
 from sentinai.conditions.evaluation.operator_limits import is_longer
 from sentinai.conditions.language import vocabulary

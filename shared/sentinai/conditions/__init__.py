@@ -7,7 +7,16 @@ what its author may not have meant (``lint``).
 
 from sentinai.conditions.evaluation.errors import EvaluationError
 from sentinai.conditions.evaluation.pack_rules import holds_for
-from sentinai.conditions.language.document import Clause, Conditions, normalise, parse
+from sentinai.conditions.language.document import Clause, Conditions, domain_named, normalise, parse
 from sentinai.conditions.language.guard import check_logic
 
-__all__ = ["Clause", "Conditions", "EvaluationError", "check_logic", "holds_for", "normalise", "parse"]
+__all__ = [
+    "Clause",
+    "Conditions",
+    "EvaluationError",
+    "check_logic",
+    "domain_named",
+    "holds_for",
+    "normalise",
+    "parse",
+]

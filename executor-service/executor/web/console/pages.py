@@ -24,12 +24,11 @@ from executor.web.console.access import services
 from executor.web.exceptions import exception_items
 from executor.web.queries import ExceptionsQuery
 from sentinai import packs
-from sentinai.conditions import parse
-from sentinai.conditions.explanation.explain import describe
+from sentinai.conditions.explanation.explain import describe_document
 from sentinai.database.tenant_session import TenantSession
 from sentinai.exception_fields import SEVERITIES, STATUSES
 from sentinai.identity import Identity
-from sentinai.problems import InvalidDocument, NotFound, Problem
+from sentinai.problems import NotFound, Problem
 from sentinai.web.app import answer_problem
 
 _EVENTS_SHOWN = 200
@@ -149,7 +148,7 @@ def playbook(playbook_id: int) -> str:
         "console/playbook.html",
         section="playbooks",
         playbook=document,
-        words=_words(found.conditions),
+        words=describe_document(found.conditions),
         versions=[playbook_document(each) for each in versions],
         on_it=[exception_document(each) for each in on_it],
         figures={**_figures(figures), "steps": steps},
@@ -253,10 +252,3 @@ def _figures(figures: PlaybookAnalytics) -> dict[str, Any]:
         "sla_kept": figures.sla_kept,
         "sla_missed": figures.sla_missed,
     }
-
-
-def _words(conditions: Any) -> list[str]:
-    try:
-        return [describe(clause.logic) for clause in parse(conditions).clauses]
-    except InvalidDocument:
-        return []

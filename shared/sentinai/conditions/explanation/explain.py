@@ -13,9 +13,10 @@ from sentinai.conditions.explanation.rule_text import rule_in_words
 from sentinai.conditions.explanation.value_text import label, listed_in_words, value_in_words
 from sentinai.conditions.language import clause_shapes
 from sentinai.conditions.language.clause_shapes import Shape, shape_of
-from sentinai.conditions.language.document import Clause
+from sentinai.conditions.language.document import Clause, parse
 from sentinai.conditions.language.paths import fields_read, paths_read
 from sentinai.exception_fields import SEVERITIES
+from sentinai.problems import InvalidDocument
 
 _COMPARED = {"<": "less than", "<=": "at most", ">": "more than", ">=": "at least"}
 _MOST_SHOWN = 12
@@ -130,6 +131,14 @@ def describe(logic: Any) -> str:
     if isinstance(logic, bool):
         return "applies to every exception" if logic else "applies to no exception"
     return rule_in_words(logic)
+
+
+def describe_document(document: Any) -> list[str]:
+    """The clauses of a conditions document in words; none for an invalid one."""
+    try:
+        return [describe(clause.logic) for clause in parse(document).clauses]
+    except InvalidDocument:
+        return []
 
 
 def _reason_of_rule(logic: Any, condition: str, context: Mapping[str, Any], satisfied: bool) -> Reason:

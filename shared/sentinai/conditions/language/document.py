@@ -63,6 +63,13 @@ def parse(document: Any) -> Conditions:
     return conditions
 
 
+def domain_named(document: Any) -> str | None:
+    """The one domain that a conditions document requires; None if it requires none, or is not valid."""
+    match = document.get("match", document) if isinstance(document, Mapping) else None
+    domain = match.get("domain") if isinstance(match, Mapping) else None
+    return domain if isinstance(domain, str) else None
+
+
 def normalise(document: Any) -> dict[str, Any]:
     """The document in its normal form, itself a conditions document.
 
