@@ -72,8 +72,7 @@ def _by_type(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _class(name: str, schema: Mapping[str, Any], components: Components) -> str:
     required = schema.get("required", ())
-    bases = [expression(base, components) for base in schema.get("allOf", ())] or ["TypedDict"]
-    lines = [f"class {name}({', '.join(bases)}{'' if required else ', total=False'}):"]
+    lines = [f"class {name}(TypedDict{'' if required else ', total=False'}):"]
     lines += [f'    """{schema["description"].partition(". ")[0].removesuffix(".")}."""', ""]
     for member, member_schema in schema["properties"].items():
         kind = expression(member_schema, components)

@@ -124,7 +124,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "responses": {**_answers(operation), **_problems(operation)},
     }
     if operation.role:
-        described["description"] = f"Needs the role `{operation.role}`."
+        described["description"] = f"Requires the role `{operation.role}`."
     if operation.body:
         described["requestBody"] = {"required": not operation.body_optional, "content": _json(operation.body)}
     return described

@@ -81,7 +81,7 @@ class Api(Generic[S]):
         """Declare the decorated function as the operation; its docstring's first line is the summary."""
 
         def declare(handler: Handler) -> Handler:
-            summary = (handler.__doc__ or handler.__name__).strip().splitlines()[0]
+            summary = (handler.__doc__ or handler.__name__).strip().splitlines()[0].replace("``", "`")
             self.operations.append(
                 Operation(
                     method=method,

@@ -25,12 +25,6 @@ COMPONENTS = {
         },
         "required": ["colour"],
     },
-    "Crate": {
-        "description": "A box with a weight.",
-        "allOf": [{"$ref": f"{SCHEMAS}Box"}],
-        "properties": {"kilograms": {"type": "number"}},
-        "required": ["kilograms"],
-    },
     "Lid": {"description": "A lid.", "properties": {"name": {"$ref": f"{SCHEMAS}Name"}}},
 }
 
@@ -68,7 +62,6 @@ def test_objects_become_classes_and_enumerations_aliases():
     assert "".join(declarations(COMPONENTS)) == (
         '\nColour = Literal["red", "blue"]\n'
         '\n\nclass Box(TypedDict):\n    """A box."""\n\n    colour: Colour\n    lid: NotRequired[Lid]\n'
-        '\n\nclass Crate(Box):\n    """A box with a weight."""\n\n    kilograms: float\n'
         '\n\nclass Lid(TypedDict, total=False):\n    """A lid."""\n\n    name: str\n'
     )
 
