@@ -88,6 +88,15 @@ def test_modules_that_a_page_names_exist(page: Path):
     assert [name for name in sorted(dotted_names(page)) if not exists(name)] == []
 
 
+def test_modules_that_a_docstring_names_exist():
+    folders = (ROOT / name for name in ("shared", "matcher-service", "executor-service", "tests"))
+    sources = [path for folder in folders for path in folder.rglob("*.py")]
+    name = re.compile(rf"``((?:{'|'.join(_PACKAGES)})(?:\.\w+)+)``")
+    named = {found for source in sources for found in name.findall(text_of(source))}
+    assert len(named) > 5
+    assert [each for each in sorted(named) if not exists(each)] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_files_that_a_page_names_exist(page: Path):
     assert [path for path in sorted(paths(page) - _GENERATED) if not (ROOT / path).exists()] == []
