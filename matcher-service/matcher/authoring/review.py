@@ -1,4 +1,4 @@
-"""What an author is told of a conditions document: errors, warnings, its normal form, and its words."""
+"""The review of a conditions document: errors, warnings, the normal form, and the clauses in words."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Pack = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """The findings about a document, and what it was read as; ``conditions`` is None for one with errors."""
+    """The findings about a document, and its parsed conditions; None if there are errors."""
 
     errors: tuple[Finding, ...]
     warnings: tuple[Finding, ...]
     conditions: Conditions | None
 
     def to_json(self) -> dict[str, Any]:
-        """The review as ``validate`` answers it."""
+        """The review as the response of ``/api/conditions/validate``."""
         read = self.conditions
         return {
             "valid": not self.errors,
@@ -51,10 +51,10 @@ def review(
     name: str | None = None,
     published: tuple[datetime, int] | None = None,
 ) -> Review:
-    """Read a conditions document, hold it against the packs and its peers; pointers are into ``document``.
+    """Review a conditions document against the packs and the other playbooks; pointers are into ``document``.
 
-    Without a pack there are no warnings about what a pack lists. ``name`` and ``published`` are those of the
-    playbook that the conditions belong to, as ``lint`` takes them.
+    Without a pack there are no warnings about names that it does not list. ``name`` and ``published`` are those of
+    the playbook that the conditions belong to, as in ``lint``.
     """
     try:
         conditions = parse(document)
@@ -73,18 +73,18 @@ def review(
     return Review((), tuple(found), conditions)
 
 
-def peers_of(playbooks: Iterable[Playbook]) -> OtherPlaybooks:
-    """Playbooks as others are held against them."""
-    return OtherPlaybooks(_peer(each) for each in playbooks)
+def published_rules(playbooks: Iterable[Playbook]) -> OtherPlaybooks:
+    """Playbooks as the others of a review."""
+    return OtherPlaybooks(_published_rule(each) for each in playbooks)
 
 
-def peers_since(playbooks: Iterable[Playbook], other_playbooks: OtherPlaybooks) -> Change:
-    """What makes peers of those that were playbooks before: who is gone, and who came."""
+def changes_since(playbooks: Iterable[Playbook], other_playbooks: OtherPlaybooks) -> Change:
+    """What changed since ``other_playbooks`` were read: the ids that are gone, and the new rules."""
     gone, come = difference(other_playbooks, playbooks)
-    return gone, map(_peer, come)
+    return gone, map(_published_rule, come)
 
 
-def _peer(playbook: Playbook) -> PublishedRule:
+def _published_rule(playbook: Playbook) -> PublishedRule:
     return PublishedRule(
         playbook_id=playbook.playbook_id,
         name=playbook.name,

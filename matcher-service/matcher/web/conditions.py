@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from matcher.authoring.evaluation import evaluate_clauses
-from matcher.authoring.review import peers_since, review
+from matcher.authoring.review import changes_since, review
 from matcher.bootstrap import Services
 from matcher.web.match_inputs import instant
 from matcher.web.packs import check_tenant, pack_source
@@ -38,7 +38,7 @@ def validate_conditions(call: _Call) -> Answer:
     policy_pack = stored.policy_pack.pack if stored.policy_pack else None
     domain = call.body.get("domain") or domain_named(document) or (policy_pack or {}).get("domain_name")
     domain_pack = stored.domain_packs.get(domain or "")
-    changed = partial(peers_since, stored.playbooks.values())
+    changed = partial(changes_since, stored.playbooks.values())
     with call.services.other_playbooks.at(call.identity.tenant_id, stored.revision, changed) as other_playbooks:
         found = review(
             document,
