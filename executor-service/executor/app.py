@@ -20,16 +20,16 @@ from sentinai.web.session import session_identity
 
 APIS = (exceptions.api, playbook.api, events.api, publishing.api, analytics.api, tools.api)
 _DESCRIPTION = (
-    "Owns exceptions, their playbooks' step state, the actions and the append-only event log. "
-    "Asks the matcher which playbook fits."
+    "Manages exceptions, the progress of their playbooks, the actions of steps and the append-only event log. "
+    "Gets recommendations from the matcher."
 )
 
 
 def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Flask:
-    """The application by the given settings, or those of the environment.
+    """Create the application from the given settings, or from the environment.
 
     Raises:
-        SettingsError: a setting is wrong, or there is no key to verify tokens with, or to sign its own.
+        SettingsError: a setting is invalid, or there is no key to verify or to sign tokens with.
     """
     settings = settings or sentinai_settings.load()
     require_signing_key(settings)

@@ -1,4 +1,4 @@
-"""What the executor works with, put together once at start and passed inwards."""
+"""Builds the executor's dependencies, once at start."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sentinai.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The parts that a call may need. ``waiting`` bounds how many callers may hold a thread by waiting."""
+    """The dependencies of a call. ``waiting`` limits how many calls may wait for events, each in a thread."""
 
     settings: Settings
     database: Database
@@ -28,7 +28,7 @@ class Services:
 
 
 def assemble(settings: Settings, clock: Clock = utc_now) -> Services:
-    """The executor's parts, by its settings; its actions are found now, not by the first call that needs one."""
+    """Build the dependencies from the settings, and load the actions."""
     actions()
     database = Database(settings)
     return Services(

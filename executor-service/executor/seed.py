@@ -1,4 +1,4 @@
-"""Loading a folder of tenants: packs, playbooks, exceptions, and some work done on them."""
+"""Loads a folder of tenants: packs, playbooks, exceptions, and work on the exceptions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.progress import Progress
 
 from executor.bootstrap import Services
 from executor.domain.model import Actor
-from executor.import_export.folder import UnreadableFolder, read
+from executor.import_export.folder import InvalidFolder, read
 from executor.import_export.import_ import Options, import_bundle
 from executor.service_layer import create, steps, update
 from executor.store import tenants
@@ -28,7 +28,7 @@ _TIMES = ("sla_deadline", "created_at")
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What was loaded."""
+    """The numbers of loaded objects."""
 
     tenants: int = 0
     playbooks: int = 0
@@ -39,14 +39,17 @@ class Counts:
 
 
 def load(services: Services, folder: Path, progress: Progress) -> Counts:
-    """Load every tenant below ``folder``; loading again changes nothing that stands.
+    """Load every tenant in ``folder``. Exceptions that exist are skipped.
 
     Raises:
-        InvalidDocument: a document is wrong; the message names its file. MatcherUnavailable: nothing was loaded.
+        InvalidDocument: a document is not valid; the detail names the file.
+        MatcherUnavailable: nothing was loaded.
     """
     ready = services.matcher.is_ready()
     if ready != "ok":
-        raise MatcherUnavailable(f"Each exception is recommended a playbook as it comes in, but {ready}")
+        raise MatcherUnavailable(
+            f"Seeding needs the matcher, to recommend a playbook for each exception, but {ready}"
+        )
     counts = Counts()
     for tenant_folder in sorted(path.parent for path in folder.glob("*/tenant.json")):
         tenant = _read(tenant_folder / "tenant.json")
@@ -55,7 +58,7 @@ def load(services: Services, folder: Path, progress: Progress) -> Counts:
         entries = _read(tenant_folder / "exceptions.json")
         task = progress.add_task(f"Loading {tenant['name']}", total=len(entries))
         for index, entry in enumerate(entries):
-            with _naming(tenant_folder / "exceptions.json", f"/{index}"):
+            with _located(tenant_folder / "exceptions.json", f"/{index}"):
                 _load_exception(services, tenant_id, entry)
             progress.advance(task)
         counts = replace(
@@ -71,16 +74,16 @@ def _load_catalogue(services: Services, folder: Path, tenant: Mapping[str, Any])
     tenant_id, now = tenant["tenant_id"], services.clock()
     services.database.write(tenant_id, lambda session: tenants.add_tenant(session, tenant_id, tenant["name"]))
     try:
-        given = read(folder)
-        import_bundle(services.database, tenant_id, given, now, Options(domain_packs=True))
-    except UnreadableFolder as refused:
-        path, findings = next(iter(refused.findings.items()))
-        raise InvalidDocument.about(str(path), findings) from refused
-    return len(given.bundle.playbooks)
+        content = read(folder)
+        import_bundle(services.database, tenant_id, content, now, Options(domain_packs=True))
+    except InvalidFolder as error:
+        path, findings = next(iter(error.findings.items()))
+        raise InvalidDocument.about(str(path), findings) from error
+    return len(content.bundle.playbooks)
 
 
 def _load_exception(services: Services, tenant_id: str, entry: Mapping[str, Any]) -> None:
-    """Take in one exception and do its work. One that stands is left alone: its relative times have moved on."""
+    """Create an exception and work on it. One that exists is skipped, because its relative times have changed."""
     now = services.clock()
     document = _with_times(entry["exception"], now)
     require("exception-create", document)
@@ -98,10 +101,10 @@ def _load_exception(services: Services, tenant_id: str, entry: Mapping[str, Any]
     )
     if created.is_new:
         for work in entry.get("work", ()):
-            _do(services, tenant_id, document["exception_id"], work)
+            _work_on(services, tenant_id, document["exception_id"], work)
 
 
-def _do(services: Services, tenant_id: str, exception_id: str, work: Mapping[str, Any]) -> None:
+def _work_on(services: Services, tenant_id: str, exception_id: str, work: Mapping[str, Any]) -> None:
     now = services.clock()
     actor = Actor(work.get("actor_type", "human"), work.get("actor_id", "operator"), LOADER.actor_id)
     if work["do"] == "comment":
@@ -122,19 +125,19 @@ def _do(services: Services, tenant_id: str, exception_id: str, work: Mapping[str
 
 
 def _with_times(document: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """The document with relative times (``+PT45M``: from now) as instants."""
+    """The document with relative times, such as ``+PT45M``, resolved against ``now``."""
     times = {name: relative_time(document[name], now) for name in _TIMES if document.get(name)}
     return {**document, **times}
 
 
 def _read(path: Path) -> Any:
-    with _naming(path):
+    with _located(path):
         return strict_json.loads(path.read_bytes())
 
 
 @contextmanager
-def _naming(path: Path, pointer: str = "") -> Iterator[None]:
-    """Name the file, and the place in it, in whatever is wrong inside."""
+def _located(path: Path, pointer: str = "") -> Iterator[None]:
+    """Add the file, and the position in it, to any problem."""
     try:
         yield
     except Problem as problem:

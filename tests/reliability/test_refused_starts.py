@@ -68,7 +68,7 @@ def test_a_key_that_is_not_there_is_missed(name: str, environment: dict[str, str
     [
         ("postgresql+psycopg://me:sesame@127.0.0.1:1/x", "Database unavailable: "),
         ("postgresql+psycopg://me:sesame@here:port/x", "Invalid settings: SENTINAI_DATABASE_URL"),
-        ("sqlite:////dev/null/x.db", "Invalid settings: SENTINAI_DATABASE_URL: the folder"),
+        ("sqlite:////dev/null/x.db", "Invalid settings: SENTINAI_DATABASE_URL: cannot create the folder"),
     ],
 )
 def test_a_database_that_cannot_be_used_is_one_line(name: str, url: str, why: str, environment: dict[str, str]):
@@ -85,7 +85,7 @@ def test_whether_there_is_something_to_migrate_is_told_without_doing_it(environm
     check = [*PROCESSES["migrate"], "--check"]
     for _ in range(2):
         line = refusal(check, environment)
-        assert line.startswith("database: the database is at revision None, the code wants")
+        assert line.startswith("database: the database is at revision None, not ")
     subprocess.run(PROCESSES["migrate"], cwd=ROOT, env=environment, check=True)
     done = subprocess.run(check, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
     assert done.stderr == "database: ok\n"
@@ -93,7 +93,7 @@ def test_whether_there_is_something_to_migrate_is_told_without_doing_it(environm
 
 def test_a_revision_that_is_none_is_one_line(environment: dict[str, str]):
     line = refusal([*PROCESSES["migrate"], "--to", "nowhere"], environment)
-    assert line == "The database was not migrated: Can't locate revision identified by 'nowhere'"
+    assert line == "Migration failed: Can't locate revision identified by 'nowhere'"
 
 
 def test_a_port_in_use_is_named(environment: dict[str, str]):

@@ -1,1 +1,1 @@
-"""A tenant's catalogue as a folder of files, out and in again, so that it can live in a repository."""
+"""Export of a tenant's catalogue to a folder of files and import from it, so that it can be version-controlled."""

@@ -1,4 +1,4 @@
-"""Reading a tenant's catalogue out of the database."""
+"""Reads a tenant's catalogue from the database."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from executor.domain.model import Playbook
-from executor.import_export.bundle import Bundle, playbook_as_written
+from executor.import_export.bundle import Bundle
+from executor.publishing.playbooks import publish_document
 from executor.store import packs as pack_store
 from executor.store import playbooks as playbook_store
 from sentinai.database.engine import Database
@@ -15,38 +16,36 @@ from sentinai.versions import newest
 
 
 def export(database: Database, tenant_id: str) -> Bundle:
-    """The newest active version of each playbook, the Policy Pack, and the Domain Packs that they are about.
+    """The newest active version of each playbook, the Policy Pack, and the Domain Packs of the domains they name.
 
     Raises:
-        DatabaseUnavailable: the database does not serve.
+        DatabaseUnavailable: the database cannot be reached.
     """
     with database.read(tenant_id) as session:
         playbooks = newest(playbook_store.active_playbooks(session))
         policy_row = pack_store.newest_policy_pack(session)
         policy_pack = None if policy_row is None else policy_row.pack
-        domain_packs = _domain_packs(session, policy_pack or {}, playbooks)
+        domain_packs = stored_domain_packs(session, _domains(policy_pack or {}, playbooks.values()))
     return Bundle(
         policy_pack=policy_pack,
         domain_packs=domain_packs,
-        playbooks={name: playbook_as_written(playbooks[name]) for name in sorted(playbooks)},
+        playbooks={name: publish_document(playbooks[name]) for name in sorted(playbooks)},
     )
 
 
-def _domain_packs(
-    session: TenantSession, policy_pack: Mapping[str, Any], playbooks: Mapping[str, Playbook]
-) -> dict[str, Mapping[str, Any]]:
-    domains = _texts(policy_pack.get("domain_name"))
-    for playbook in playbooks.values():
-        match = playbook.conditions.get("match", playbook.conditions)
-        domains |= _texts(match.get("domain")) | _texts(match.get("domain_in"))
-    return stored_domain_packs(session, domains)
-
-
 def stored_domain_packs(session: TenantSession, domains: Iterable[str]) -> dict[str, Mapping[str, Any]]:
-    """The newest Domain Pack of each domain that has one, with its name in it."""
-    packs = {name: pack_store.newest_domain_pack(session, name) for name in sorted(domains)}
-    return {name: {"domain_name": name, **row.pack} for name, row in packs.items() if row is not None}
+    """The newest Domain Pack of each domain that has one, with ``domain_name``."""
+    rows = {domain: pack_store.newest_domain_pack(session, domain) for domain in sorted(domains)}
+    return {domain: {"domain_name": domain, **row.pack} for domain, row in rows.items() if row is not None}
 
 
-def _texts(value: Any) -> set[str]:
+def _domains(policy_pack: Mapping[str, Any], playbooks: Iterable[Playbook]) -> set[str]:
+    domains = _strings(policy_pack.get("domain_name"))
+    for playbook in playbooks:
+        match = playbook.conditions.get("match", playbook.conditions)
+        domains |= _strings(match.get("domain")) | _strings(match.get("domain_in"))
+    return domains
+
+
+def _strings(value: Any) -> set[str]:
     return {each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str)}

@@ -1,6 +1,6 @@
-"""The folder of a tenant: ``policy-pack.json``, ``domain-pack.json`` or ``domain-packs/``, and ``playbooks/``.
+"""A tenant's folder: ``policy-pack.json``, ``domain-pack.json``, ``domain-packs/*.json``, ``playbooks/*.json``.
 
-It is the layout that ``executor seed``, ``matcher validate`` and ``matcher test`` read.
+``executor seed``, ``matcher validate`` and ``matcher test`` read the same layout.
 """
 
 from __future__ import annotations
@@ -11,19 +11,18 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from executor.import_export.bundle import Bundle, text_of
+from executor.import_export.bundle import Bundle, Document, file_text
 from sentinai.documents import strict_json
 from sentinai.problems import Finding, MalformedJson
 
 POLICY_PACK, DOMAIN_PACK = "policy-pack.json", "domain-pack.json"
 DOMAIN_PACKS, PLAYBOOKS = "domain-packs", "playbooks"
-_LONGEST_NAME = 80
+_MAX_STEM = 80
 
 
-class UnreadableFolder(Exception):
-    """Files that are not what they should be; ``findings`` has those of each file, by its path."""
+class InvalidFolder(Exception):
+    """Files of a folder are not valid. ``findings`` has those of each file, by path."""
 
     def __init__(self, findings: Mapping[Path, Sequence[Finding]]) -> None:
         super().__init__(f"{len(findings)} files are not valid")
@@ -31,94 +30,97 @@ class UnreadableFolder(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """What a folder holds, and from which file each document came: by its kind and name."""
+class FolderContent:
+    """The documents of a folder, and the file of each, by (kind, name)."""
 
     bundle: Bundle
     sources: Mapping[tuple[str, str], Path]
 
 
-def read(folder: Path) -> Read:
-    """Read a tenant's folder; whether the documents are valid is for who takes them in.
+def read(folder: Path) -> FolderContent:
+    """Read a tenant's folder. The documents are not validated.
 
     Raises:
-        UnreadableFolder: a file is not JSON, is of no object, has a name that another has; or none is there.
+        InvalidFolder: a file is not a JSON object, or has no name or that of another file; or the folder is empty.
     """
-    reading = _Reading(folder)
-    policy_pack = reading.one(folder / POLICY_PACK)
+    reader = _Reader(folder)
+    policy_pack = reader.read(folder / POLICY_PACK) if (folder / POLICY_PACK).exists() else None
     own = [folder / DOMAIN_PACK] if (folder / DOMAIN_PACK).exists() else []
-    domain_packs = reading.named("domain pack", [*own, *_json_in(folder / DOMAIN_PACKS)], "domain_name")
-    playbooks = reading.named("playbook", _json_in(folder / PLAYBOOKS), "name")
+    domain_packs = reader.read_named("domain pack", [*own, *_json_files(folder / DOMAIN_PACKS)], "domain_name")
+    playbooks = reader.read_named("playbook", _json_files(folder / PLAYBOOKS), "name")
     if policy_pack is None and not domain_packs and not playbooks:
-        # Most likely another folder was meant; taken at its word, it would retire a whole catalogue.
-        reading.wrong(folder, "empty", f"Neither {POLICY_PACK} nor {DOMAIN_PACK} nor {PLAYBOOKS}/*.json is there.")
-    if reading.findings:
-        raise UnreadableFolder(reading.findings)
-    return Read(Bundle(policy_pack, domain_packs, playbooks), reading.sources)
+        # Probably the wrong folder; with --retire-missing it would retire the whole catalogue.
+        message = f"The folder has no {POLICY_PACK}, {DOMAIN_PACK} or {PLAYBOOKS}/*.json."
+        reader.add_finding(folder, "empty", message)
+    if reader.findings:
+        raise InvalidFolder(reader.findings)
+    return FolderContent(Bundle(policy_pack, domain_packs, playbooks), reader.sources)
 
 
-class _Reading:
+class _Reader:
+    """Reads files and collects their findings."""
+
     def __init__(self, folder: Path) -> None:
         self.findings: dict[Path, list[Finding]] = {}
         self.sources: dict[tuple[str, str], Path] = {("policy pack", ""): folder / POLICY_PACK}
 
-    def one(self, path: Path) -> Any:
-        if not path.exists():
-            return None
+    def read(self, path: Path) -> Document | None:
+        """The JSON object in a file; None, with a finding, if there is none."""
         try:
             document = strict_json.loads(path.read_bytes())
         except MalformedJson as problem:
-            self.wrong(path, "malformed_json", problem.detail)
+            self.add_finding(path, "malformed_json", problem.detail)
             return None
         except OSError as error:
-            self.wrong(path, "unreadable", f"It cannot be read: {error.strerror}.")
+            self.add_finding(path, "unreadable", f"The file cannot be read: {error.strerror}.")
             return None
-        if not isinstance(document, dict):
-            self.wrong(path, "wrong_type", "The file must hold one JSON object.")
-            return None
-        return document
+        if isinstance(document, dict):
+            return document
+        self.add_finding(path, "wrong_type", "The file must contain a JSON object.")
+        return None
 
-    def named(self, kind: str, paths: Iterable[Path], key: str) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+    def read_named(self, kind: str, paths: Iterable[Path], key: str) -> dict[str, Document]:
+        """The JSON objects in files, by their value of ``key``."""
+        found: dict[str, Document] = {}
         for path in paths:
-            document = self.one(path)
+            document = self.read(path)
             if document is None:
                 continue
             name = document.get(key)
             if not isinstance(name, str) or not name:
-                self.wrong(path, "required", f"{key!r} is required, and is a text.", f"/{key}")
+                self.add_finding(path, "required", f"{key!r} is required and must be a string.", f"/{key}")
             elif name in found:
-                self.wrong(path, "duplicate", f"{self.sources[kind, name].name} has this {key} too.", f"/{key}")
+                other = self.sources[kind, name].name
+                self.add_finding(path, "duplicate", f"{other} has the same {key}, {name!r}.", f"/{key}")
             else:
                 found[name], self.sources[kind, name] = document, path
         return found
 
-    def wrong(self, path: Path, code: str, message: str, pointer: str = "") -> None:
-        """Keep what is wrong with a file."""
+    def add_finding(self, path: Path, code: str, message: str, pointer: str = "") -> None:
+        """Add a finding about a file."""
         self.findings.setdefault(path, []).append(Finding(pointer, code, message))
 
 
 def files_of(bundle: Bundle) -> dict[str, str]:
-    """The files of a bundle: their paths below the folder, with ``/``, and their texts."""
+    """The text of each file of a bundle, by its POSIX path in the folder."""
     files: dict[str, str] = {}
     if bundle.policy_pack is not None:
-        files[POLICY_PACK] = text_of(bundle.policy_pack)
+        files[POLICY_PACK] = file_text(bundle.policy_pack)
     own = str((bundle.policy_pack or {}).get("domain_name"))
-    others = [name for name in bundle.domain_packs if name != own]
     if own in bundle.domain_packs:
-        files[DOMAIN_PACK] = text_of(bundle.domain_packs[own])
-    for name, stem in _stems(others):
-        files[f"{DOMAIN_PACKS}/{stem}.json"] = text_of(bundle.domain_packs[name])
+        files[DOMAIN_PACK] = file_text(bundle.domain_packs[own])
+    for name, stem in _stems(name for name in bundle.domain_packs if name != own):
+        files[f"{DOMAIN_PACKS}/{stem}.json"] = file_text(bundle.domain_packs[name])
     for name, stem in _stems(bundle.playbooks):
-        files[f"{PLAYBOOKS}/{stem}.json"] = text_of(bundle.playbooks[name])
+        files[f"{PLAYBOOKS}/{stem}.json"] = file_text(bundle.playbooks[name])
     return files
 
 
 def write(folder: Path, files: Mapping[str, str]) -> None:
-    """Write files below a folder; one whose text stands already is not touched.
+    """Write files to a folder. A file that has the same text already is not touched.
 
     Raises:
-        OSError: one cannot be written.
+        OSError: a file cannot be written.
     """
     for name, text in files.items():
         path = folder / name
@@ -127,29 +129,28 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
             path.write_text(text, "utf-8")
 
 
-def left_over(folder: Path, files: Mapping[str, str]) -> list[Path]:
-    """Files of packs and playbooks in a folder that none of ``files`` stands for."""
-    standing = [folder / POLICY_PACK, folder / DOMAIN_PACK, *_json_in(folder / DOMAIN_PACKS)]
-    standing += _json_in(folder / PLAYBOOKS)
-    return [path for path in standing if path.exists() and path.relative_to(folder).as_posix() not in files]
+def obsolete_files(folder: Path, files: Mapping[str, str]) -> list[Path]:
+    """The files of packs and playbooks in a folder that are not among ``files``."""
+    found = [folder / POLICY_PACK, folder / DOMAIN_PACK, *_json_files(folder / DOMAIN_PACKS)]
+    found += _json_files(folder / PLAYBOOKS)
+    return [path for path in found if path.exists() and path.relative_to(folder).as_posix() not in files]
 
 
-def _json_in(folder: Path) -> list[Path]:
+def _json_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.json"))
 
 
 def _stems(names: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Names as file names: safe everywhere, and apart even where case does not count.
+    """File name stems for names: portable, and distinct on file systems that ignore case.
 
-    Names that come out the same are told apart by a few digits of their hash, so that no file's name hangs on
-    which others there are besides those.
+    Names with the same slug get a part of their hash as a suffix. Names with other slugs do not affect a stem.
     """
-    plain = {name: _plain(name) for name in sorted(names)}
-    times = Counter(plain.values())
-    for name, stem in plain.items():
+    slugs = {name: _slug(name) for name in sorted(names)}
+    counts = Counter(slugs.values())
+    for name, slug in slugs.items():
         digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-        yield name, stem if times[stem] == 1 and stem else f"{stem}-{digest}".strip("-")
+        yield name, slug if counts[slug] == 1 and slug else f"{slug}-{digest}".strip("-")
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower())[:_LONGEST_NAME].strip("-")
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower())[:_MAX_STEM].strip("-")

@@ -1,4 +1,4 @@
-"""What an export or an import comes to, for people: one line a document, the differences, the sum."""
+"""Output of an import for people: the changes with their diffs, a summary, or the findings."""
 
 from __future__ import annotations
 
@@ -8,34 +8,32 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.markup import escape
 
-from executor.import_export.folder import UnreadableFolder
+from executor.import_export.folder import InvalidFolder
 from executor.import_export.import_ import NEW, NEW_VERSION, RETIRED, UNCHANGED, Change
 
 _STYLES = {NEW: "green", NEW_VERSION: "yellow", RETIRED: "red"}
 _MARKS = {NEW: "+", NEW_VERSION: "~", RETIRED: "-"}
-_LINES = {"+": "green", "-": "red", "@": "cyan"}
+_DIFF_STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
 def print_changes(out: Console, changes: Sequence[Change], *, dry_run: bool) -> None:
-    """Every document that changes, with the lines that do; and how many do not."""
+    """Print each document that changes with its diff, and the number of documents by action."""
     for change in changes:
         if change.action != UNCHANGED:
-            name = f"{change.kind} {change.name}".strip()
-            style = _STYLES[change.action]
-            out.print(
-                f"[{style}]{_MARKS[change.action]} {escape(name)}: {change.action}[/{style}]", highlight=False
-            )
+            title = escape(f"{_MARKS[change.action]} {change.kind} {change.name}".strip())
+            out.print(f"{title}: {change.action}", style=_STYLES[change.action], highlight=False)
         for line in change.diff:
-            colour = _LINES.get(line[:1], "default")
-            out.print(f"    [{colour}]{escape(line)}[/{colour}]", highlight=False, soft_wrap=True)
+            out.print(
+                f"    {line}", style=_DIFF_STYLES.get(line[:1]), markup=False, highlight=False, soft_wrap=True
+            )
     counts = Counter(change.action for change in changes)
-    told = ", ".join(f"{counts[action]} {action}" for action in (NEW, NEW_VERSION, RETIRED, UNCHANGED))
-    out.print(f"{told}{'. Nothing was stored: this was a dry run.' if dry_run else '.'}", highlight=False)
+    summary = ", ".join(f"{counts[action]} {action}" for action in (NEW, NEW_VERSION, RETIRED, UNCHANGED))
+    out.print(f"{summary}.{' Dry run: nothing was stored.' if dry_run else ''}", highlight=False)
 
 
-def print_refusal(out: Console, refused: UnreadableFolder) -> None:
-    """Every finding, with its file and its place in it."""
-    for path, findings in refused.findings.items():
+def print_findings(out: Console, error: InvalidFolder) -> None:
+    """Print every finding with its file and JSON pointer."""
+    for path, findings in error.findings.items():
         for finding in findings:
             hint = f" {finding.hint}" if finding.hint else ""
             out.print(

@@ -1,1 +1,1 @@
-"""Publishing: what authors hand in is checked as a whole, then stored as the next version."""
+"""Publishing: validates playbooks and packs, and stores them as the next version."""

@@ -1,4 +1,4 @@
-"""The tenant's other playbooks, as a new one is held against them before it is published."""
+"""The tenant's other playbooks, which a playbook is checked against before it is published."""
 
 from __future__ import annotations
 
@@ -22,20 +22,22 @@ from sentinai.problems import InvalidDocument
 
 
 @contextmanager
-def peers_of(session: TenantSession, tenant_id: str, kept: OtherPlaybooksCache) -> Iterator[OtherPlaybooks]:
-    """The peers of a tenant as the session's transaction sees them; what was known before is not read again."""
-    with kept.at(tenant_id, tenants.revision(session), partial(_since, session)) as other_playbooks:
-        yield other_playbooks
+def other_playbooks(
+    session: TenantSession, tenant_id: str, cache: OtherPlaybooksCache
+) -> Iterator[OtherPlaybooks]:
+    """The playbooks of a tenant that the session's transaction sees. Only changes since the last call are read."""
+    with cache.at(tenant_id, tenants.revision(session), partial(_since, session)) as found:
+        yield found
 
 
-def _since(session: TenantSession, other_playbooks: OtherPlaybooks) -> Change:
-    gone, come = difference(other_playbooks, playbook_store.active_versions(session))
+def _since(session: TenantSession, cached: OtherPlaybooks) -> Change:
+    gone, come = difference(cached, playbook_store.active_versions(session))
     conditions = playbook_store.conditions_of(session, [each.playbook_id for each in come])
-    found = (_peer(each, conditions[each.playbook_id]) for each in come)
+    found = (_published_rule(each, conditions[each.playbook_id]) for each in come)
     return gone, [other for other in found if other is not None]
 
 
-def _peer(version: Version, conditions: object) -> PublishedRule | None:
+def _published_rule(version: Version, conditions: object) -> PublishedRule | None:
     try:
         read = parse(conditions)
     except InvalidDocument:

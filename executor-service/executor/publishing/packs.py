@@ -1,8 +1,8 @@
-"""Storing Domain Packs and Policy Packs: checked as a whole, then the next version."""
+"""Publishing of Domain Packs and Policy Packs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,13 +16,11 @@ from sentinai.documents.schemas import require
 from sentinai.documents.strict_json import same
 from sentinai.problems import Finding, InvalidDocument, TenantMismatch
 
-Check = Callable[[Mapping[str, Any]], tuple[Sequence[Finding], Sequence[Finding]]]
-
 
 def put_domain_pack(
     database: Database, tenant_id: str, domain: str, pack: Mapping[str, Any], now: datetime
 ) -> tuple[DomainPackRow, Sequence[Finding]]:
-    """Store the next version of a Domain Pack; an unchanged one makes none. Answers it and its warnings.
+    """Store the next version of a Domain Pack, unless it is unchanged. Returns the newest version, and warnings.
 
     Raises:
         InvalidDocument: with every finding, each at its pointer.
@@ -30,9 +28,9 @@ def put_domain_pack(
     warnings = check_domain_pack(domain, pack)
 
     def work(session: TenantSession) -> DomainPackRow:
-        standing = pack_store.newest_domain_pack(session, domain)
-        if standing and same(standing.pack, pack):
-            return standing
+        newest = pack_store.newest_domain_pack(session, domain)
+        if newest and same(newest.pack, pack):
+            return newest
         return pack_store.add_domain_pack(session, domain, pack, now)
 
     return database.write(tenant_id, work), warnings
@@ -41,18 +39,18 @@ def put_domain_pack(
 def put_policy_pack(
     database: Database, tenant_id: str, pack: Mapping[str, Any], now: datetime
 ) -> tuple[PolicyPackRow, Sequence[Finding]]:
-    """Store the next version of a tenant's Policy Pack; an unchanged one makes none.
+    """Store the next version of a Policy Pack, unless it is unchanged. Returns the newest version, and warnings.
 
     Raises:
-        InvalidDocument: with every finding. TenantMismatch: it names another tenant.
+        InvalidDocument: with every finding, each at its pointer. TenantMismatch: the pack names another tenant.
     """
     warnings = check_policy_pack(tenant_id, pack)
 
     def work(session: TenantSession) -> PolicyPackRow:
         tenants.ensure_tenant(session, tenant_id)
-        standing = pack_store.newest_policy_pack(session)
-        if standing and same(standing.pack, pack):
-            return standing
+        newest = pack_store.newest_policy_pack(session)
+        if newest and same(newest.pack, pack):
+            return newest
         return pack_store.add_policy_pack(session, pack, now)
 
     return database.write(tenant_id, work), warnings
@@ -62,34 +60,35 @@ def check_domain_pack(domain: str, pack: Mapping[str, Any]) -> Sequence[Finding]
     """The warnings about a Domain Pack.
 
     Raises:
-        InvalidDocument: it may not be stored; with every finding, each at its pointer.
+        InvalidDocument: it cannot be stored; with every finding, each at its pointer.
     """
-    warnings = _checked("domain-pack", pack, packs.check_domain_pack)
+    require("domain-pack", pack)
+    warnings = _warnings(packs.check_domain_pack(pack))
     if pack.get("domain_name", domain) != domain:
-        wrong = Finding(
+        finding = Finding(
             "/domain_name",
             "mismatch",
-            f"The path says {domain!r}.",
-            "Make the two the same, or leave it out.",
+            f"domain_name must be {domain!r}, the domain that the pack is stored for.",
+            "Change or remove domain_name.",
         )
-        raise InvalidDocument("The pack names another domain than the path.", findings=[wrong])
+        raise InvalidDocument.about("The pack is not valid", [finding])
     return warnings
 
 
 def check_policy_pack(tenant_id: str, pack: Mapping[str, Any]) -> Sequence[Finding]:
-    """The warnings about a tenant's Policy Pack.
+    """The warnings about a Policy Pack.
 
     Raises:
-        InvalidDocument: with every finding. TenantMismatch: it names another tenant.
+        InvalidDocument: with every finding, each at its pointer. TenantMismatch: the pack names another tenant.
     """
     if pack.get("tenant_id", tenant_id) != tenant_id:
-        raise TenantMismatch("Leave tenant_id out of the pack, or give the token's own.")
-    return _checked("policy-pack", pack, packs.check_policy_pack)
+        raise TenantMismatch("tenant_id in the pack is not the tenant of the token. Remove or correct it.")
+    require("policy-pack", pack)
+    return _warnings(packs.check_policy_pack(pack))
 
 
-def _checked(schema: str, pack: Mapping[str, Any], check: Check) -> Sequence[Finding]:
-    require(schema, pack)
-    errors, warnings = check(pack)
+def _warnings(checked: packs.Checked) -> Sequence[Finding]:
+    errors, warnings = checked
     if errors:
         raise InvalidDocument.about("The pack is not valid", errors)
     return warnings

@@ -1,4 +1,4 @@
-"""Publishing a playbook: every finding at once, then the next version, or the one that stands."""
+"""Publishing of playbooks: validation with all findings at once, then the next version of the name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from executor.actions.registry import check_params
 from executor.domain.model import Packs, Playbook
-from executor.publishing.other_playbooks import peers_of
+from executor.publishing.other_playbooks import other_playbooks
 from executor.store import packs as pack_store
 from executor.store import playbooks as playbook_store
 from executor.store import tenants
@@ -25,7 +25,7 @@ from sentinai.problems import Finding, InvalidDocument
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What came of a publication. ``playbook`` is None after a dry run."""
+    """The result of a publication. After a dry run of a new version, ``playbook`` is None."""
 
     playbook: Playbook | None
     next_version: int
@@ -40,29 +40,29 @@ def publish(
     now: datetime,
     *,
     dry_run: bool,
-    kept: OtherPlaybooksCache | None = None,
+    cache: OtherPlaybooksCache | None = None,
 ) -> Published:
-    """Check a ``playbook-publish`` document and store it as the next version of its name.
+    """Validate a ``playbook-publish`` document and store it as the next version of its name.
 
-    Content that is that of the newest version, if active, makes no new one. ``kept`` are the peers that
-    earlier publications were held against.
+    Nothing is stored if the newest version is active and has the same content. ``cache`` holds the other
+    playbooks, which the document is checked against, between calls.
 
     Raises:
         InvalidDocument: with every finding, each at its pointer.
     """
-    # A tenant may have many playbooks, and while they are gone through others must be able to write.
+    # The check against the other playbooks may take long, so it runs outside of the write transaction.
     with (
         database.read(tenant_id) as session,
-        peers_of(session, tenant_id, kept or OtherPlaybooksCache()) as other_playbooks,
+        other_playbooks(session, tenant_id, cache or OtherPlaybooksCache()) as others,
     ):
-        warnings = check_playbook(document, packs_for(session, document), other_playbooks)
+        warnings = check_playbook(document, packs_for(session, document), others)
 
     def work(session: TenantSession) -> Published:
         tenants.ensure_tenant(session, tenant_id)
         tenants.lock_catalogue(session)
         check_playbook(document, packs_for(session, document))
         newest = playbook_store.newest_version(session, document["name"])
-        if newest and newest.status == "active" and is_content_of(newest, document):
+        if newest and newest.status == "active" and has_content(newest, document):
             return Published(newest, newest.version, is_new=False, warnings=warnings)
         version = newest.version + 1 if newest else 1
         if dry_run:
@@ -79,7 +79,7 @@ def check_playbook(
     """The warnings about a playbook document.
 
     Raises:
-        InvalidDocument: it may not be published; with every finding, each at its pointer.
+        InvalidDocument: it cannot be published; with every finding, each at its pointer.
     """
     errors = check("playbook-publish", document)
     if errors:
@@ -87,33 +87,33 @@ def check_playbook(
     conditions = _conditions(document["conditions"], errors)
     warnings: list[Finding] = []
     for index, step in enumerate(document["steps"]):
-        found, doubtful = _check_step(step, index, packs)
-        errors += found
-        warnings += doubtful
+        step_errors, step_warnings = _check_step(step, index, packs)
+        errors += step_errors
+        warnings += step_warnings
     if errors or conditions is None:
         raise _invalid(errors)
-    found_by_lint = lint(
+    lint_warnings = lint(
         conditions,
         domain_pack=packs.domain or None,
         policy_pack=packs.policy or None,
         others=others or (),
         name=document["name"],
     )
-    return (*(finding.under("/conditions") for finding in found_by_lint), *warnings, *_doubts_at_the_end(document))
+    return (*(each.under("/conditions") for each in lint_warnings), *warnings, *_completion_warnings(document))
 
 
-def _doubts_at_the_end(document: Mapping[str, Any]) -> Iterator[Finding]:
+def _completion_warnings(document: Mapping[str, Any]) -> Iterator[Finding]:
     if (document.get("on_completion") or {}).get("set_status") == "open":
         yield Finding(
             "/on_completion/set_status",
             "unreachable_status",
-            "No status is followed by open: the completion will leave the status as it is.",
-            "Choose another.",
+            "An exception cannot return to open, so the completion will not change its status.",
+            "Choose another status.",
         )
 
 
 def packs_for(session: TenantSession, document: Mapping[str, Any]) -> Packs:
-    """The packs that a playbook is checked against: of the one domain it names, if it names one."""
+    """The packs that a playbook is checked against: of the one domain that it names, or of the Policy Pack's."""
     policy = pack_store.newest_policy_pack(session)
     domain = domain_named(document.get("conditions")) or (policy.pack.get("domain_name") if policy else None)
     return pack_store.packs(session, domain or "")
@@ -128,45 +128,47 @@ def _conditions(document: Any, errors: list[Finding]) -> Conditions | None:
 
 
 def _check_step(step: Mapping[str, Any], index: int, packs: Packs) -> tuple[list[Finding], list[Finding]]:
-    at = f"/steps/{index}"
+    pointer = f"/steps/{index}"
     errors: list[Finding] = []
     if step.get("step_order", index + 1) != index + 1:
-        errors.append(
-            Finding(f"{at}/step_order", "out_of_order", f"This is step {index + 1}.", "Leave step_order out.")
-        )
-    found, doubtful = check_params(step["action_type"], step.get("params", {}), packs)
-    errors += [finding.under(f"{at}/params") for finding in found]
-    return errors, [finding.under(f"{at}/params") for finding in doubtful]
+        message = f"step_order must be {index + 1}, the position in the list."
+        errors.append(Finding(f"{pointer}/step_order", "out_of_order", message, "Correct or remove step_order."))
+    param_errors, warnings = check_params(step["action_type"], step.get("params", {}), packs)
+    errors += [finding.under(f"{pointer}/params") for finding in param_errors]
+    return errors, [finding.under(f"{pointer}/params") for finding in warnings]
 
 
 def _invalid(errors: Sequence[Finding]) -> InvalidDocument:
     return InvalidDocument.about("The playbook is not valid", errors)
 
 
-def is_content_of(playbook: Playbook, document: Mapping[str, Any]) -> bool:
+def has_content(playbook: Playbook, document: Mapping[str, Any]) -> bool:
     """Whether a stored version has the content of a ``playbook-publish`` document."""
-    return same(_content(playbook), _asked(document))
+    return same(_with_defaults(publish_document(playbook)), _with_defaults(document))
 
 
-def _content(playbook: Playbook) -> dict[str, Any]:
+def publish_document(playbook: Playbook) -> dict[str, Any]:
+    """A stored version as a ``playbook-publish`` document, without members that have their default value."""
     steps = [
         {
             "name": step.name,
             "action_type": step.action_type,
             "params": step.params,
-            "requires_approval": step.requires_approval,
+            **({"requires_approval": True} if step.requires_approval else {}),
         }
         for step in playbook.steps
     ]
-    return {
+    document = {
+        "name": playbook.name,
         "description": playbook.description,
         "conditions": playbook.conditions,
-        "on_completion": playbook.on_completion,
         "steps": steps,
+        "on_completion": playbook.on_completion,
     }
+    return {key: value for key, value in document.items() if value is not None}
 
 
-def _asked(document: Mapping[str, Any]) -> dict[str, Any]:
+def _with_defaults(document: Mapping[str, Any]) -> dict[str, Any]:
     steps = [
         {
             "name": step["name"],

@@ -38,7 +38,7 @@ def publish_playbook(call: _Call) -> Answer:
         call.body,
         call.services.clock(),
         dry_run=call.query["dry_run"],
-        kept=call.services.other_playbooks,
+        cache=call.services.other_playbooks,
     )
     warnings = _json(published.warnings)
     if published.playbook is None or call.query["dry_run"]:

@@ -162,7 +162,7 @@ def test_one_wrong_file_keeps_all_out_and_is_named(database: Database, tmp_path:
     folder.write(source, folder.files_of(folder.Bundle(PACK, {"Ports": DOMAIN}, {"One": playbook("One")})))
     path = source / "playbooks" / "zz.json"
     WRONG[slip](path)
-    with pytest.raises(folder.UnreadableFolder) as refused:
+    with pytest.raises(folder.InvalidFolder) as refused:
         imported(database, source)
     assert list(refused.value.findings) == [path]
     assert all(finding.message for finding in refused.value.findings[path])
@@ -175,17 +175,20 @@ def test_a_folder_with_nothing_in_it_is_no_catalogue(database: Database, tmp_pat
     """As when the folder above was meant: it must not retire everything."""
     filled(database, playbook("Kept"))
     exported(database, tmp_path / "catalogue" / TENANT)
-    with pytest.raises(folder.UnreadableFolder) as refused:
+    with pytest.raises(folder.InvalidFolder) as refused:
         imported(database, tmp_path / "catalogue", retire_missing=True)
     assert list(refused.value.findings) == [tmp_path / "catalogue"]
     assert imported(database, tmp_path / "catalogue" / TENANT)["playbook Kept"] == UNCHANGED
 
 
 REFUSED = {
-    "a tenant that is none": (["export", "out", "--tenant", "nobody", "--prune"], "There is no tenant 'nobody'."),
-    "to verify none": (["verify", "--tenant", "nobody"], "There is no tenant 'nobody'."),
+    "a tenant that is none": (
+        ["export", "out", "--tenant", "nobody", "--prune"],
+        "Tenant 'nobody' does not exist.",
+    ),
+    "to verify none": (["verify", "--tenant", "nobody"], "Tenant 'nobody' does not exist."),
     "a file for a folder": (["export", "out/kept.json/x", "--tenant", TENANT], "out/kept.json/x: Not a directory"),
-    "a name that is none": (["import", "out", "--tenant", "a b"], "a tenant is named by letters"),
+    "a name that is none": (["import", "out", "--tenant", "a b"], "a tenant id has 1 to 128"),
 }
 
 
@@ -215,7 +218,7 @@ def test_a_domain_pack_that_others_share_is_not_changed_by_the_way(database: Dat
     pack = {**DOMAIN, "exception_types": {"Berth Conflict": {}}}
     (tmp_path / "a" / "domain-pack.json").write_text(json.dumps(pack))
     source = folder.read(tmp_path / "a")
-    with pytest.raises(folder.UnreadableFolder):
+    with pytest.raises(folder.InvalidFolder):
         import_bundle(database, TENANT, source, utc_now(), Options())
     assert imported(database, tmp_path / "a")["domain pack Ports"] == NEW_VERSION
 
@@ -286,5 +289,5 @@ def test_the_commands_of_the_guide_do_what_it_says(tmp_path: Path):
         told.append(done.stdout + done.stderr)
     assert len(commands) == 6
     assert "Wrote 24 files" in told[0]
-    assert "0 new, 0 new version, 0 retired, 24 unchanged. Nothing was stored" in told[1]
+    assert "0 new, 0 new version, 0 retired, 24 unchanged. Dry run: nothing was stored." in told[1]
     assert "0 new, 0 new version, 0 retired, 24 unchanged." in told[2]
