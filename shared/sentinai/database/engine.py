@@ -250,4 +250,4 @@ def unavailable(error: Exception) -> DatabaseUnavailable:
     reason = str(origin).strip().splitlines()[0][:200].rstrip(".")
     code = getattr(origin, "sqlstate", None) or getattr(origin, "sqlite_errorname", None)
     reason = f"{reason}; run: executor migrate" if code in _UNMIGRATED else reason
-    return DatabaseUnavailable(f"Database unavailable: {reason}.", retry_after=1)
+    return DatabaseUnavailable(f"{reason}.", retry_after=1)
