@@ -1,4 +1,4 @@
-"""The typed client against the running pair: every operation of both services, once and by its name."""
+"""The typed clients against running services: every operation of both, by its name."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def operations(url: str) -> set[str]:
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
-    """Both services answer in threads of this process, so that only this thread's calls are the program's."""
+    """The calls of this thread only: both services run in other threads of this process."""
     own, found, send = threading.get_ident(), Calls(), requests.Session.send
 
     def sending(session: Any, request: Any, **options: Any) -> Any:
@@ -91,12 +91,10 @@ def test_every_operation_is_a_method_of_the_same_name(pair: Threaded, service: s
     assert operations(pair.urls[service]) - set(dir(client)) == set()
 
 
-def test_a_case_is_worked_from_packs_to_figures_through_every_operation(
-    pair: Threaded, program: Program, calls: Calls
-):
+def test_a_whole_case_uses_every_operation(pair: Threaded, program: Program, calls: Calls):
     executor, matcher, work = program.executor, program.matcher, program.work
     an_author_prepares(executor, matcher, work)
-    exception_id = an_orchestrator_asks_and_hands_over(executor, matcher, work)
+    exception_id = an_orchestrator_matches_and_creates(executor, matcher, work)
     people_work(executor, exception_id)
     auditors_look(executor, exception_id)
     for service, url in pair.urls.items():
@@ -127,7 +125,7 @@ def an_author_prepares(executor: ExecutorClient, matcher: MatcherClient, work: C
     assert [each["name"] for each in executor.playbooks(status="active")] == ["Read again"]
 
 
-def an_orchestrator_asks_and_hands_over(executor: ExecutorClient, matcher: MatcherClient, work: Casework) -> str:
+def an_orchestrator_matches_and_creates(executor: ExecutorClient, matcher: MatcherClient, work: Casework) -> str:
     exception = work.document(exception_id="C-1", amount=50)
     later = work.now + timedelta(days=3)
     answer = matcher.match_exception(exception, as_of=later, limit=1, near_misses=0)
@@ -179,7 +177,7 @@ def auditors_look(executor: ExecutorClient, exception_id: str) -> None:
     assert (figures["completed"], figures["skipped_steps"]) == (1, 1)
 
 
-def test_lists_go_on_from_page_to_page(program: Program):
+def test_lists_are_paged(program: Program):
     work = program.work
     names = [f"Playbook {index}" for index in range(5)]
     for name in names:
@@ -192,7 +190,7 @@ def test_lists_go_on_from_page_to_page(program: Program):
     assert list(program.executor.playbooks(name="Playbook 3", status="retired")) == []
 
 
-def test_a_long_list_is_read_to_its_end(program: Program):
+def test_iteration_reads_every_page(program: Program):
     made = [program.work.create_exception(severity="critical" if index % 3 else "low") for index in range(9)]
     urgent = [made[index] for index in range(9) if index % 3]
     exceptions = program.executor.exceptions(severity=["critical", "high"], domain=program.work.domain)
@@ -213,7 +211,7 @@ def test_a_log_is_followed_as_it_grows(program: Program):
     assert second["payload"]["text"] == "And again."
 
 
-def test_a_log_of_many_pages_is_read_to_its_end(program: Program):
+def test_iteration_reads_every_page_of_a_log(program: Program):
     exception_id = program.work.create_exception()
     for index in range(205):
         program.executor.add_comment(exception_id, f"Comment {index}")
@@ -223,7 +221,7 @@ def test_a_log_of_many_pages_is_read_to_its_end(program: Program):
     assert texts == [f"Comment {index}" for index in range(205)]
 
 
-def test_what_is_refused_says_why(pair: Threaded, program: Program):
+def test_a_refusal_says_why(pair: Threaded, program: Program):
     with pytest.raises(NotFound):
         program.executor.get_exception("NOWHERE")
     with pytest.raises(ApiProblem) as caught:
