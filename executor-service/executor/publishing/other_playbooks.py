@@ -42,4 +42,4 @@ def _published_rule(version: Version, conditions: object) -> PublishedRule | Non
         read = parse(conditions)
     except InvalidDocument:
         return None
-    return PublishedRule(version.playbook_id, version.name, version.version, read, version.created_at)
+    return PublishedRule(version.playbook_id, version.name, version.version, version.created_at, read)

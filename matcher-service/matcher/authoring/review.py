@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from matcher.matching import Playbook
 from sentinai.conditions import Clause, Conditions, parse
 from sentinai.conditions.explanation import explain
 from sentinai.conditions.language.clause_shapes import shape_of
 from sentinai.conditions.language.guard import variables
 from sentinai.conditions.lint.lint import lint
-from sentinai.conditions.lint.other_playbooks import Change, OtherPlaybooks, PublishedRule, difference
+from sentinai.conditions.lint.other_playbooks import OtherPlaybooks
 from sentinai.problems import Finding, InvalidDocument
 
 Pack = Mapping[str, Any]
@@ -71,27 +70,6 @@ def review(
         published=published,
     )
     return Review((), tuple(found), conditions)
-
-
-def published_rules(playbooks: Iterable[Playbook]) -> OtherPlaybooks:
-    """Playbooks as the others of a review."""
-    return OtherPlaybooks(_published_rule(each) for each in playbooks)
-
-
-def changes_since(playbooks: Iterable[Playbook], other_playbooks: OtherPlaybooks) -> Change:
-    """What changed since ``other_playbooks`` were read: the ids that are gone, and the new rules."""
-    gone, come = difference(other_playbooks, playbooks)
-    return gone, map(_published_rule, come)
-
-
-def _published_rule(playbook: Playbook) -> PublishedRule:
-    return PublishedRule(
-        playbook_id=playbook.playbook_id,
-        name=playbook.name,
-        version=playbook.version,
-        conditions=playbook.conditions,
-        created_at=playbook.created_at,
-    )
 
 
 def _clause(clause: Clause) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from matcher.authoring.files import Document, FileFinding, UnusableFile, read_document
-from matcher.authoring.review import published_rules, review
+from matcher.authoring.review import review
 from matcher.matching import Playbook
 from sentinai.conditions import Conditions, parse
 from sentinai.conditions.lint.other_playbooks import OtherPlaybooks
@@ -65,7 +65,7 @@ def check_files(
         progress()
     documents = [each for each in read if isinstance(each, Document)]
     playbooks = {each.document.path: each.playbook for each in playbook_files(documents)}
-    other_playbooks = published_rules(playbooks.values())
+    other_playbooks = OtherPlaybooks(playbooks.values())
     findings: list[FileFinding] = []
     for each in read:
         if isinstance(each, Document):

@@ -63,7 +63,7 @@ class _Building:
 
 def compile_catalogue(playbooks: Iterable[Playbook]) -> Catalogue:
     """Compile the active playbooks of a tenant; of each name only the newest version given counts."""
-    ranked = sorted(newest(playbooks).values(), key=lambda playbook: playbook.rank_key)
+    ranked = sorted(newest(playbooks).values(), key=lambda playbook: playbook.rank, reverse=True)
     building = _Building()
     for position, playbook in enumerate(ranked):
         _enter(building, position, playbook.conditions)

@@ -7,24 +7,13 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sentinai.clock import format_optional_time
-from sentinai.conditions import Conditions
 from sentinai.conditions.explanation.explain import Reason
+from sentinai.conditions.lint.other_playbooks import PublishedRule
 
 
 @dataclass(frozen=True, slots=True)
-class Playbook:
-    """What matching knows of a playbook version: how it ranks, and when it applies."""
-
-    playbook_id: int
-    name: str
-    version: int
-    created_at: datetime
-    conditions: Conditions
-
-    @property
-    def rank_key(self) -> tuple[int, float, int]:
-        """Orders playbooks, best first: by priority, then newest, then highest id."""
-        return (-self.conditions.priority, -self.created_at.timestamp(), -self.playbook_id)
+class Playbook(PublishedRule):
+    """A playbook version as matching uses it: how it ranks, and when it applies."""
 
     def to_json(self) -> dict[str, Any]:
         """The members that name a playbook in answers."""

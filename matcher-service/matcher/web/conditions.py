@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from matcher.authoring.evaluation import evaluate_clauses
-from matcher.authoring.review import changes_since, review
+from matcher.authoring.review import review
 from matcher.bootstrap import Services
 from matcher.web.match_inputs import instant
 from matcher.web.packs import check_tenant, pack_source
@@ -14,6 +14,7 @@ from sentinai.conditions import Conditions, EvaluationError, check_logic, domain
 from sentinai.conditions.evaluation import evaluate
 from sentinai.conditions.evaluation.operator_limits import is_longer
 from sentinai.conditions.language import vocabulary
+from sentinai.conditions.lint.other_playbooks import difference
 from sentinai.documents import strict_json
 from sentinai.problems import InvalidDocument, MalformedJson
 from sentinai.web import Answer, Api, Call
@@ -38,7 +39,7 @@ def validate_conditions(call: _Call) -> Answer:
     policy_pack = stored.policy_pack.pack if stored.policy_pack else None
     domain = call.body.get("domain") or domain_named(document) or (policy_pack or {}).get("domain_name")
     domain_pack = stored.domain_packs.get(domain or "")
-    changed = partial(changes_since, stored.playbooks.values())
+    changed = partial(difference, versions=stored.playbooks.values())
     with call.services.other_playbooks.at(call.identity.tenant_id, stored.revision, changed) as other_playbooks:
         found = review(
             document,

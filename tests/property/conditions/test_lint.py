@@ -162,7 +162,7 @@ def seen_of(exception: Any) -> Any:
 
 
 def published_rule(number: int, conditions: Conditions) -> PublishedRule:
-    return PublishedRule(number, f"P{number}", 1, conditions, AS_OF + timedelta(seconds=number % 3))
+    return PublishedRule(number, f"P{number}", 1, AS_OF + timedelta(seconds=number % 3), conditions)
 
 
 def claims_hold(own: Any, priority: int, others: list[tuple[Any, int]], exceptions: list[Any]) -> None:

@@ -17,7 +17,7 @@ READ = {"var": "exception.entity"}
 
 def published(number: int, document: Any, *, name: str | None = None, version: int = 1) -> PublishedRule:
     created = START + timedelta(days=number)
-    return PublishedRule(number, name or f"P{number}", version, parse(document), created)
+    return PublishedRule(number, name or f"P{number}", version, created, parse(document))
 
 
 def codes(document: Any, **known: Any) -> list[str]:

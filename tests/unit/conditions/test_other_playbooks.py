@@ -18,7 +18,7 @@ NOW = datetime(2026, 8, 3, 10, tzinfo=UTC)
 
 
 def other(number: int, name: str, version: int = 1) -> PublishedRule:
-    return PublishedRule(number, name, version, parse({"match": {"entity": name}}), NOW)
+    return PublishedRule(number, name, version, NOW, parse({"match": {"entity": name}}))
 
 
 class Catalogue:

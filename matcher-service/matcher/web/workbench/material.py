@@ -30,7 +30,7 @@ def material(
     """
     own_domain = str(policy_pack.get("domain_name", ""))
     domains = {own_domain: domain_packs[own_domain]} if own_domain in domain_packs else domain_packs
-    best = list(islice(sorted(playbooks, key=lambda each: each.rank_key), _MAX_PLAYBOOKS))
+    best = list(islice(sorted(playbooks, key=lambda each: each.rank, reverse=True), _MAX_PLAYBOOKS))
     used = _used_values(best)
     return {
         "completion": completion(

@@ -46,8 +46,8 @@ class PublishedRule:
     playbook_id: int
     name: str
     version: int
-    conditions: Conditions
     created_at: datetime
+    conditions: Conditions
 
     @property
     def rank(self) -> Rank:
