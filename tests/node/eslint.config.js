@@ -1,0 +1,57 @@
+import js from "@eslint/js";
+import json from "@eslint/json";
+import globals from "globals";
+
+export default [
+  { ignores: [".venv/**", "var/**", "dist/**", "**/vendor/**", "**/package-lock.json"] },
+  {
+    files: ["**/*.js"],
+    languageOptions: { globals: globals.browser },
+    linterOptions: { reportUnusedDisableDirectives: "error" },
+    rules: {
+      ...js.configs.recommended.rules,
+      "array-callback-return": "error",
+      "arrow-body-style": "error",
+      complexity: ["error", 12],
+      "default-param-last": "error",
+      eqeqeq: "error",
+      "func-style": ["error", "declaration", { allowArrowFunctions: true }],
+      "logical-assignment-operators": "error",
+      "max-depth": ["error", 3],
+      "max-len": ["error", { code: 115 }],
+      "max-lines": ["error", 250],
+      "max-lines-per-function": ["error", 35],
+      "max-params": ["error", 5],
+      "no-console": "error",
+      "no-else-return": "error",
+      "no-implicit-coercion": "error",
+      "no-lonely-if": "error",
+      "no-param-reassign": ["error", { props: false }],
+      "no-promise-executor-return": "error",
+      "no-shadow": "error",
+      "no-template-curly-in-string": "error",
+      "no-throw-literal": "error",
+      "no-unmodified-loop-condition": "error",
+      "no-unneeded-ternary": "error",
+      "no-unreachable-loop": "error",
+      "no-unused-expressions": ["error", { allowShortCircuit: true }],
+      "no-use-before-define": ["error", { functions: false, variables: false }],
+      "no-useless-concat": "error",
+      "no-useless-rename": "error",
+      "no-var": "error",
+      "object-shorthand": "error",
+      "prefer-arrow-callback": "error",
+      "prefer-const": ["error", { destructuring: "all" }],
+      "prefer-object-spread": "error",
+      "prefer-template": "error",
+      "require-await": "error",
+    },
+  },
+  {
+    files: ["**/*.json"],
+    plugins: { json },
+    language: "json/json",
+    // Schemas bound integers by 64 bits, which JavaScript cannot represent.
+    rules: { ...json.configs.recommended.rules, "json/no-unsafe-values": "off" },
+  },
+];
