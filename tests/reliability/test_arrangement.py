@@ -9,7 +9,13 @@ import pytest
 import requests
 from tests.support import nginx
 from tests.support.casework import new_casework
-from tests.support.crowd import Crowd, hold_against_the_log, prove, ready_for_a_crowd, seed_of_this_run
+from tests.support.concurrent_clients import (
+    ConcurrentClients,
+    compare_with_log,
+    prepare_for_clients,
+    prove,
+    random_seed,
+)
 from tests.support.databases import hang_up, new_database
 from tests.support.pair import Pair, of_service, running_pair
 from tests.support.processes import Served, Worker, free_port, until
@@ -28,7 +34,7 @@ def test_the_configuration_is_one(tmp_path: Path) -> None:
 @pytest.mark.postgres
 @pytest.mark.reliability
 def test_one_of_each_may_be_killed_under_load(tmp_path: Path) -> None:
-    seed = seed_of_this_run()
+    seed = random_seed()
     url = new_database("postgres", tmp_path)
     with ExitStack() as stack:
         pair = stack.enter_context(running_pair(url, tmp_path, worker_period_seconds=0.2))
@@ -40,13 +46,13 @@ def test_one_of_each_may_be_killed_under_load(tmp_path: Path) -> None:
         until(lambda: _answers(proxy.executor_url) and _answers(proxy.matcher_url))
         workers = [stack.enter_context(Worker(pair.settings, tmp_path / f"worker-{i}.log")) for i in (1, 2)]
         work = new_casework(pair, utc_now())
-        ready_for_a_crowd(work)
-        with Crowd(work, [proxy.executor_url], seed, clients=8, open_at_once=3) as crowd:
+        prepare_for_clients(work)
+        with ConcurrentClients(work, [proxy.executor_url], seed, clients=8, open_at_once=3) as clients:
             for death in _DEATHS:
-                crowd.wait_for(100)
+                clients.wait_for(100)
                 _kill(death, second, workers, url)
-            crowd.wait_for(200)
-        hold_against_the_log(crowd.memory, work, pair.settings)
+            clients.wait_for(200)
+        compare_with_log(clients.memory, work, pair.settings)
     prove(pair.settings)
 
 

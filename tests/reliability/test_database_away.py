@@ -12,7 +12,13 @@ import requests
 from sqlalchemy import create_engine, make_url, text
 from tests.conftest import database_of
 from tests.support.casework import PERSON, new_casework, note, step_path, tell
-from tests.support.crowd import Crowd, hold_against_the_log, prove, ready_for_a_crowd, seed_of_this_run
+from tests.support.concurrent_clients import (
+    ConcurrentClients,
+    compare_with_log,
+    prepare_for_clients,
+    prove,
+    random_seed,
+)
 from tests.support.databases import Postgres, PostgresMissing, as_role, hang_up
 from tests.support.pair import Client, Pair, running_pair
 from tests.support.processes import Worker, until
@@ -115,21 +121,21 @@ def test_with_postgresql_gone_callers_are_told_and_when_it_is_back_all_goes_on(
     options = {"gunicorn_workers": 2, "database_timeout_seconds": 1, "worker_period_seconds": 0.2}
     with running_pair(postgres.new_database(), tmp_path, **options) as pair:
         work = new_casework(pair, utc_now())
-        ready_for_a_crowd(work)
+        prepare_for_clients(work)
         # What was taken in while only the matcher missed the database gets its playbook from the worker.
-        crowd = Crowd(work, [pair.executor.url], seed_of_this_run(), clients=8, awaited={"no_playbook"})
+        clients = ConcurrentClients(work, [pair.executor.url], random_seed(), clients=8, awaited={"no_playbook"})
         with Worker(pair.settings, tmp_path / "worker.log") as worker:
             worker.wait()
-            with crowd:
-                crowd.wait_for(60)
+            with clients:
+                clients.wait_for(60)
                 leave(postgres)
-                until(lambda: crowd.memory.troubles["database_unavailable"] > 20)
+                until(lambda: clients.memory.failures["database_unavailable"] > 20)
                 _both_say_so(pair, work.tenant_id)
                 postgres.start()
-                crowd.wait_for(120)
+                clients.wait_for(120)
             assert worker.stop() == 0
         until(lambda: _readiness(pair) == [200, 200])
-        hold_against_the_log(crowd.memory, work, pair.settings)
+        compare_with_log(clients.memory, work, pair.settings)
     prove(pair.settings)
 
 

@@ -9,7 +9,13 @@ from pathlib import Path
 
 import pytest
 from tests.support.casework import new_casework
-from tests.support.crowd import Crowd, hold_against_the_log, prove, ready_for_a_crowd, seed_of_this_run
+from tests.support.concurrent_clients import (
+    ConcurrentClients,
+    compare_with_log,
+    prepare_for_clients,
+    prove,
+    random_seed,
+)
 from tests.support.pair import running_pair
 from tests.support.processes import Served
 
@@ -22,15 +28,15 @@ _RUNS = [50, pytest.param(1000, marks=[pytest.mark.slow, pytest.mark.timeout(360
 def test_nothing_acknowledged_is_lost_or_done_twice_when_processes_are_killed(
     database_url: str, tmp_path: Path, kills: int
 ):
-    seed = seed_of_this_run()
+    seed = random_seed()
     with running_pair(database_url, tmp_path, gunicorn_workers=3) as pair:
         work = new_casework(pair, utc_now())
-        ready_for_a_crowd(work)
-        with Crowd(work, [pair.executor.url], seed) as crowd:
-            _kill(pair.executor, kills, random.Random(seed), crowd.wait_for)
-        print(f"{kills} kills, {len(crowd.memory.told)} answers, tried again: {dict(crowd.memory.troubles)}")
-        assert sum(crowd.memory.troubles.values()) > kills / 5, "hardly any of the kills was felt"
-        hold_against_the_log(crowd.memory, work, pair.settings)
+        prepare_for_clients(work)
+        with ConcurrentClients(work, [pair.executor.url], seed) as clients:
+            _kill(pair.executor, kills, random.Random(seed), clients.wait_for)
+        print(f"{kills} kills, {len(clients.memory.told)} answers, tried again: {dict(clients.memory.failures)}")
+        assert sum(clients.memory.failures.values()) > kills / 5, "hardly any of the kills was felt"
+        compare_with_log(clients.memory, work, pair.settings)
     prove(pair.settings)
 
 

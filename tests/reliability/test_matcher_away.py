@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import requests
 from tests.support.casework import PERSON, Casework, new_casework, note
-from tests.support.moods import Moody, dripping, hanging_up, refusing, saying, slow
+from tests.support.faults import FaultyApp, dripping, hanging_up, refusing, saying, slow
 from tests.support.processes import free_port
 from tests.support.threaded import Threaded, Wsgi, serving, threaded_pair
 
 from executor.app import create_app
 
-Mood = Callable[[Moody], Wsgi]
+Mood = Callable[[FaultyApp], Wsgi]
 TROUBLES: dict[str, Mood] = {
     "hangs up": lambda _: hanging_up,
     "is slow": lambda _: slow(0.5),
@@ -29,8 +29,8 @@ TROUBLES: dict[str, Mood] = {
     "is doubled": lambda _: saying('{"a": 1, "a": 2}'),
     "sends elsewhere": lambda _: saying("{}", 302, Location="http://127.0.0.1:9/"),
     "knows no token": lambda _: saying("{}", 401),
-    "is of another": lambda moody: moody.altered(lambda answer: {**answer, "exception_id": "OTHER"}),
-    "names a stranger": lambda moody: moody.altered(_naming_a_stranger),
+    "is of another": lambda faulty_app: faulty_app.altered(lambda answer: {**answer, "exception_id": "OTHER"}),
+    "names a stranger": lambda faulty_app: faulty_app.altered(_naming_a_stranger),
 }
 
 
@@ -45,29 +45,29 @@ class Desk:
 
     work: Casework
     pair: Threaded
-    moody: Moody
+    faulty_app: FaultyApp
     playbook_id: int
 
 
 @pytest.fixture
 def desk(database_url: str, tmp_path: Path) -> Iterator[Desk]:
-    moods: list[Moody] = []
+    faulty_apps: list[FaultyApp] = []
 
     def before_matcher(app: Wsgi) -> Wsgi:
-        moods.append(Moody(app))
-        return moods[0]
+        faulty_apps.append(FaultyApp(app))
+        return faulty_apps[0]
 
     options = {"matcher_timeout_seconds": 0.25, "matcher_attempts": 2}
     with threaded_pair(database_url, tmp_path, before_matcher, **options) as pair:
         work = new_casework(pair, pair.clock())
-        yield Desk(work, pair, moods[0], work.publish("Look", [note(), note("Again")]))
+        yield Desk(work, pair, faulty_apps[0], work.publish("Look", [note(), note("Again")]))
         assert pair.verify().valid
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_whatever_the_trouble_an_exception_is_taken_in_and_the_worker_catches_up(desk: Desk, trouble: str):
     work = desk.work
-    desk.moody.mood = TROUBLES[trouble](desk.moody)
+    desk.faulty_app.fault = TROUBLES[trouble](desk.faulty_app)
     answer = work.admin("POST", "/api/exceptions", work.document(exception_id="LATE"))
     assert (answer.status_code, answer.json()["playbook"]) == (201, None)
     [deferred] = work.events("LATE", "RecommendationDeferred")
@@ -80,7 +80,7 @@ def test_whatever_the_trouble_an_exception_is_taken_in_and_the_worker_catches_up
     desk.pair.clock.advance(minutes=1)
     desk.pair.work()
     assert (work.admin.ok("GET", "/api/exceptions/LATE"), work.events("LATE")) == before
-    desk.moody.mood = None
+    desk.faulty_app.fault = None
     desk.pair.work()
     assert work.admin.ok("GET", "/api/exceptions/LATE")["current_playbook_id"] == desk.playbook_id
     [given] = work.events("LATE", "PlaybookRecalculated")
@@ -89,22 +89,22 @@ def test_whatever_the_trouble_an_exception_is_taken_in_and_the_worker_catches_up
 
 
 def test_the_worker_does_not_press_a_matcher_that_was_just_away(desk: Desk):
-    desk.moody.mood = hanging_up
+    desk.faulty_app.fault = hanging_up
     exception_id = desk.work.create_exception()
-    desk.moody.mood, calls = None, desk.moody.calls
+    desk.faulty_app.fault, calls = None, desk.faulty_app.calls
     desk.pair.work()
-    assert desk.moody.calls == calls
+    assert desk.faulty_app.calls == calls
     desk.pair.clock.advance(seconds=16)
     desk.pair.work()
     assert desk.work.state(exception_id)["playbook"]["playbook_id"] == desk.playbook_id
 
 
 def test_one_that_fails_each_time_does_not_keep_the_others_waiting(desk: Desk):
-    desk.moody.mood = saying("{}", 500)
+    desk.faulty_app.fault = saying("{}", 500)
     refused = [desk.work.create_exception(exception_id=f"REFUSED-{number}") for number in range(3)]
     desk.pair.clock.advance(seconds=1)
     others = [desk.work.create_exception() for _ in range(3)]
-    desk.moody.mood = refusing(desk.moody, b"REFUSED")
+    desk.faulty_app.fault = refusing(desk.faulty_app, b"REFUSED")
     desk.pair.clock.advance(minutes=1)
     rounds = 0
     while not all(desk.work.state(each)["playbook"] for each in others):
@@ -119,10 +119,10 @@ def test_a_change_is_stored_and_the_recommendation_follows_later(desk: Desk, tro
     work = desk.work
     exception_id = work.create_exception()
     urgent = work.publish("Urgent", [note()], severity="critical", priority=9)
-    desk.moody.mood = TROUBLES[trouble](desk.moody)
+    desk.faulty_app.fault = TROUBLES[trouble](desk.faulty_app)
     changed = work.admin.ok("PATCH", f"/api/exceptions/{exception_id}", {"severity": "critical"})
     assert (changed["severity"], changed["current_playbook_id"]) == ("critical", desk.playbook_id)
-    desk.moody.mood = None
+    desk.faulty_app.fault = None
     desk.pair.clock.advance(minutes=1)
     desk.pair.work()
     assert work.admin.ok("GET", f"/api/exceptions/{exception_id}")["current_playbook_id"] == urgent
@@ -130,17 +130,17 @@ def test_a_change_is_stored_and_the_recommendation_follows_later(desk: Desk, tro
 
 def test_steps_are_done_without_the_matcher(desk: Desk):
     exception_id = desk.work.create_exception()
-    desk.moody.mood, calls = hanging_up, desk.moody.calls
+    desk.faulty_app.fault, calls = hanging_up, desk.faulty_app.calls
     desk.work.admin.ok("POST", f"/api/exceptions/{exception_id}/playbook/start", PERSON)
     for step in (1, 2):
         assert desk.work.complete(exception_id, step)["outcome"] == "completed"
     desk.work.admin.ok("POST", f"/api/exceptions/{exception_id}/comments", {"text": "Done all the same."})
-    assert desk.moody.calls == calls
+    assert desk.faulty_app.calls == calls
 
 
 def test_one_failure_is_got_over_by_asking_again(desk: Desk):
     answers = iter([saying("{}", 503)])
-    desk.moody.mood = lambda *call: next(answers, desk.moody.app)(*call)
+    desk.faulty_app.fault = lambda *call: next(answers, desk.faulty_app.app)(*call)
     exception_id = desk.work.create_exception()
     assert desk.work.state(exception_id)["playbook"]["playbook_id"] == desk.playbook_id
     assert desk.work.events(exception_id, "RecommendationDeferred") == []

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from tests.support.casework import Casework, new_casework, note, tell
-from tests.support.crowd import seed_of_this_run
+from tests.support.concurrent_clients import random_seed
 from tests.support.processes import Worker, until
 from tests.support.threaded import Threaded, serving, threaded_pair
 from werkzeug.wrappers import Request, Response
@@ -162,7 +162,7 @@ def test_what_was_posted_by_a_worker_that_died_is_posted_again_under_its_key_and
 
 
 def test_workers_that_die_at_any_moment_lose_no_message_and_record_none_twice(yard: Yard):
-    chance = random.Random(seed_of_this_run())
+    chance = random.Random(random_seed())
     yard.ask_for_messages(25, each=6)
     for _ in range(3):  # each may take some forty with it
         worker, taken = yard.start_worker(), len(yard.receiver.keys)

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, create_engine, insert, text
 from sqlalchemy.exc import DBAPIError
 from tests.conftest import database_of
 from tests.support.casework import Casework, new_casework, note, own, tell, to_status
-from tests.support.crowd import seed_of_this_run
+from tests.support.concurrent_clients import random_seed
 from tests.support.databases import as_role
 from tests.support.processes import environment_of
 from tests.support.threaded import Threaded, threaded_pair
@@ -101,7 +101,7 @@ def staged(database_url: str, folder: Path) -> Iterator[Scene]:
             for step in range(1, len(STEPS) + 1):
                 work.complete(exception_id, step)
         assert pair.verify().valid
-        yield Scene(pair, work, first, random.Random(seed_of_this_run()))
+        yield Scene(pair, work, first, random.Random(random_seed()))
 
 
 def _key(scene: Scene, seq: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 from tests.support.casework import PERSON, Casework, call, note, step_path, tell
-from tests.support.moods import dripping, saying
+from tests.support.faults import dripping, saying
 from tests.support.pair import Client
 from tests.support.processes import free_port
 from tests.support.threaded import Threaded, serving

@@ -20,7 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from tests.support.casework import AGENT, PERSON, call, new_casework, note, own, step_path, tell, to_status
-from tests.support.moods import Moody, saying
+from tests.support.faults import FaultyApp, saying
 from tests.support.threaded import Threaded, Wsgi, threaded_pair
 
 FINISHING = ("PlaybookStepCompleted", "PlaybookStepSkipped")
@@ -67,15 +67,15 @@ POLICIES = st.fixed_dictionaries(
 
 
 @pytest.fixture
-def moody_pair(database_url: str, tmp_path: Path) -> Iterator[tuple[Threaded, Moody]]:
-    moods: list[Moody] = []
+def moody_pair(database_url: str, tmp_path: Path) -> Iterator[tuple[Threaded, FaultyApp]]:
+    faulty_apps: list[FaultyApp] = []
 
     def before_matcher(app: Wsgi) -> Wsgi:
-        moods.append(Moody(app))
-        return moods[0]
+        faulty_apps.append(FaultyApp(app))
+        return faulty_apps[0]
 
     with threaded_pair(database_url, tmp_path, before_matcher, matcher_attempts=1, tool_mode="stub") as pair:
-        yield pair, moods[0]
+        yield pair, faulty_apps[0]
 
 
 class Office(RuleBasedStateMachine):
@@ -83,10 +83,10 @@ class Office(RuleBasedStateMachine):
 
     exceptions = Bundle("exceptions")
 
-    def __init__(self, pair: Threaded, moody: Moody) -> None:
+    def __init__(self, pair: Threaded, faulty_app: FaultyApp) -> None:
         super().__init__()
-        self.pair, self.moody = pair, moody
-        self.moody.mood = None
+        self.pair, self.faulty_app = pair, faulty_app
+        self.faulty_app.fault = None
         self.work = new_casework(pair, pair.clock())
         self.agent = self.work.acting(AGENT)
         self.tags: dict[str, str] = {}
@@ -134,7 +134,7 @@ class Office(RuleBasedStateMachine):
         for playbook in listed[:1]:
             self.work.admin.ok("POST", f"/api/playbooks/{playbook['playbook_id']}/retire")
         self.work.policy(**members)
-        self.moody.mood = saying("{}", 503) if away else None
+        self.faulty_app.fault = saying("{}", 503) if away else None
 
     @rule(exception_id=exceptions, attributes=ATTRIBUTES.filter(bool))
     def change(self, exception_id: str, attributes: dict[str, Any]) -> None:
@@ -145,7 +145,9 @@ class Office(RuleBasedStateMachine):
     def recalculate(self, exception_id: str, switch: bool) -> None:
         """Somebody asks anew."""
         path = f"/api/exceptions/{exception_id}/playbook/recalculate"
-        self._call(exception_id, "POST", path, {"switch": switch}, {200} if self.moody.mood is None else {503})
+        self._call(
+            exception_id, "POST", path, {"switch": switch}, {200} if self.faulty_app.fault is None else {503}
+        )
 
     @rule(exception_id=exceptions, actor=st.sampled_from([PERSON, AGENT]))
     def start(self, exception_id: str, actor: dict[str, str]) -> None:
@@ -232,7 +234,7 @@ class Office(RuleBasedStateMachine):
         return self.work.admin("GET", f"/api/exceptions/{exception_id}").headers["ETag"]
 
 
-def test_any_sequence_of_calls_leaves_a_log_that_proves_the_state(moody_pair: tuple[Threaded, Moody]):
+def test_any_sequence_of_calls_leaves_a_log_that_proves_the_state(moody_pair: tuple[Threaded, FaultyApp]):
     # Shrinking would repeat the failure over HTTP for minutes; the steps that led to it are told as they are.
     phases = [phase for phase in Phase if phase is not Phase.shrink]
     budget = settings(max_examples=12, stateful_step_count=30, phases=phases)

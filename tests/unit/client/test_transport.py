@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from tests.support.moods import dripping, dripping_headers, hanging_up, saying, slow
+from tests.support.faults import dripping, dripping_headers, hanging_up, saying, slow
 from tests.support.processes import free_port
 from tests.support.threaded import Wsgi, serving
 from werkzeug.wrappers import Request, Response
@@ -230,9 +230,9 @@ def test_a_late_response_is_a_failure(service: Service):
         executor.get_policy_pack()
 
 
-@pytest.mark.parametrize("mood", [dripping, dripping_headers])
-def test_an_endless_response_is_a_failure(service: Service, mood: Wsgi):
-    service.answers = [mood, saying("{}")]
+@pytest.mark.parametrize("fault", [dripping, dripping_headers])
+def test_an_endless_response_is_a_failure(service: Service, fault: Wsgi):
+    service.answers = [fault, saying("{}")]
     hasty = RetryPolicy(attempts=1, read_seconds=0.3)
     with ExecutorClient(service.url, SECRET, retry_policy=hasty) as executor:
         begun = time.monotonic()

@@ -34,7 +34,7 @@ _PATIENCE_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Acknowledged:
     """What one client was told about one step, with 200."""
 
     exception_id: str
@@ -45,14 +45,14 @@ class Told:
 
 @dataclass(slots=True)
 class Memory:
-    """What all clients were told; ``troubles`` counts what made them try again."""
+    """What all clients were told; ``failures`` counts what made them try again."""
 
-    told: list[Told] = field(default_factory=list)
+    told: list[Acknowledged] = field(default_factory=list)
     created: list[str] = field(default_factory=list)
-    troubles: Counter[str] = field(default_factory=Counter)
+    failures: Counter[str] = field(default_factory=Counter)
 
 
-class Crowd:
+class ConcurrentClients:
     """Clients, each in a thread, until told to stop; ``urls`` are the executors they spread over.
 
     They take in exceptions, ``open_at_once`` at a time, and all go through the steps of each, so that
@@ -80,7 +80,7 @@ class Crowd:
         self._clients = clients
         self._awaited = awaited
 
-    def __enter__(self) -> Crowd:
+    def __enter__(self) -> ConcurrentClients:
         seeds = [self._random.random() for _ in range(self._clients)]
         self._running = [self._pool.submit(self._work, f"hand-{i}", seed) for i, seed in enumerate(seeds)]
         return self
@@ -100,13 +100,13 @@ class Crowd:
             for client in self._running:
                 if client.done():
                     client.result()
-            assert time.monotonic() < until, f"nothing goes on: {self.memory.troubles}"
+            assert time.monotonic() < until, f"nothing goes on: {self.memory.failures}"
             time.sleep(0.002)
 
     def _work(self, name: str, seed: float) -> None:
         chance = random.Random(seed)
         sessions = [Client(url, self._token(name)) for url in self.urls]
-        ask = Patient(sessions, chance, self.memory.troubles, self._awaited)
+        ask = Patient(sessions, chance, self.memory.failures, self._awaited)
         at = 0
         while not self._stopping.is_set():
             self._work_through(ask, chance, name, f"K-{at + chance.randrange(self._open_at_once)}")
@@ -123,18 +123,18 @@ class Crowd:
             verb = "skip" if chance.random() < 0.1 else "complete"
             body = {"actor_type": "human", "actor_id": name, **({"reason": "Late."} if verb == "skip" else {})}
             answer = ask("POST", step_path(exception_id, step, verb), body)
-            self.memory.told.append(Told(exception_id, step, name, answer["outcome"]))
+            self.memory.told.append(Acknowledged(exception_id, step, name, answer["outcome"]))
 
 
 class Patient:
     """Calls until there is an answer: a broken connection, a 503 and what is awaited are tried again."""
 
     def __init__(
-        self, sessions: Sequence[Client], chance: random.Random, troubles: Counter[str], awaited: Collection[str]
+        self, sessions: Sequence[Client], chance: random.Random, failures: Counter[str], awaited: Collection[str]
     ) -> None:
         self._sessions = sessions
         self._chance = chance
-        self._troubles = troubles
+        self._troubles = failures
         self._awaited = awaited
 
     def __call__(self, method: str, path: str, body: Any) -> Any:
@@ -156,19 +156,19 @@ class Patient:
             time.sleep(self._chance.uniform(0, 0.05))
 
 
-def seed_of_this_run() -> int:
-    """Where chance begins: new each time, shown when a test fails, and given by SENTINAI_TEST_SEED."""
-    seed = int(os.environ.get("SENTINAI_TEST_SEED") or secrets.randbits(32))
-    print(f"SENTINAI_TEST_SEED={seed}")
+def random_seed() -> int:
+    """Where chance begins: new each time, shown when a test fails, and given by TEST_SEED."""
+    seed = int(os.environ.get("TEST_SEED") or secrets.randbits(32))
+    print(f"TEST_SEED={seed}")
     return seed
 
 
-def ready_for_a_crowd(work: Casework) -> None:
-    """Publish the playbook that a crowd works through."""
+def prepare_for_clients(work: Casework) -> None:
+    """Publish the playbook that the clients work through."""
     work.publish("For many hands", STEPS)
 
 
-def hold_against_the_log(memory: Memory, work: Casework, settings: Settings) -> None:
+def compare_with_log(memory: Memory, work: Casework, settings: Settings) -> None:
     """Whatever anyone was told is in the log, exactly once, and what callers see is what the log says."""
     doers = [told for told in memory.told if told.outcome != "already_completed"]
     winners = {(told.exception_id, told.step_order): told for told in doers}
@@ -193,7 +193,7 @@ def hold_against_the_log(memory: Memory, work: Casework, settings: Settings) -> 
 _FINISHING = {"PlaybookStepCompleted": "completed", "PlaybookStepSkipped": "skipped"}
 
 
-def _held_by_its_winner(event: Any, winner: Told | None) -> None:
+def _held_by_its_winner(event: Any, winner: Acknowledged | None) -> None:
     """Who was told to have done a step is the one who did it; the answer to a doer may have been lost."""
     if winner is not None:
         assert (event["actor_id"], _FINISHING[event["event_type"]]) == (winner.client, winner.outcome)

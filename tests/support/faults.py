@@ -1,4 +1,4 @@
-"""Something between a service and its callers that can make it slow, silent, or talk rubbish."""
+"""Faults between a service and its callers: slow, silent, or broken answers."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from tests.support.threaded import Wsgi
 from werkzeug.wrappers import Response
 
 
-class Moody:
-    """A WSGI application before another; ``mood`` answers in its place, or None lets it answer itself."""
+class FaultyApp:
+    """A WSGI application in front of another; ``fault`` answers instead of it, or None lets it answer itself."""
 
     def __init__(self, app: Wsgi) -> None:
         self.app = app
-        self.mood: Wsgi | None = None
+        self.fault: Wsgi | None = None
         self.calls = 0
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer a request."""
         self.calls += 1
-        found: Iterable[bytes] = (self.mood or self.app)(environ, start_response)
+        found: Iterable[bytes] = (self.fault or self.app)(environ, start_response)
         return found
 
     def altered(self, change: Callable[[Any], Any]) -> Wsgi:
@@ -44,13 +44,13 @@ def saying(text: str, status: int = 200, **headers: str) -> Wsgi:
     return Response(text, status, headers, mimetype="application/json")
 
 
-def refusing(moody: Moody, text: bytes) -> Wsgi:
+def refusing(faulty_app: FaultyApp, text: bytes) -> Wsgi:
     """A failure for every request that holds some text, and the service's own answer for any other."""
 
     def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = BytesIO(body)
-        return (saying("{}", 500) if text in body else moody.app)(environ, start_response)
+        return (saying("{}", 500) if text in body else faulty_app.app)(environ, start_response)
 
     return answer
 
