@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 from tests.browser.conftest import SCHEMES
-from tests.browser.desk import HOLD, Desk
+from tests.browser.console_page import HOLD, ConsoleTenant
 from tests.support.pair import Pair
 
 import sentinai.web
@@ -22,7 +22,7 @@ SIZES = ({"width": 1280, "height": 900}, {"width": 360, "height": 740})
 SERIOUS = ("serious", "critical")
 
 
-def troubles(page: Page) -> list[str]:
+def failures(page: Page) -> list[str]:
     """What axe finds serious on a page as it stands, in both colour schemes, wide and narrow."""
     found: list[str] = []
     for size in SIZES:
@@ -39,74 +39,74 @@ def troubles(page: Page) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def desk(pair: Pair) -> Desk:
-    return Desk(pair)
+def tenant(pair: Pair) -> ConsoleTenant:
+    return ConsoleTenant(pair)
 
 
-def blocked(desk: Desk) -> str:
-    held = desk.hold(normalized_context={"port": "Gdynia"})
+def blocked(tenant: ConsoleTenant) -> str:
+    held = tenant.hold(normalized_context={"port": "Gdynia"})
     for order in (1, 2):
-        desk.complete(held, order)
+        tenant.complete(held, order)
     return held
 
 
-def completed(desk: Desk) -> str:
-    held = desk.hold()
+def completed(tenant: ConsoleTenant) -> str:
+    held = tenant.hold()
     for order in range(1, len(HOLD["steps"]) + 1):
-        desk.complete(held, order)
+        tenant.complete(held, order)
     return held
 
 
-def better(desk: Desk) -> str:
-    held = desk.hold()
-    desk.complete(held, 1)
-    desk.api.ok("PATCH", f"/api/exceptions/{held}", {"severity": "critical"})
+def better(tenant: ConsoleTenant) -> str:
+    held = tenant.hold()
+    tenant.complete(held, 1)
+    tenant.api.ok("PATCH", f"/api/exceptions/{held}", {"severity": "critical"})
     return held
 
 
-def fitting_nothing(desk: Desk) -> str:
-    return desk.hold(exception_type="Lost Container", severity=None, entity=None, amount=None)
+def fitting_nothing(tenant: ConsoleTenant) -> str:
+    return tenant.hold(exception_type="Lost Container", severity=None, entity=None, amount=None)
 
 
-STATES: dict[str, tuple[Callable[[Desk], str], str]] = {
-    "fresh": (Desk.hold, "Recommended, not started"),
+STATES: dict[str, tuple[Callable[[ConsoleTenant], str], str]] = {
+    "fresh": (ConsoleTenant.hold, "Recommended, not started"),
     "blocked": (blocked, "No value for"),
     "completed": (completed, "Playbook completed"),
     "better match": (better, "would be chosen now"),
-    "nothing fits": (fitting_nothing, "No playbook fits this exception"),
+    "nothing fits": (fitting_nothing, "No playbook matches this exception"),
 }
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_an_exception_in_every_state(pair: Pair, desk: Desk, sign_in: SignIn, state: str) -> None:
+def test_an_exception_in_every_state(pair: Pair, tenant: ConsoleTenant, sign_in: SignIn, state: str) -> None:
     bring_about, told = STATES[state]
-    page = sign_in(desk.tenant_id, reduced_motion="reduce")
-    page.goto(f"{pair.executor.url}/console/exceptions/{bring_about(desk)}")
+    page = sign_in(tenant.tenant_id, reduced_motion="reduce")
+    page.goto(f"{pair.executor.url}/console/exceptions/{bring_about(tenant)}")
     expect(page.get_by_text(told).first).to_be_visible()
     for summary in page.locator("summary").all():
         summary.click()
-    assert troubles(page) == []
+    assert failures(page) == []
 
 
-def test_dialogs_refusals_and_messages(pair: Pair, desk: Desk, sign_in: SignIn) -> None:
-    page = sign_in(desk.tenant_id, reduced_motion="reduce")
-    page.goto(f"{pair.executor.url}/console/exceptions/{desk.hold()}")
+def test_dialogs_refusals_and_messages(pair: Pair, tenant: ConsoleTenant, sign_in: SignIn) -> None:
+    page = sign_in(tenant.tenant_id, reduced_motion="reduce")
+    page.goto(f"{pair.executor.url}/console/exceptions/{tenant.hold()}")
     page.get_by_role("button", name="Skip", exact=True).click()
     expect(page.get_by_role("dialog", name="Skip this step?")).to_be_visible()
-    found = troubles(page)
+    found = failures(page)
     page.keyboard.press("Escape")
     page.route("**/playbook/recalculate", lambda route: route.abort())
     page.get_by_role("button", name="Recalculate").click()
     expect(page.get_by_role("alert")).to_contain_text("The service cannot be reached")
     page.get_by_label("Comment", exact=True).fill("Seen.")
     page.get_by_role("button", name="Comment", exact=True).click()
-    expect(page.get_by_role("status", name="Messages")).to_contain_text("The comment is added.")
-    assert found + troubles(page) == []
+    expect(page.get_by_role("status", name="Messages")).to_contain_text("Comment added.")
+    assert found + failures(page) == []
 
 
 PAGES = {
     "/exceptions": "Most urgent first",
-    "/exceptions?owner=whoever": "No exception fits these filters.",
+    "/exceptions?owner=whoever": "No exceptions match these filters.",
     "/playbooks": "Release the container",
     "/exceptions/none": "Back to the exceptions",
     "/nowhere": "Back to the exceptions",
@@ -114,29 +114,29 @@ PAGES = {
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_the_other_pages_of_the_console(pair: Pair, desk: Desk, sign_in: SignIn, path: str) -> None:
-    desk.hold()
-    page = sign_in(desk.tenant_id, reduced_motion="reduce")
+def test_the_other_pages_of_the_console(pair: Pair, tenant: ConsoleTenant, sign_in: SignIn, path: str) -> None:
+    tenant.hold()
+    page = sign_in(tenant.tenant_id, reduced_motion="reduce")
     page.goto(f"{pair.executor.url}/console{path}")
     expect(page.locator("main")).to_contain_text(PAGES[path])
-    found = troubles(page)
+    found = failures(page)
     if path == "/playbooks":
         page.get_by_role("link", name="Release the container").click()
         expect(page.get_by_role("heading", name="When it applies")).to_be_visible()
-        found += troubles(page)
+        found += failures(page)
     assert found == []
 
 
 def test_signing_in(pair: Pair, sign_in: SignIn) -> None:
     page = sign_in("nobody-yet")
     expect(page.get_by_text("No exceptions yet.")).to_be_visible()
-    found = troubles(page)
+    found = failures(page)
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
-    found += troubles(page)
+    found += failures(page)
     page.goto(f"{pair.matcher.url}/workbench")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
-    assert found + troubles(page) == []
+    assert found + failures(page) == []
 
 
 CONDITIONS = {
@@ -147,8 +147,8 @@ CONDITIONS = {
 HELD = '{"exception_id": "H-1", "domain": "Freight", "exception_type": "Customs Hold", "severity": "high"}'
 
 
-def test_the_workbench(pair: Pair, desk: Desk, sign_in: SignIn) -> None:
-    page = sign_in(desk.tenant_id, reduced_motion="reduce")
+def test_the_workbench(pair: Pair, tenant: ConsoleTenant, sign_in: SignIn) -> None:
+    page = sign_in(tenant.tenant_id, reduced_motion="reduce")
     page.goto(f"{pair.matcher.url}/workbench")
     page.get_by_role("textbox", name="Exception").fill(HELD)
     found: list[str] = []
@@ -156,16 +156,16 @@ def test_the_workbench(pair: Pair, desk: Desk, sign_in: SignIn) -> None:
         page.get_by_role("textbox", name="Condition").fill(condition)
         verdict = page.get_by_role("status", name="Verdict")
         expect(verdict).to_contain_text(told, use_inner_text=True)
-        found += troubles(page)
+        found += failures(page)
     page.get_by_role("textbox", name="Condition").fill('{"match": {"')
     page.keyboard.press("Control+Space")
     expect(page.get_by_role("listbox", name="Suggestions")).to_be_visible()
-    assert found + troubles(page) == []
+    assert found + failures(page) == []
 
 
-def test_what_is_chosen_has_an_edge_in_forced_colours(pair: Pair, desk: Desk, sign_in: SignIn) -> None:
-    page = sign_in(desk.tenant_id, forced_colors="active")
-    page.goto(f"{pair.executor.url}/console/exceptions/{desk.hold()}")
+def test_what_is_chosen_has_an_edge_in_forced_colours(pair: Pair, tenant: ConsoleTenant, sign_in: SignIn) -> None:
+    page = sign_in(tenant.tenant_id, forced_colors="active")
+    page.goto(f"{pair.executor.url}/console/exceptions/{tenant.hold()}")
     chosen = (
         page.get_by_role("button", name="All", pressed=True),
         page.get_by_role("link", name="Exceptions").and_(page.locator("[aria-current]")),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 from tests.browser.conftest import SCHEMES
-from tests.browser.desk import Desk
+from tests.browser.console_page import ConsoleTenant
 from tests.conftest import database_of
 from tests.support.pair import Pair, running_pair
 
@@ -21,8 +21,8 @@ NEWS = "**/events?**"
 
 
 @pytest.fixture(scope="module")
-def desk(pair: Pair) -> Desk:
-    return Desk(pair)
+def tenant(pair: Pair) -> ConsoleTenant:
+    return ConsoleTenant(pair)
 
 
 @pytest.fixture(params=SCHEMES)
@@ -32,28 +32,28 @@ def sign_in(sign_in: SignIn, request: pytest.FixtureRequest) -> SignIn:
 
 
 @pytest.fixture
-def held(desk: Desk) -> str:
-    return desk.hold()
+def held(tenant: ConsoleTenant) -> str:
+    return tenant.hold()
 
 
 @pytest.fixture
-def page(pair: Pair, desk: Desk, sign_in: SignIn, held: str) -> Page:
+def page(pair: Pair, tenant: ConsoleTenant, sign_in: SignIn, held: str) -> Page:
     """The page of an exception that nobody has worked on."""
-    opened = sign_in(desk.tenant_id)
+    opened = sign_in(tenant.tenant_id)
     opened.goto(f"{pair.executor.url}/console/exceptions/{held}")
     expect(opened.get_by_role("heading", name="Customs Hold")).to_be_visible()
     return opened
 
 
-def remark(desk: Desk, held: str, text: str) -> None:
-    desk.api.ok("POST", f"/api/exceptions/{held}/comments", {"text": text})
+def remark(tenant: ConsoleTenant, held: str, text: str) -> None:
+    tenant.api.ok("POST", f"/api/exceptions/{held}/comments", {"text": text})
 
 
 def newest(page: Page) -> Any:
     return page.get_by_label("Events, newest first").get_by_role("listitem").first
 
 
-def test_news_take_nothing_from_a_person_at_work(page: Page, desk: Desk, held: str) -> None:
+def test_news_take_nothing_from_a_person_at_work(page: Page, tenant: ConsoleTenant, held: str) -> None:
     notes = page.get_by_label("Notes")
     notes.fill("Called the broker, who")
     page.get_by_text("What else was considered").click()
@@ -61,87 +61,91 @@ def test_news_take_nothing_from_a_person_at_work(page: Page, desk: Desk, held: s
     places = [page.get_by_role("button", name="Complete step"), page.get_by_label("Recommended Playbook"), notes]
     before = [place.bounding_box() for place in places]
 
-    remark(desk, held, "The broker has called back.")
+    remark(tenant, held, "The broker has called back.")
     expect(newest(page)).to_contain_text("The broker has called back.")
     assert [place.bounding_box() for place in places] == before
     expect(notes).to_be_focused()
     expect(notes).to_have_value("Called the broker, who")
-    expect(page.get_by_text("Also matching").or_(page.get_by_text("Nearly matching")).first).to_be_visible()
+    expect(page.get_by_text("Other matches").or_(page.get_by_text("Near misses")).first).to_be_visible()
     page.keyboard.type(" will file it.")
     expect(notes).to_have_value("Called the broker, who will file it.")
 
 
-def test_notes_for_one_step_are_no_notes_for_the_next(page: Page, desk: Desk, held: str) -> None:
+def test_notes_for_one_step_are_no_notes_for_the_next(page: Page, tenant: ConsoleTenant, held: str) -> None:
     page.get_by_label("Notes").fill("About the first step.")
-    desk.complete(held, 1)
+    tenant.complete(held, 1)
     expect(page.get_by_role("button", name="Complete step: change the status")).to_be_visible()
     expect(page.get_by_label("Notes")).to_have_value("")
 
 
-def test_notes_for_a_step_that_another_did_go_on_as_a_comment(page: Page, desk: Desk, held: str) -> None:
+def test_notes_for_a_step_that_another_did_go_on_as_a_comment(
+    page: Page, tenant: ConsoleTenant, held: str
+) -> None:
     page.get_by_label("Notes").fill("The broker promises Tuesday.")
-    desk.complete(held, 1)
+    tenant.complete(held, 1)
     comment = page.get_by_label("Comment", exact=True)
     expect(comment).to_have_value("The broker promises Tuesday.")
     expect(comment).to_be_focused()
-    expect(page.get_by_role("status", name="Messages")).to_contain_text("stands in the comment field now")
+    expect(page.get_by_role("status", name="Messages")).to_contain_text("were moved to the comment field")
 
 
-def test_a_reason_typed_when_the_session_ended_is_still_there(page: Page, pair: Pair, desk: Desk) -> None:
+def test_a_reason_typed_when_the_session_ended_is_still_there(
+    page: Page, pair: Pair, tenant: ConsoleTenant
+) -> None:
     page.context.clear_cookies()
     dialog = page.get_by_role("dialog", name="Skip this step?")
     page.get_by_role("button", name="Skip").click()
     dialog.get_by_label("Reason").fill("A long story")
-    dialog.get_by_role("button", name="Skip the step").click()
-    expect(page.get_by_role("alert")).to_contain_text("Your session is over, so nothing was done.")
-    expect(page.get_by_text("Your session is over; what you see")).to_be_visible()
+    dialog.get_by_role("button", name="Skip step").click()
+    expect(page.get_by_role("alert")).to_contain_text("Your session has expired; nothing was done.")
+    expect(page.get_by_text("Your session has expired; this page")).to_be_visible()
     other = page.context.new_page()
-    other.goto(sign_in_link(pair.settings, tenant=desk.tenant_id, subject="alex", roles=["operator"]))
+    other.goto(sign_in_link(pair.settings, tenant=tenant.tenant_id, subject="alex", roles=["operator"]))
     other.wait_for_url("**/console/exceptions")
     other.close()
     page.get_by_role("button", name="Skip").click()
     expect(dialog.get_by_label("Reason")).to_have_value("A long story")
-    dialog.get_by_role("button", name="Skip the step").click()
+    dialog.get_by_role("button", name="Skip step").click()
     expect(page.get_by_role("list", name="Steps")).to_contain_text("A long story")
-    expect(page.get_by_text("Your session is over; what you see")).to_be_hidden()
+    expect(page.get_by_text("Your session has expired; this page")).to_be_hidden()
 
 
-def test_a_refusal_stays_until_the_next_try(page: Page, desk: Desk, held: str) -> None:
+def test_a_refusal_stays_until_the_next_try(page: Page, tenant: ConsoleTenant, held: str) -> None:
     page.route("**/recalculate", lambda route: route.abort())
     page.get_by_role("button", name="Recalculate").click()
     refusal = page.get_by_role("alert")
     expect(refusal).to_contain_text("The service cannot be reached. Nothing was changed")
-    remark(desk, held, "Something else.")
+    remark(tenant, held, "Something else.")
     expect(newest(page)).to_contain_text("Something else.")
     expect(refusal).to_be_visible()
     page.unroute("**/recalculate")
     page.get_by_role("button", name="Recalculate").click()
-    expect(page.get_by_role("status", name="Messages")).to_contain_text("Nothing changed")
+    expect(page.get_by_role("status", name="Messages")).to_contain_text("No change")
     expect(refusal).to_be_hidden()
 
 
-def test_interrupted_news_are_told_and_made_up_for(page: Page, desk: Desk, held: str) -> None:
+def test_interrupted_news_are_told_and_made_up_for(page: Page, tenant: ConsoleTenant, held: str) -> None:
     page.route(NEWS, lambda route: route.abort())
-    remark(desk, held, "Before.")
+    remark(tenant, held, "Before.")
     expect(page.get_by_text("Live updates are interrupted")).to_be_visible()
-    remark(desk, held, "Meanwhile.")
+    remark(tenant, held, "Meanwhile.")
     page.unroute(NEWS)
     expect(newest(page)).to_contain_text("Meanwhile.")
     expect(page.get_by_text("Live updates are interrupted")).to_be_hidden()
 
 
 def test_a_session_that_is_over_loses_nothing_and_is_taken_up_again(
-    page: Page, pair: Pair, desk: Desk, held: str
+    page: Page, pair: Pair, tenant: ConsoleTenant, held: str
 ) -> None:
     page.get_by_label("Notes").fill("Half a thought")
     page.context.clear_cookies()
-    remark(desk, held, "Unseen yet.")
-    over = page.get_by_text("Your session is over")
+    remark(tenant, held, "Unseen yet.")
+    over = page.get_by_text("Your session has expired")
     expect(over).to_be_visible()
     expect(page.get_by_label("Notes")).to_have_value("Half a thought")
 
     other = page.context.new_page()
-    other.goto(sign_in_link(pair.settings, tenant=desk.tenant_id, subject="alex", roles=["operator"]))
+    other.goto(sign_in_link(pair.settings, tenant=tenant.tenant_id, subject="alex", roles=["operator"]))
     other.wait_for_url("**/console/exceptions")
     other.close()
     expect(newest(page)).to_contain_text("Unseen yet.")
@@ -161,9 +165,9 @@ def test_steps_are_completed_by_keyboard_alone(page: Page) -> None:
 
 
 def test_the_queue_keeps_itself_up_to_date(pair: Pair, sign_in: SignIn) -> None:
-    desk = Desk(pair)
-    desk.hold()
-    page = sign_in(desk.tenant_id)
+    tenant = ConsoleTenant(pair)
+    tenant.hold()
+    page = sign_in(tenant.tenant_id)
     page.clock.install()
     page.goto(f"{pair.executor.url}/console/exceptions")
     chosen = page.get_by_role("row").nth(1).get_by_role("link")
@@ -172,7 +176,7 @@ def test_the_queue_keeps_itself_up_to_date(pair: Pair, sign_in: SignIn) -> None:
     tally = page.get_by_role("list", name="At a glance")
     breached = int(tally.get_by_role("link", name="breached").inner_text().split()[0])
     past = (datetime.now(UTC) - timedelta(days=3)).isoformat()
-    new = desk.hold(entity="Late Lines", sla_deadline=past)
+    new = tenant.hold(entity="Late Lines", sla_deadline=past)
     row = page.get_by_role("row").filter(has_text=new)
     expect(row).to_have_count(0)
     page.clock.fast_forward(16_000)
@@ -190,8 +194,8 @@ def test_the_queue_keeps_itself_up_to_date(pair: Pair, sign_in: SignIn) -> None:
     expect(page.get_by_text("Live updates are interrupted")).to_be_hidden()
 
 
-def test_deadlines_come_nearer_and_pass(pair: Pair, held: str, desk: Desk, sign_in: SignIn) -> None:
-    page = sign_in(desk.tenant_id)
+def test_deadlines_come_nearer_and_pass(pair: Pair, held: str, tenant: ConsoleTenant, sign_in: SignIn) -> None:
+    page = sign_in(tenant.tenant_id)
     page.clock.install()
     page.goto(f"{pair.executor.url}/console/exceptions/{held}")
     facts = page.get_by_label("The exception")
@@ -201,25 +205,25 @@ def test_deadlines_come_nearer_and_pass(pair: Pair, held: str, desk: Desk, sign_
 
 
 @pytest.fixture(scope="module")
-def lonely(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Pair, Desk, list[str]]]:
+def lonely(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Pair, ConsoleTenant, list[str]]]:
     """A pair whose matcher has gone, and exceptions that came in before that: one for each scheme."""
     folder = tmp_path_factory.mktemp("lonely")
     with running_pair(database_of("sqlite", folder), folder, matcher_timeout_seconds=0.5) as pair:
-        desk = Desk(pair)
-        earlier = [desk.hold() for _ in SCHEMES]
+        tenant = ConsoleTenant(pair)
+        earlier = [tenant.hold() for _ in SCHEMES]
         pair.matcher.stop()
-        yield pair, desk, earlier
+        yield pair, tenant, earlier
 
 
-def test_without_the_matcher_work_goes_on(lonely: tuple[Pair, Desk, list[str]], sign_in: SignIn) -> None:
-    pair, desk, earlier = lonely
-    page = sign_in(desk.tenant_id, pair=pair)
-    page.goto(f"{pair.executor.url}/console/exceptions/{desk.hold()}")
-    expect(page.get_by_text("The matcher could not be reached when this came in.")).to_be_visible()
+def test_without_the_matcher_work_goes_on(lonely: tuple[Pair, ConsoleTenant, list[str]], sign_in: SignIn) -> None:
+    pair, tenant, earlier = lonely
+    page = sign_in(tenant.tenant_id, pair=pair)
+    page.goto(f"{pair.executor.url}/console/exceptions/{tenant.hold()}")
+    expect(page.get_by_text("The matcher was unavailable when this exception was created.")).to_be_visible()
     page.get_by_role("button", name="Recalculate").click()
-    expect(page.get_by_role("alert")).to_contain_text("The matcher gave no answer")
+    expect(page.get_by_role("alert")).to_contain_text("The matcher did not answer")
     expect(page.get_by_role("alert")).to_contain_text("Nothing was changed; try again in a moment.")
-    expect(page.get_by_text("No playbook fits")).to_have_count(0)
+    expect(page.get_by_text("No playbook matches")).to_have_count(0)
 
     page.goto(f"{pair.executor.url}/console/exceptions/{earlier.pop()}")
     page.get_by_role("button", name="Complete step: send the notification").click()
@@ -227,9 +231,9 @@ def test_without_the_matcher_work_goes_on(lonely: tuple[Pair, Desk, list[str]], 
 
 
 def test_two_people_on_one_exception_see_each_other(
-    page: Page, pair: Pair, desk: Desk, held: str, sign_in: SignIn
+    page: Page, pair: Pair, tenant: ConsoleTenant, held: str, sign_in: SignIn
 ) -> None:
-    other = sign_in(desk.tenant_id, subject="kim")
+    other = sign_in(tenant.tenant_id, subject="kim")
     other.goto(f"{pair.executor.url}/console/exceptions/{held}")
     page.get_by_role("button", name="Complete step: send the notification").click()
     first = other.get_by_role("list", name="Steps").get_by_role("listitem").first

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, Response, expect
 from tests.browser.conftest import SCHEMES
-from tests.browser.desk import Desk
+from tests.browser.console_page import ConsoleTenant
 from tests.support.pair import Pair
 
 SignIn = Callable[..., Page]
@@ -17,8 +17,8 @@ WEIGHED = ("script", "stylesheet")
 
 
 @pytest.fixture(scope="module")
-def desk(pair: Pair) -> Desk:
-    return Desk(pair)
+def tenant(pair: Pair) -> ConsoleTenant:
+    return ConsoleTenant(pair)
 
 
 def loaded(page: Page, url: str) -> list[Response]:
@@ -31,10 +31,14 @@ def loaded(page: Page, url: str) -> list[Response]:
 
 
 @pytest.mark.parametrize("service", ["executor", "matcher"])
-def test_scripts_and_styles_are_light_and_our_own(pair: Pair, desk: Desk, sign_in: SignIn, service: str) -> None:
-    page = sign_in(desk.tenant_id).context.new_page()
+def test_scripts_and_styles_are_light_and_our_own(
+    pair: Pair, tenant: ConsoleTenant, sign_in: SignIn, service: str
+) -> None:
+    page = sign_in(tenant.tenant_id).context.new_page()
     at = getattr(pair, service).url
-    answers = loaded(page, f"{at}/workbench" if service == "matcher" else f"{at}/console/exceptions/{desk.hold()}")
+    answers = loaded(
+        page, f"{at}/workbench" if service == "matcher" else f"{at}/console/exceptions/{tenant.hold()}"
+    )
     weighed = [answer for answer in answers if answer.request.resource_type in WEIGHED]
     assert len(weighed) > 3
     weight = sum(len(page.request.get(answer.url).body()) for answer in weighed)
@@ -44,12 +48,12 @@ def test_scripts_and_styles_are_light_and_our_own(pair: Pair, desk: Desk, sign_i
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_a_long_history_is_shown_from_its_newest_end_beside_the_playbook(
-    pair: Pair, desk: Desk, sign_in: SignIn, scheme: str
+    pair: Pair, tenant: ConsoleTenant, sign_in: SignIn, scheme: str
 ) -> None:
-    held = desk.hold()
+    held = tenant.hold()
     for number in range(210):
-        desk.api.ok("POST", f"/api/exceptions/{held}/comments", {"text": f"Remark {number}"})
-    page = sign_in(desk.tenant_id, scheme=scheme)
+        tenant.api.ok("POST", f"/api/exceptions/{held}/comments", {"text": f"Remark {number}"})
+    page = sign_in(tenant.tenant_id, scheme=scheme)
     page.goto(f"{pair.executor.url}/console/exceptions/{held}")
     events = page.get_by_label("Events, newest first").get_by_role("listitem")
     expect(events).to_have_count(200)
@@ -61,10 +65,10 @@ def test_a_long_history_is_shown_from_its_newest_end_beside_the_playbook(
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_filters_fold_away_where_there_is_little_room(
-    pair: Pair, desk: Desk, sign_in: SignIn, scheme: str
+    pair: Pair, tenant: ConsoleTenant, sign_in: SignIn, scheme: str
 ) -> None:
-    desk.hold(severity="high")
-    page = sign_in(desk.tenant_id, scheme=scheme)
+    tenant.hold(severity="high")
+    page = sign_in(tenant.tenant_id, scheme=scheme)
     expect(page.get_by_label("Severity")).to_be_visible()
     page.set_viewport_size({"width": 360, "height": 740})
     expect(page.get_by_label("Severity")).to_be_hidden()

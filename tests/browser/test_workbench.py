@@ -114,7 +114,7 @@ def test_a_condition_that_matches_is_told_clause_by_clause(workbench: Callable[.
 
     says(page, "Valid, and it matches.")
     expect(clause(page, "severity is at least medium")).to_contain_text("Holds")
-    expect(clause(page, "severity is at least medium")).to_contain_text("it is medium")
+    expect(clause(page, "severity is at least medium")).to_contain_text("Actual: medium")
     expect(clause(page, "policy tags")).to_contain_text("busy_line")
     expect(
         page.get_by_text("Applies when severity is at least medium and policy tags include busy_line.")
@@ -125,9 +125,9 @@ def test_a_condition_that_matches_is_told_clause_by_clause(workbench: Callable[.
     choice = page.get_by_role("region", name="Which playbook would win")
     expect(choice).to_contain_text("this draft would win over Ring closed: priority 55 against 40.")
     expect(ranking(page).nth(0)).to_contain_text("This draft")
-    near = page.get_by_role("list", name="One clause short")
+    near = page.get_by_role("list", name="Near misses")
     expect(near).to_contain_text("Crowd control v1")
-    expect(near).to_contain_text("it is 7")
+    expect(near).to_contain_text("Actual: 7")
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (sum(int(part) for part in background[4:-1].split(",")) > 384) == (scheme == "light")
 
@@ -136,12 +136,12 @@ def test_a_draft_of_lower_priority_stands_behind_the_winner(workbench: Callable[
     page = workbench()
     hold(page, {"match": {"domain": "Rail"}, "priority": 39})
     choice = page.get_by_role("region", name="Which playbook would win")
-    expect(choice).to_contain_text("this draft would come after Ring closed: priority 39 against 40.")
+    expect(choice).to_contain_text("this draft would rank below Ring closed: priority 39 against 40.")
     expect(ranking(page).nth(0)).to_contain_text("Ring closed v1")
     ranking(page).nth(0).get_by_text("Why it matches").click()
     expect(ranking(page).nth(0)).to_contain_text("context.line is ring")
     condition(page).fill('{"match": {"domain": "Rail"}, "priority": 40}')
-    expect(choice).to_contain_text("of two with the same priority, the newer wins")
+    expect(choice).to_contain_text("with equal priorities, the newer one wins")
 
 
 def test_an_error_stands_at_its_place_with_a_hint_and_goes_when_mended(workbench: Callable[..., Page]) -> None:
@@ -165,15 +165,15 @@ def test_an_error_stands_at_its_place_with_a_hint_and_goes_when_mended(workbench
 
 NO_JSON = [
     ('{"match": {}\n "priority": 3}', 1, "A comma or } is missing after this."),
-    ('{"match": {"domain": "Rail",}}', 1, "This comma is one too many."),
-    ('{\n"match": {"amount_gt": 01}}', 2, "01 is no value."),
-    ('{\n\n"match": {"domain": "Rail}}', 3, "This text does not end"),
-    ('{"match": {"domain": "Rail"}, "match": {}}', 1, "This key stands here twice."),
-    ('{"match": {"domain": \'Rail\'}}', 1, 'A text stands in double quotes: "Rail".'),
-    ('{"match": {},\n"priority', 2, "This text does not end"),
+    ('{"match": {"domain": "Rail",}}', 1, "Nothing follows this comma: remove it."),
+    ('{\n"match": {"amount_gt": 01}}', 2, "01 is not a value."),
+    ('{\n\n"match": {"domain": "Rail}}', 3, "This string is not closed"),
+    ('{"match": {"domain": "Rail"}, "match": {}}', 1, "This key is used twice."),
+    ('{"match": {"domain": \'Rail\'}}', 1, 'Put text in double quotes: "Rail".'),
+    ('{"match": {},\n"priority', 2, "This string is not closed"),
     ('{"match": {}', 1, "A comma or } is missing after this."),
-    ('{"match": {}}\n}', 2, "There is more after the end."),
-    ("[" * 200, 1, "This is nested too deep."),
+    ('{"match": {}}\n}', 2, "Unexpected text after the end of the document."),
+    ("[" * 200, 1, "This is nested too deeply."),
 ]
 
 
@@ -193,7 +193,7 @@ def test_no_match_shows_what_fails_and_who_wins_instead(workbench: Callable[...,
     hold(page, {"match": {"domain": "Rail", "context.trains_held_gt": 20, "amount_lt": 5}})
     says(page, "Valid, but no match: 2 of 3 clauses do not hold")
     expect(clause(page, "context.trains_held is more than 20")).to_contain_text("Fails")
-    expect(clause(page, "context.trains_held is more than 20")).to_contain_text("it is 7")
+    expect(clause(page, "context.trains_held is more than 20")).to_contain_text("Actual: 7")
     expect(clause(page, "domain is Rail")).to_contain_text("Holds")
     expect(page.get_by_text("Without this draft, Ring closed wins.")).to_be_visible()
     expect(ranking(page)).to_have_count(1)
@@ -202,7 +202,7 @@ def test_no_match_shows_what_fails_and_who_wins_instead(workbench: Callable[...,
 def test_a_rule_that_cannot_be_evaluated_says_why(workbench: Callable[..., Page]) -> None:
     page = workbench()
     hold(page, {"logic": {"<": [{"var": "exception.domain"}, 5]}})
-    says(page, "Valid, but it cannot be evaluated:")
+    says(page, "Valid, but evaluation fails:")
     expect(page.get_by_role("list", name="Warnings")).to_contain_text("Line")
 
 
@@ -275,7 +275,7 @@ def test_samples_are_made_of_the_domain_pack(workbench: Callable[..., Page]) -> 
 def test_an_exception_is_completed_and_its_errors_told(workbench: Callable[..., Page]) -> None:
     page = workbench()
     hold(page, RING, {"exception_id": "R-2", "severity": "high", "sevrity": 1})
-    says(page, "the exception cannot be read")
+    says(page, "the exception contains errors")
     problems = page.get_by_role("list", name="Problems in the exception")
     expect(problems).to_contain_text("Unknown field 'sevrity'.")
     exception(page).fill('{"exception_id": "R-2", "normalized_context": {"trai')
@@ -292,7 +292,7 @@ def test_time_is_what_the_author_says(workbench: Callable[..., Page]) -> None:
     says(page, "Valid, but no match: 1 of 2")
     page.get_by_label("As of (UTC)").fill("2026-05-04T09:10")
     says(page, "Valid, and it matches.")
-    expect(clause(page, "SLA minutes remaining is at most 30")).to_contain_text("it is 20")
+    expect(clause(page, "SLA minutes remaining is at most 30")).to_contain_text("Actual: 20")
 
 
 def test_a_published_playbook_is_revised_in_place_of_itself(workbench: Callable[..., Page]) -> None:
@@ -335,7 +335,7 @@ def test_the_matcher_being_away_loses_nothing_and_is_tried_again(workbench: Call
     page = workbench()
     page.route("**/api/**", lambda route: route.abort())
     hold(page, RING)
-    says(page, "The matcher is away.")
+    says(page, "The matcher is unavailable.")
     page.unroute("**/api/**")
     page.get_by_role("button", name="Try again").click()
     says(page, "Valid, and it matches.")
@@ -346,8 +346,8 @@ def test_a_session_that_is_over_keeps_the_draft(workbench: Callable[..., Page], 
     cookies = page.context.cookies()
     page.context.clear_cookies()
     hold(page, RING)
-    says(page, "Your session is over.")
-    expect(verdict(page).get_by_role("link", name="Sign in at the console")).to_be_visible()
+    says(page, "Your session has expired.")
+    expect(verdict(page).get_by_role("link", name="Sign in to the console")).to_be_visible()
     assert json.loads(condition(page).input_value()) == RING
     other = page.context.new_page()
     other.goto(sign_in_link(pair.settings, tenant=tenant, subject="alex", roles=["author"]))
@@ -358,7 +358,7 @@ def test_a_session_that_is_over_keeps_the_draft(workbench: Callable[..., Page], 
     page.context.clear_cookies()
     page.reload()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
-    link = page.get_by_role("link", name="Sign in at the console")
+    link = page.get_by_role("link", name="Sign in to the console")
     expect(link).to_have_attribute("href", f"{pair.executor.url}/console/sign-in")
     page.context.add_cookies(cookies)  # type: ignore[arg-type]
     page.reload()

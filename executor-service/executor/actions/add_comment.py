@@ -18,6 +18,7 @@ class AddComment:
     action_type = "add_comment"
     effect = "changes_exception"
     verb = "add the comment"
+    icon = "comment"
 
     def check(self, params: Mapping[str, Any], packs: Packs) -> tuple[Sequence[Finding], Sequence[Finding]]:
         """Errors and warnings about the params."""

@@ -17,6 +17,7 @@ class AssignOwner:
     action_type = "assign_owner"
     effect = "changes_exception"
     verb = "assign the owner"
+    icon = "assign"
 
     def check(self, params: Mapping[str, Any], packs: Packs) -> tuple[Sequence[Finding], Sequence[Finding]]:
         """Errors and warnings about the params."""

@@ -49,12 +49,13 @@ class Action(Protocol):
     """One action type; its params have the schema ``actions/<action_type>``.
 
     ``effect`` is ``read_only``, ``changes_exception`` or ``external``. ``verb`` says what completing the step
-    does, as in "Complete step: assign the owner".
+    does, as in "Complete step: assign the owner"; ``icon`` is one of the symbols in ``icons.html``.
     """
 
     action_type: str
     effect: str
     verb: str
+    icon: str
 
     def check(self, params: Mapping[str, Any], packs: Packs) -> tuple[Sequence[Finding], Sequence[Finding]]:
         """Errors and warnings about params that the schema accepts; pointers are into the params."""

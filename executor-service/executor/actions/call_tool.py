@@ -20,6 +20,7 @@ class CallTool:
     action_type = "call_tool"
     effect = "external"
     verb = "call the tool"
+    icon = "tool"
 
     def check(self, params: Mapping[str, Any], packs: Packs) -> tuple[Sequence[Finding], Sequence[Finding]]:
         """Errors and warnings about the params."""

@@ -19,6 +19,7 @@ class Notify:
     action_type = "notify"
     effect = "read_only"
     verb = "send the notification"
+    icon = "mail"
 
     def check(self, params: Mapping[str, Any], packs: Packs) -> tuple[Sequence[Finding], Sequence[Finding]]:
         """Errors and warnings about the params."""
@@ -35,7 +36,8 @@ class Notify:
         """The events, messages and result of doing the step now."""
         template_id = context.step.params.get("template_id")
         if template_id and template_id not in of_packs.notification_templates(context.packs.domain):
-            raise TemplateUnresolved(f"The Domain Pack has no notification template {template_id!r}.")
+            detail = f"The Domain Pack has no notification template {template_id!r}."
+            raise TemplateUnresolved(detail, findings=[Finding("/template_id", "unknown_template", detail)])
         content = self.preview(context)
         outgoing = message(context, "notification", content)
         payload = {

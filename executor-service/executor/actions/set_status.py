@@ -17,6 +17,7 @@ class SetStatus:
     action_type = "set_status"
     effect = "changes_exception"
     verb = "change the status"
+    icon = "swap"
 
     def check(self, params: Mapping[str, Any], packs: Packs) -> tuple[Sequence[Finding], Sequence[Finding]]:
         """Errors and warnings about the params."""

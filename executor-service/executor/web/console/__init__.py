@@ -1,4 +1,4 @@
-"""The operations console: server-rendered pages over the same functions and the same API that everyone calls."""
+"""The operations console: server-rendered pages over the same functions as the API."""
 
 from flask import Flask
 
@@ -11,6 +11,6 @@ __all__ = ["install"]
 
 
 def install(app: Flask, services: Services) -> None:
-    """Give an application the console."""
+    """Add the console to an application."""
     app.extensions[EXTENSION] = Console(services, TokenVerifier(services.settings))
     app.register_blueprint(pages)

@@ -1,4 +1,4 @@
-"""Who may see the console: sessions by cookie, signing in by a link, signing out."""
+"""Access to the console: sessions by cookie, signing in by a link, signing out."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ _PUBLIC = ("console.sign_in_page", "console.open_session", "console.static")
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """What the pages work with."""
+    """What the pages need."""
 
     services: Services
     verifier: TokenVerifier
 
 
 def services() -> Services:
-    """The executor's parts, of the application that answers."""
+    """The executor's services, of the current application."""
     return _console().services
 
 
 def _console() -> Console:
-    found: Console = current_app.extensions[EXTENSION]
-    return found
+    console: Console = current_app.extensions[EXTENSION]
+    return console
 
 
 def guard(pages: Blueprint) -> None:
-    """Let only signed-in people see the pages, and give every page its headers."""
+    """Require a session for the pages, and set the security headers."""
     pages.before_request(_require_session)
     pages.after_request(_protect)
     pages.context_processor(_shared_values)
@@ -51,9 +51,9 @@ def guard(pages: Blueprint) -> None:
 
 
 def _require_session() -> AnyResponse | None:
-    found = session.current(_console().verifier)
-    if found is not None:
-        g.person, token = found
+    current = session.current(_console().verifier)
+    if current is not None:
+        g.person, token = current
         g.csrf_token = session.csrf_token(token)
         return None
     if request.endpoint in _PUBLIC:
@@ -61,7 +61,7 @@ def _require_session() -> AnyResponse | None:
     return redirect(
         url_for(
             "console.sign_in_page",
-            over=1 if session.COOKIE in request.cookies else None,
+            expired=1 if session.COOKIE in request.cookies else None,
             next=request.full_path.rstrip("?") if request.method == "GET" else None,
         )
     )
@@ -85,11 +85,11 @@ def _shared_values() -> dict[str, Any]:
 
 
 def _sign_in_page() -> str:
-    return render_template("console/sign_in.html", over="over" in request.args)
+    return render_template("console/sign_in.html", expired="expired" in request.args)
 
 
 def _open_session() -> Response:
-    """Turn a sign-in link's token into a session. No CSRF token yet: the link itself is the secret."""
+    """Exchange the token of a sign-in link for a session. There is no CSRF token yet: the link is the secret."""
     body = strict_json.loads(request.get_data())
     link_token = body.get("token") if isinstance(body, dict) else None
     console = _console()
@@ -100,7 +100,7 @@ def _open_session() -> Response:
 
 
 def _sign_out() -> AnyResponse:
-    """End the session; a page of an earlier one is shown that this one still stands."""
+    """End the session. A page of an earlier session only gets the queue of this one."""
     if request.form.get("csrf_token") != g.csrf_token:
         return redirect(url_for("console.queue"))
     response = redirect(url_for("console.sign_in_page"))

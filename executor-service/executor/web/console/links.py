@@ -13,9 +13,9 @@ LINK_SECONDS = 900
 
 
 def sign_in_link(settings: Settings, *, tenant: str, subject: str, roles: Iterable[str]) -> str:
-    """A link that signs a person in to the console of a tenant, once, within a quarter of an hour.
+    """A link that signs a person in to the console of a tenant: it works once and expires after 15 minutes.
 
-    The token stands in the fragment, which browsers send to no server and servers do not log.
+    The token is in the fragment, which browsers do not send and servers do not log.
     """
     token = mint_token(
         settings,

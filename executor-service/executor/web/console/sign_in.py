@@ -1,4 +1,4 @@
-"""Signing in to the console: a link works once, and becomes a session."""
+"""Signing in to the console: a sign-in link is exchanged, once, for a session."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from sentinai.database.tenant_session import TenantSession
 from sentinai.identity import Identity, TokenVerifier, mint_token
 from sentinai.problems import ExpiredToken, InvalidToken
 
-_AGAIN = "mint another with: executor token --console."
+_NEW_LINK = "create a new one with: executor token --console."
 
 
 def session_token(services: Services, verifier: TokenVerifier, link_token: str) -> str:
-    """The session token for a sign-in link's token.
+    """The session token in exchange for the token of a sign-in link.
 
     Raises:
-        InvalidToken: it is none, or was used. ExpiredToken: it is too old.
+        InvalidToken: it is not valid, or was used before. ExpiredToken: it has expired.
     """
     try:
         identity = verifier.verify(link_token, purpose=PURPOSE)
-    except ExpiredToken as refused:
-        raise ExpiredToken(f"This sign-in link is older than a quarter of an hour; {_AGAIN}") from refused
-    except InvalidToken as refused:
-        raise InvalidToken(f"This is no sign-in link, or not the whole of one; {_AGAIN}") from refused
+    except ExpiredToken as error:
+        raise ExpiredToken(f"This sign-in link has expired; {_NEW_LINK}") from error
+    except InvalidToken as error:
+        raise InvalidToken(f"This sign-in link is invalid or incomplete; {_NEW_LINK}") from error
     _use_once(services, identity)
     return mint_token(
         services.settings,
@@ -59,4 +59,4 @@ def _use_once(services: Services, identity: Identity) -> None:
         return True
 
     if not identity.token_id or not services.database.write(identity.tenant_id, work):
-        raise InvalidToken(f"This sign-in link was used already; {_AGAIN}")
+        raise InvalidToken(f"This sign-in link has already been used; {_NEW_LINK}")

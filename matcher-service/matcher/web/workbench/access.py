@@ -58,7 +58,7 @@ def _require_author() -> Response | None:
         return None
     if request.endpoint == _PAGE:
         return Response(
-            render_template("workbench/entrance.html", expired=_has_session_cookie()), _refusal(found).status
+            render_template("workbench/access.html", expired=_has_session_cookie()), _refusal(found).status
         )
     raise _refusal(found)
 

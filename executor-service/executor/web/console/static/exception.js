@@ -1,172 +1,187 @@
-// One exception: acting on its playbook, and seeing what others do as it happens.
+// The exception page: work on its playbook, and follow what others do.
 
 import { call, explain, toast } from "/assets/sentinai.js";
-import { renew, say } from "/console/assets/live.js";
+import { refresh, setConnection } from "/console/assets/live.js";
 
 const page = document.getElementById("exception");
 const id = encodeURIComponent(page.dataset.exceptionId);
 const api = `/api/exceptions/${id}`;
 const regions = document.getElementById("regions");
-let show = "";
-let isLost = false;
-
-/** Shows where the exception stands now. Whether that could be found out. */
-async function look() {
-  const seen = lastSeq();
-  const notes = page.querySelector('[name="notes"]');
-  const isWriting = document.activeElement === notes;
-  const went = await renew(location.pathname, (fresh) => Number(fresh.dataset.lastSeq) < lastSeq());
-  if (notes?.value.trim() && !notes.isConnected) keep(notes.value, isWriting);
-  filterEvents();
-  for (const event of document.querySelectorAll(".event")) {
-    event.classList.toggle("arrived", Number(event.dataset.seq) > seen);
-  }
-  return went;
-}
+let shownKind = "";
+let connectionLost = false;
 
 const lastSeq = () => Number(regions.dataset.lastSeq);
 const actor = () => ({ actor_type: regions.dataset.actorType, actor_id: regions.dataset.actorId });
 
-/** What was typed about a step that is no longer to be done goes on as a comment, if its author wants that. */
-function keep(text, isWriting) {
+/** Shows the current state of the exception; resolves to whether it could be loaded. */
+async function reload() {
+  const seen = lastSeq();
+  const notes = page.querySelector('[name="notes"]');
+  const hadFocus = document.activeElement === notes;
+  const loaded = await refresh(location.pathname, (fresh) => Number(fresh.dataset.lastSeq) < lastSeq());
+  if (notes?.value.trim() && !notes.isConnected) moveToComment(notes.value, hadFocus);
+  filterEvents();
+  for (const event of document.querySelectorAll(".event")) {
+    event.classList.toggle("arrived", Number(event.dataset.seq) > seen);
+  }
+  return loaded;
+}
+
+/** Notes typed for a step that someone else has completed are offered as a comment. */
+function moveToComment(text, hadFocus) {
   const comment = document.getElementById("comment-text");
   if (!comment) return;
   comment.value = [comment.value, text].filter(Boolean).join("\n");
-  if (isWriting) comment.focus();
-  toast("That step is done. What you typed about it stands in the comment field now.", "warn");
+  if (hadFocus) comment.focus();
+  toast("This step is already done. Your notes were moved to the comment field.", "warn");
 }
 
-function refuse(text) {
+function showRefusal(text) {
   const refusal = document.getElementById("refusal");
   refusal.querySelector("p").textContent = text;
   refusal.hidden = false;
   refusal.scrollIntoView({ block: "nearest" });
 }
 
-/** Where the keyboard goes on when the button that was pressed is no longer there. */
-const next = () => document.querySelector('[aria-current="step"]') ?? document.getElementById("panel-title");
+/** Where the focus goes when the button that had it is gone. */
+const nextFocus = () => document.querySelector('[aria-current="step"]') ?? document.getElementById("panel-title");
 
-/** Whoever signed in anew in another tab has another token: a page of before takes it up, and tries again. */
+/** Signing in again in another tab changes the CSRF token: on 403, load the new one and retry once. */
 async function withNewToken(work) {
   try {
     return await work();
   } catch (error) {
-    if (error.status !== 403 || !(await look())) throw error;
+    if (error.status !== 403 || !(await reload())) throw error;
     return work();
   }
 }
 
-const words = (error) => (error.status === 401 ? "Your session is over, so nothing was done. What you typed stays here: sign in in another tab, then try again." : explain(error));
-
-function lose(state) {
-  say(state);
-  isLost = true;
+function explainFailure(error) {
+  if (error.status !== 401) return explain(error);
+  return "Your session has expired; nothing was done. Your text is kept: sign in in another tab, then try again.";
 }
 
-/** Does something once, shows what came of it, and explains a refusal. */
-async function act(work, told) {
+function loseConnection(state) {
+  setConnection(state);
+  connectionLost = true;
+}
+
+/** Runs one action at a time, shows its outcome, and explains a refusal. */
+async function act(work, describe) {
   if (page.getAttribute("aria-busy") === "true") return;
   page.setAttribute("aria-busy", "true");
   document.getElementById("refusal").hidden = true;
   try {
     const answer = await withNewToken(work);
-    await look();
-    toast(told(answer));
-    if (document.activeElement === document.body) next()?.focus({ preventScroll: true });
+    await reload();
+    toast(describe(answer));
+    if (document.activeElement === document.body) nextFocus()?.focus({ preventScroll: true });
   } catch (error) {
-    if (error.status === 401) lose("over");
-    const isNews = error.status === 409 && (await look());
-    refuse(isNews ? `${explain(error)} The page now shows where it stands.` : words(error));
+    if (error.status === 401) loseConnection("expired");
+    const wasStale = error.status === 409 && (await reload());
+    showRefusal(wasStale ? `${explain(error)} The page now shows the current state.` : explainFailure(error));
   } finally {
     page.removeAttribute("aria-busy");
   }
 }
 
-function finish(form, how, body, told) {
-  const step = form.dataset.step;
-  const guard = { playbook_id: Number(form.dataset.playbookId) };
+function finishStep(form, operation, body, message) {
+  const { step, playbookId } = form.dataset;
+  const guard = { playbook_id: Number(playbookId) };
   return act(
     async () => {
-      const answer = await call("POST", `${api}/playbook/steps/${step}/${how}`, { ...actor(), ...guard, ...body });
-      if (how === "complete" && !body.mode && answer.outcome === "completed") form.reset();
+      const path = `${api}/playbook/steps/${step}/${operation}`;
+      const answer = await call("POST", path, { ...actor(), ...guard, ...body });
+      if (operation === "complete" && !body.mode && answer.outcome === "completed") form.reset();
       return answer;
     },
     (answer) => {
-      if (answer.outcome !== "already_completed") return told;
+      if (answer.outcome !== "already_completed") return message;
       const done = answer.steps.find((each) => String(each.step_order) === step);
-      return `Step ${step} was done already, by ${done.actor_id}. Nothing was done twice.`;
+      return `Step ${step} was already completed by ${done.actor_id}. Nothing was done twice.`;
     },
   );
 }
 
 /**
- * Opens a dialog about a step; resolves to its field's text, or to null when it is left. What was typed about the
- * same step before, and was refused or left, stands there still.
+ * Opens a dialog for a step; resolves to the text of its field, or to null if it was cancelled. A text that was
+ * typed for the same step before is still in the field.
  */
-function ask(name, form) {
+function askFor(name, form) {
   const dialog = document.getElementById(`${name}-dialog`);
   const field = dialog.querySelector("textarea");
-  const about = form.closest("li").id;
-  if (dialog.dataset.about !== about) field.value = "";
-  dialog.dataset.about = about;
-  // Left by Escape, a dialog keeps the value with which it was closed the last time.
+  const subject = form.closest("li").id;
+  if (dialog.dataset.subject !== subject) field.value = "";
+  dialog.dataset.subject = subject;
+  // A dialog that is closed by Escape keeps the return value of the time before.
   dialog.returnValue = "";
   dialog.showModal();
   field.focus();
   return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === name ? field.value.trim() : null), { once: true });
+    const close = () => resolve(dialog.returnValue === name ? field.value.trim() : null);
+    dialog.addEventListener("close", close, { once: true });
   });
 }
 
-const doing = {
+const commands = {
   complete: (form) => {
     const notes = form.elements.notes.value.trim();
-    finish(form, "complete", notes ? { notes } : {}, `Step ${form.dataset.step} is completed.`);
+    finishStep(form, "complete", notes ? { notes } : {}, `Step ${form.dataset.step} completed.`);
   },
   attest: async (form) => {
-    const notes = await ask("attest", form);
-    if (notes) finish(form, "complete", { mode: "attest", notes }, `Step ${form.dataset.step} is recorded as done elsewhere.`);
+    const notes = await askFor("attest", form);
+    if (!notes) return;
+    finishStep(
+      form,
+      "complete",
+      { mode: "attest", notes },
+      `Step ${form.dataset.step} recorded as done elsewhere.`,
+    );
   },
   skip: async (form) => {
-    const reason = await ask("skip", form);
-    if (reason) finish(form, "skip", { reason }, `Step ${form.dataset.step} is skipped.`);
+    const reason = await askFor("skip", form);
+    if (reason) finishStep(form, "skip", { reason }, `Step ${form.dataset.step} skipped.`);
   },
   recalculate: () => recalculate({}),
   switch: () => recalculate({ switch: true }),
 };
 
 function recalculate(body) {
-  return act(
-    () => call("POST", `${api}/playbook/recalculate`, body),
-    (answer) => {
-      if (answer.changed) return answer.playbook_name ? `${answer.playbook_name} is recommended now.` : "The recommendation was withdrawn.";
-      return answer.better_match ? `${answer.better_match.name} would be chosen now; the playbook in progress stays.` : "Nothing changed: the recommendation still holds.";
+  return act(() => call("POST", `${api}/playbook/recalculate`, body), describeRecalculation);
+}
+
+function describeRecalculation({ changed, playbook_name: name, better_match: better }) {
+  if (changed) return name ? `${name} is now recommended.` : "The recommendation was withdrawn.";
+  if (better) return `${better.name} is now the best match; the playbook in progress was kept.`;
+  return "No change: the recommendation is up to date.";
+}
+
+function addComment(form) {
+  const text = form.elements.text.value.trim();
+  if (!text) return;
+  act(
+    () => call("POST", `${api}/comments`, { text }),
+    () => {
+      form.reset();
+      return "Comment added.";
     },
   );
 }
 
-page.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-do]");
-  if (button && button.type !== "submit") doing[button.dataset.do](button.closest("form"));
-  if (event.target.closest("[data-copy]")) copyId();
-  const filter = event.target.closest("button[data-kind]");
-  if (filter) {
-    show = filter.dataset.kind;
-    filterEvents();
-  }
+page.addEventListener("click", ({ target }) => {
+  const button = target.closest("[data-command]");
+  if (button && button.type !== "submit") commands[button.dataset.command](button.closest("form"));
+  if (target.closest("[data-copy]")) copyId();
+  const filter = target.closest("button[data-kind]");
+  if (!filter) return;
+  shownKind = filter.dataset.kind;
+  filterEvents();
 });
 
 page.addEventListener("submit", (event) => {
   event.preventDefault();
-  if (event.target.id === "comment") {
-    const text = event.target.elements.text.value.trim();
-    if (text) act(() => call("POST", `${api}/comments`, { text }), () => {
-      event.target.reset();
-      return "The comment is added.";
-    });
-  } else {
-    doing.complete(event.target);
-  }
+  if (event.target.id === "comment") addComment(event.target);
+  else commands.complete(event.target);
 });
 
 page.addEventListener("keydown", ({ key, ctrlKey, metaKey, target }) => {
@@ -174,14 +189,14 @@ page.addEventListener("keydown", ({ key, ctrlKey, metaKey, target }) => {
 });
 
 document.addEventListener("input", ({ target }) => {
-  if (target.required) target.setCustomValidity(target.value && !target.value.trim() ? "This takes words." : "");
+  if (target.required) target.setCustomValidity(target.value && !target.value.trim() ? "Enter some text." : "");
 });
 
-/** Copies the exception's id; where the browser does not let pages do that, selects it. */
+/** Copies the exception's id; selects it where the browser does not allow copying. */
 async function copyId() {
   try {
     await navigator.clipboard.writeText(page.dataset.exceptionId);
-    toast("The id is copied.");
+    toast("ID copied.");
   } catch {
     getSelection().selectAllChildren(page.querySelector(".crumbs .id"));
   }
@@ -189,36 +204,43 @@ async function copyId() {
 
 function filterEvents() {
   const list = document.querySelector(".events");
-  if (show) list.dataset.show = show;
+  if (shownKind) list.dataset.show = shownKind;
   else delete list.dataset.show;
-  document.getElementById("none-of-kind").hidden = !show || Boolean(list.querySelector(`[data-kind="${show}"]`));
+  const isEmpty = shownKind && !list.querySelector(`[data-kind="${shownKind}"]`);
+  document.getElementById("no-events").hidden = !isEmpty;
   for (const button of document.querySelectorAll("button[data-kind]")) {
-    button.setAttribute("aria-pressed", String(button.dataset.kind === show));
+    button.setAttribute("aria-pressed", String(button.dataset.kind === shownKind));
   }
 }
 
-const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+function pause(milliseconds) {
+  return new Promise((resolve) => {
+    setTimeout(resolve, milliseconds);
+  });
+}
 
-/** Waits for what others do, for as long as somebody looks. Without an answer it asks again a little later. */
+/** Long-polls for new events while the page is visible; after a failure it retries. */
 async function follow() {
   for (;;) {
-    await seen();
+    await visible();
     const started = Date.now();
     try {
       const news = await call("GET", `${api}/events?after_seq=${lastSeq()}&wait=20`);
-      if (isLost || news.items.some(({ seq }) => seq > lastSeq())) isLost = !(await look());
+      const hasNews = news.items.some(({ seq }) => seq > lastSeq());
+      if (connectionLost || hasNews) connectionLost = !(await reload());
     } catch (error) {
-      lose(error.status === 401 ? "over" : "away");
+      loseConnection(error.status === 401 ? "expired" : "offline");
       await pause(3000);
     }
     await pause(Math.max(0, 1500 - (Date.now() - started)));
   }
 }
 
-/** Resolves as soon as the page is in sight. */
-const seen = () => new Promise((resolve) => {
-  if (!document.hidden) resolve();
-  else document.addEventListener("visibilitychange", resolve, { once: true });
-});
+/** Resolves as soon as the page is visible. */
+const visible = () =>
+  new Promise((resolve) => {
+    if (document.hidden) document.addEventListener("visibilitychange", resolve, { once: true });
+    else resolve();
+  });
 
 follow();

@@ -1,37 +1,39 @@
-// Brings regions of the page up to date in place: what is typed, opened or focused stays as it is.
+// Refreshes regions of a page in place: what the user typed, opened or focused is kept.
 
-import { Idiomorph } from "/assets/idiomorph.js";
 import { tick } from "/assets/sentinai.js";
+import { Idiomorph } from "/assets/vendor/idiomorph.js";
 
-const away = document.getElementById("away");
-const over = document.getElementById("over");
+const offline = document.getElementById("offline");
+const expired = document.getElementById("session-expired");
 const csrf = document.querySelector('meta[name="csrf-token"]');
 
-/** Says whether what the page shows can be trusted to be new: "fresh", "away" (no answer), or "over" (no session). */
-export function say(state) {
-  away.hidden = state !== "away";
-  over.hidden = state !== "over";
+/** Shows whether the page is up to date: "online", "offline" (no answer), or "expired" (no session). */
+export function setConnection(state) {
+  offline.hidden = state !== "offline";
+  expired.hidden = state !== "expired";
 }
 
-/** Fetches regions anew and shows them, unless `isOld` says of the main one that it is. Whether that went well. */
-export async function renew(address, isOld = () => false) {
+/**
+ * Fetches the regions again and shows them, unless `isOutdated` says that the fetched ones are older than the
+ * shown ones. Resolves to whether they could be fetched.
+ */
+export async function refresh(address, isOutdated = () => false) {
   const response = await fetch(address, { headers: { "X-Fragment": "1" } }).catch(() => null);
-  if (response?.redirected) say("over");
-  else if (!response?.ok) say("away");
-  else {
-    const regions = [...new DOMParser().parseFromString(await response.text(), "text/html").body.children];
-    const main = regions.find(({ dataset }) => dataset.who);
-    if (main.dataset.who !== document.getElementById(main.id).dataset.who) location.reload();
-    if (!isOld(main)) for (const fresh of regions) show(document.getElementById(fresh.id), fresh);
-    hold(main.dataset.csrf);
-    say("fresh");
-    return true;
+  if (!response?.ok || response.redirected) {
+    setConnection(response?.redirected ? "expired" : "offline");
+    return false;
   }
-  return false;
+  const regions = [...new DOMParser().parseFromString(await response.text(), "text/html").body.children];
+  const main = regions.find(({ dataset }) => dataset.who);
+  if (main.dataset.who !== document.getElementById(main.id).dataset.who) location.reload();
+  if (!isOutdated(main)) for (const fresh of regions) show(document.getElementById(fresh.id), fresh);
+  setToken(main.dataset.csrf);
+  setConnection("online");
+  return true;
 }
 
-/** Whoever signs in anew, in whichever tab, has another token; from now on this page sends that one. */
-function hold(token) {
+/** Signing in again in another tab changes the CSRF token: the page sends the new one from now on. */
+function setToken(token) {
   csrf.content = token;
   for (const field of document.getElementsByName("csrf_token")) field.value = token;
 }
@@ -39,7 +41,7 @@ function hold(token) {
 function show(region, fresh) {
   Idiomorph.morph(region, fresh, {
     callbacks: {
-      beforeNodeMorphed: (old) => !old.matches?.("textarea, input, [data-own]"),
+      beforeNodeMorphed: (old) => !old.matches?.("textarea, input, [data-local]"),
       beforeAttributeUpdated: (name, element) => !(name === "open" && element.matches("details")),
     },
   });

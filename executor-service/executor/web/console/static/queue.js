@@ -1,7 +1,8 @@
-// The queue: moved through by keyboard, and kept up to date.
+// The queue: keyboard navigation, and a refresh every few seconds.
 
-import { renew } from "/console/assets/live.js";
+import { refresh } from "/console/assets/live.js";
 
+const REFRESH_MILLISECONDS = 15000;
 const links = () => [...document.querySelectorAll("#rows .what a")];
 
 document.addEventListener("keydown", (event) => {
@@ -9,19 +10,18 @@ document.addEventListener("keydown", (event) => {
   const step = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1 }[event.key];
   if (!step) return;
   const all = links();
-  const at = all.indexOf(document.activeElement);
-  const next = all[Math.min(Math.max(at + step, 0), all.length - 1)];
-  if (next) {
-    next.focus();
-    event.preventDefault();
-  }
+  const current = all.indexOf(document.activeElement);
+  const next = all[Math.min(Math.max(current + step, 0), all.length - 1)];
+  if (!next) return;
+  next.focus();
+  event.preventDefault();
 });
 
-document.getElementById("narrow").addEventListener("formdata", ({ formData }) => {
-  // Only what narrows the list stands in its address.
+document.getElementById("filters").addEventListener("formdata", ({ formData }) => {
+  // Empty filters are left out of the address.
   for (const [name, value] of [...formData]) if (!value) formData.delete(name);
 });
 
 setInterval(() => {
-  if (!document.hidden) renew(document.getElementById("rows").dataset.refresh);
-}, 15000);
+  if (!document.hidden) refresh(document.getElementById("rows").dataset.refresh);
+}, REFRESH_MILLISECONDS);

@@ -1,10 +1,10 @@
-// A sign-in link carries its token behind the #, where no server sees it. Here it becomes a session.
+// A sign-in link has its token behind the #, which browsers do not send. Here it is exchanged for a session.
 
 import { call, explain } from "/assets/sentinai.js";
 
 const NEXT = "next";
 const wanted = new URLSearchParams(location.search).get(NEXT);
-// Whoever is sent here from a page comes back to it, with a link that is opened in the same tab.
+// A link opened in the tab that was redirected here leads back to the page that was asked for.
 if (wanted) sessionStorage.setItem(NEXT, wanted);
 
 async function signIn(token) {
@@ -21,8 +21,8 @@ async function signIn(token) {
   }
 }
 
-const start = () => {
+function start() {
   if (location.hash.length > 1) signIn(location.hash.slice(1));
-};
+}
 addEventListener("hashchange", start);
 start();

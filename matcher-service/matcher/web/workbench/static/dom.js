@@ -1,11 +1,11 @@
-// Making and changing elements.
+// Creating and changing elements.
 
-/** An element with attributes and children; a child is an element or a text. */
+/** An element with attributes and children (elements or texts). */
 export function element(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
+  const created = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) created.setAttribute(key, value);
+  created.append(...children);
+  return created;
 }
 
 /** A copy of one of the page's templates. */
@@ -13,4 +13,6 @@ export const copy = (id) => document.getElementById(id).content.firstElementChil
 
 export const fill = (id, ...children) => document.getElementById(id).replaceChildren(...children);
 
-export const visible = (id, isVisible) => { document.getElementById(id).hidden = !isVisible; };
+export const visible = (id, isVisible) => {
+  document.getElementById(id).hidden = !isVisible;
+};

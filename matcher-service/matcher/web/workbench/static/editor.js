@@ -1,23 +1,24 @@
-// A JSON editor: a text field over its own coloured copy, with line numbers, marks at their place, and suggestions.
+// A JSON editor: a text field over a coloured copy of its text, with line numbers, findings and completion.
 
-import { fitting, situation } from "./complete.js";
+import { contextAt, matching } from "./complete.js";
 import { element } from "./dom.js";
-import { format, placeOf, read } from "./json.js";
+import { format, parse, rangeOf } from "./json.js";
 
-// With more lines than this the browser takes seconds to write a text as if it were typed.
-const MOST_TYPED = 60;
-const PAINTED = /("(?:[^"\\\n]|\\.)*"?)(?=(\s*:)?)|-?\d[\d.eE+-]*|true|false|null/g;
+// With more lines than this, browsers take seconds to insert a text as if it were typed.
+const MAX_INSERTED_LINES = 60;
+const TOKENS = /("(?:[^"\\\n]|\\.)*"?)(?=(\s*:)?)|-?\d[\d.eE+-]*|true|false|null/g;
 
 export class Editor {
   options = [];
   findings = [];
   undone = null;
 
-  /** `suggest` answers the options for a situation; `changed` hears of every change. */
+  /** `suggest` returns the options in a context; `changed` is called at every change. */
   constructor(name, suggest, changed) {
     const part = (suffix) => document.getElementById(`${name}-${suffix}`);
     Object.assign(this, { name, suggest, changed, field: document.getElementById(name) });
-    for (const each of ["lines", "paint", "marks", "options", "told", "problems", "sheet"]) this[`${each}Part`] = part(each);
+    for (const each of ["lines", "paint", "marks", "options", "announcement", "problems", "sheet"])
+      this[`${each}Part`] = part(each);
     this.field.addEventListener("input", (event) => this.isWriting || this.typed(event.inputType ?? ""));
     this.field.addEventListener("keydown", (event) => this.pressed(event));
     for (const leaving of ["blur", "click"]) this.field.addEventListener(leaving, () => this.close());
@@ -38,12 +39,13 @@ export class Editor {
   }
 
   format() {
-    if (this.reading.root) this.replace(0, this.text.length, format(this.text, this.reading.root));
+    const { root } = this.parsed;
+    if (root) this.replace(0, this.text.length, format(this.text, root));
     this.field.focus();
     this.sheetPart.scrollTo(0, 0);
   }
 
-  /** Shows findings (`{kind, message, hint}` with `pointer`, or `start` and `end`) in place, and errors as a list. */
+  /** Marks findings (`{kind, message, hint}` with `pointer`, or `start` and `end`) in the text; lists errors. */
   show(findings) {
     this.findings = findings;
     this.refresh();
@@ -52,16 +54,21 @@ export class Editor {
     this.problemsPart.replaceChildren(...errors.map((found) => this.entry(found)));
   }
 
-  /** A finding as an entry of a list; its button leads to its place. */
+  /** A finding as a list item, with a button that selects its range. */
   entry({ kind, message, hint = "", start, end }) {
     const [line] = this.at(start);
-    const go = element("button", { type: "button", class: "button quiet" }, `Line ${line + 1}`);
-    go.addEventListener("click", () => {
+    const link = element("button", { type: "button", class: "button quiet" }, `Line ${line + 1}`);
+    link.addEventListener("click", () => {
       this.field.focus();
       this.field.setSelectionRange(start, end);
       this.linesPart.children[line].scrollIntoView({ block: "nearest" });
     });
-    return element("li", { class: kind }, go, element("p", {}, message, element("span", { class: "muted" }, ` ${hint}`)));
+    return element(
+      "li",
+      { class: kind },
+      link,
+      element("p", {}, message, element("span", { class: "muted" }, ` ${hint}`)),
+    );
   }
 
   /** The line and the column of an offset, both from 0. */
@@ -70,34 +77,41 @@ export class Editor {
     return [before.length - 1, before.at(-1).length];
   }
 
-  /** Paints the text as it stands now; findings with a pointer move along with what they are about. */
+  /** Redraws the text; findings with a pointer move with the value they are about. */
   refresh() {
-    this.reading = read(this.text);
-    const { places } = this.reading;
-    const shown = this.findings.filter(({ pointer }) => pointer === undefined || places);
-    this.located = shown.map((found) => (found.pointer === undefined ? found : { ...found, ...placeOf(places, found) }));
+    this.parsed = parse(this.text);
+    const { nodes } = this.parsed;
+    const shown = this.findings.filter(({ pointer }) => pointer === undefined || nodes);
+    this.located = shown.map((found) =>
+      found.pointer === undefined ? found : { ...found, ...rangeOf(nodes, found) },
+    );
     const lines = this.text.split("\n");
     const kinds = lines.map(() => "");
     for (const { kind, start } of this.located) kinds[this.at(start)[0]] ||= kind;
-    this.linesPart.replaceChildren(...kinds.map((kind, index) => element("li", kind ? { class: kind } : {}, String(index + 1))));
-    this.paintPart.replaceChildren(...painted(this.text), "\n");
+    this.linesPart.replaceChildren(
+      ...kinds.map((kind, index) => element("li", kind ? { class: kind } : {}, String(index + 1))),
+    );
+    this.paintPart.replaceChildren(...coloured(this.text), "\n");
     this.marksPart.replaceChildren(...this.located.flatMap((found) => this.marked(found, lines)));
   }
 
-  /** A wave below a finding's place, and what it says after the line. */
+  /** A wavy line under a finding's range, and its message after the line. */
   marked({ kind, message, start, end }, lines) {
     const [line, column] = this.at(start);
     const { length } = lines[line];
     const wave = " ".repeat(Math.min(end - start, length - column) || 1);
-    return [["wave", wave, column], ["said", message, length + 2]].map(([what, text, at]) => {
+    return [
+      ["wave", wave, column],
+      ["inline-message", message, length + 2],
+    ].map(([what, text, at]) => {
       const mark = element("li", { class: `${what} ${kind}` }, text);
       mark.style.translate = `${at}ch ${line * 1.5}rem`;
       return mark;
     });
   }
 
-  get situation() {
-    return situation(this.text, this.field.selectionStart);
+  get context() {
+    return contextAt(this.text, this.field.selectionStart);
   }
 
   typed(how) {
@@ -105,28 +119,46 @@ export class Editor {
     this.refresh();
     this.changed();
     const goesOn = how === "insertText" || (how.startsWith("delete") && !this.optionsPart.hidden);
-    if (goesOn && this.situation.typed) this.open();
+    if (goesOn && this.context.typed) this.open();
     else this.close();
   }
 
   pressed(event) {
-    const { key } = event;
-    const isOpen = !this.optionsPart.hidden;
-    const turn = { ArrowDown: 1, ArrowUp: -1 }[key];
-    if (key === " " && event.ctrlKey) this.open();
-    else if (isOpen && turn) this.choose(this.chosen + turn);
-    else if (isOpen && (key === "Enter" || key === "Tab")) this.accept(this.options[this.chosen]);
-    else if (isOpen && key === "Escape") this.close();
-    else if (key === "Enter" && !event.ctrlKey && !event.isComposing) this.newLine();
-    else if (key === "z" && (event.ctrlKey || event.metaKey) && this.text === this.undone?.by) this.text = this.undone.text;
-    else {
-      if (/^(Arrow|Home|End|Page)/.test(key)) this.close();
+    const command = this.optionsPart.hidden ? this.editingCommand(event) : this.completionCommand(event);
+    if (!command) {
+      if (/^(Arrow|Home|End|Page)/.test(event.key)) this.close();
       return;
     }
+    command();
     event.preventDefault();
   }
 
-  /** A new line keeps the indentation, and goes deeper after an opening bracket. */
+  /** What a key does while the suggestions are open. */
+  completionCommand(event) {
+    const accept = () => this.accept(this.options[this.chosen]);
+    const commands = {
+      ArrowDown: () => this.choose(this.chosen + 1),
+      ArrowUp: () => this.choose(this.chosen - 1),
+      Enter: accept,
+      Tab: accept,
+      Escape: () => this.close(),
+    };
+    return commands[event.key] ?? this.editingCommand(event);
+  }
+
+  /** What a key does otherwise; undefined for keys that the browser handles. */
+  editingCommand({ key, ctrlKey, metaKey, isComposing }) {
+    if (key === " " && ctrlKey) return () => this.open();
+    if (key === "Enter" && !ctrlKey && !isComposing) return () => this.newLine();
+    if (key === "z" && (ctrlKey || metaKey) && this.text === this.undone?.by) return () => this.undo();
+    return undefined;
+  }
+
+  undo() {
+    this.text = this.undone.text;
+  }
+
+  /** A new line keeps the indentation, and is indented further after an opening bracket. */
   newLine() {
     const { selectionStart: start, selectionEnd: end } = this.field;
     const line = this.text.slice(0, start).split("\n").at(-1);
@@ -136,17 +168,17 @@ export class Editor {
     this.replace(start, end, deeper + rest, deeper.length);
   }
 
-  /** Replaces a part of the text so that undo knows of it; the caret goes `caret` into what is written. */
+  /** Replaces a part of the text so that it can be undone; the caret goes to offset `caret` of the new text. */
   replace(start, end, text, caret = text.length) {
     const before = this.text;
     this.field.focus();
     this.field.setSelectionRange(start, end);
     this.isWriting = true;
-    if (text.split("\n").length > MOST_TYPED) {
+    if (text.split("\n").length > MAX_INSERTED_LINES) {
       this.field.setRangeText(text);
       this.undone = { text: before, by: this.text };
     } else {
-      // The one way to write into a field that keeps its undo history, for all that it is called outdated.
+      // Deprecated, but the only way to write into a field that keeps its undo history.
       document.execCommand(text ? "insertText" : "delete", false, text);
     }
     this.isWriting = false;
@@ -155,14 +187,18 @@ export class Editor {
   }
 
   open() {
-    const where = this.situation;
-    this.options = fitting(this.suggest(where), where);
-    if (!this.options.length || this.options[0].insert === where.typed) return this.close();
-    this.optionsPart.replaceChildren(...this.options.map(({ label, about }, index) =>
-      element("li", { role: "option", id: `${this.name}-option-${index}` }, label, element("small", {}, about))));
-    const [line, column] = this.at(where.start);
+    const context = this.context;
+    this.options = matching(this.suggest(context), context);
+    if (!this.options.length || this.options[0].insert === context.typed) return this.close();
+    this.optionsPart.replaceChildren(
+      ...this.options.map(({ label, about }, index) =>
+        element("li", { role: "option", id: `${this.name}-option-${index}` }, label, element("small", {}, about)),
+      ),
+    );
+    const [line, column] = this.at(context.start);
     this.optionsPart.style.top = `calc(${(line + 1) * 1.5 + 0.5}rem - ${this.sheetPart.scrollTop}px)`;
-    this.optionsPart.style.left = `clamp(0px, 3.75rem + ${column}ch - ${this.sheetPart.scrollLeft}px, 100% - 18rem)`;
+    const left = `3.75rem + ${column}ch - ${this.sheetPart.scrollLeft}px`;
+    this.optionsPart.style.left = `clamp(0px, ${left}, 100% - 18rem)`;
     this.optionsPart.hidden = false;
     return this.choose(0);
   }
@@ -173,13 +209,13 @@ export class Editor {
     items.forEach((item, at) => item.setAttribute("aria-selected", String(at === this.chosen)));
     items[this.chosen].scrollIntoView({ block: "nearest" });
     this.field.setAttribute("aria-activedescendant", items[this.chosen].id);
-    this.toldPart.textContent = `${items[this.chosen].innerText}, ${this.chosen + 1} of ${items.length}`;
+    this.announcementPart.textContent = `${items[this.chosen].innerText}, ${this.chosen + 1} of ${items.length}`;
   }
 
   close() {
     this.optionsPart.hidden = true;
     this.field.removeAttribute("aria-activedescendant");
-    this.toldPart.textContent = "";
+    this.announcementPart.textContent = "";
   }
 
   clicked(event) {
@@ -189,7 +225,7 @@ export class Editor {
   }
 
   accept({ insert, opening }) {
-    const { start, end } = this.situation;
+    const { start, end } = this.context;
     const after = this.text.slice(end);
     const comma = /^\s*"/.test(after) ? "," : "";
     const whole = opening && !/^\s*:/.test(after) ? `${insert}: ${opening}${comma}` : insert;
@@ -200,12 +236,12 @@ export class Editor {
   }
 }
 
-function painted(text) {
-  let at = 0;
-  const parts = [...text.matchAll(PAINTED)].flatMap(({ 0: token, 1: string, 2: colon, index }) => {
-    const before = text.slice(at, index);
-    at = index + token.length;
+function coloured(text) {
+  let end = 0;
+  const parts = [...text.matchAll(TOKENS)].flatMap(({ 0: token, 1: string, 2: colon, index }) => {
+    const before = text.slice(end, index);
+    end = index + token.length;
     return [before, element("span", { class: string ? (colon ? "key" : "text") : "scalar" }, token)];
   });
-  return [...parts, text.slice(at)];
+  return [...parts, text.slice(end)];
 }

@@ -1,72 +1,87 @@
-// What the service answered, shown.
+// Shows what the service answered.
 
 import { copy, fill, visible } from "./dom.js";
 
-const plural = (count, one) => `${count} ${one}${count === 1 ? "" : "s"}`;
+const SHOWN_PLAYBOOKS = 5;
+const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
-/** Shows the one of the page's verdicts that holds, with what it says in particular. */
-export function verdict(state, said = "") {
-  for (const each of document.getElementById("verdict").children) {
-    const place = each.querySelector("[data-said]");
-    if (place && each.dataset.state === state) place.textContent = said;
-    each.hidden = each.dataset.state !== state;
+/** Shows one of the page's verdicts, with its details. */
+export function verdict(state, details = "") {
+  for (const notice of document.getElementById("verdict").children) {
+    const isShown = notice.dataset.state === state;
+    const target = notice.querySelector("[data-details]");
+    if (target && isShown) target.textContent = details;
+    notice.hidden = !isShown;
   }
 }
 
-/** The clauses: in words while there is no exception, red and green with the actual value once there is one. */
-export function clauses(review, judged) {
-  const told = review?.valid ? review.clauses : [];
-  visible("reading", told.length);
-  const held = judged?.reasons.filter(({ satisfied }) => satisfied).length;
-  fill("tally", judged ? `${held} of ${told.length} hold` : plural(told.length, "clause"));
-  fill("words", new Intl.ListFormat("en").format(told.map(({ text }) => text)));
-  fill("clauses", ...told.map(({ text, indexed }, index) => clause(text, judged?.reasons[index], indexed)));
+/** The clauses of valid conditions; evaluated, each with its result and the value that it read. */
+export function clauses(review, evaluation) {
+  const valid = review?.valid ? review.clauses : [];
+  visible("review", valid.length);
+  const held = evaluation?.reasons.filter(({ satisfied }) => satisfied).length;
+  fill("clause-count", evaluation ? `${held} of ${valid.length} hold` : plural(valid.length, "clause"));
+  fill("summary", new Intl.ListFormat("en").format(valid.map(({ text }) => text)));
+  fill("clauses", ...valid.map(({ text, indexed }, index) => clause(text, evaluation?.reasons[index], indexed)));
   fill("normalized", JSON.stringify(review?.normalized, null, 2) ?? "");
-  fill("seen", JSON.stringify(judged?.context, null, 2) ?? "");
-  visible("seen-details", judged);
-  return told.length - held;
+  fill("context", JSON.stringify(evaluation?.context, null, 2) ?? "");
+  visible("context-details", evaluation);
 }
 
-/** A clause with what was found, which the reason's own text adds to it. */
 function clause(text, reason, indexed = true) {
-  const made = copy(reason ? `clause-${reason.satisfied}` : "clause");
-  const [said, found, slow] = made.querySelectorAll("p");
-  said.textContent = text;
-  found.textContent = reason?.text.slice(text.length).replace(/^ \((.*)\)$/s, "$1") ?? "";
+  const item = copy(reason ? `clause-${reason.satisfied}` : "clause");
+  const [condition, observed, slow] = item.querySelectorAll("p");
+  condition.textContent = text;
+  observed.textContent = reason ? describeObserved(reason) : "";
   slow.hidden = indexed;
-  return made;
+  return item;
 }
 
-/** Which of the published playbooks fit the exception, and where the draft would stand among them. */
-export function choice(found, draft) {
-  visible("choice", found);
-  if (!found) return;
-  const others = (list) => list.filter(({ playbook_id }) => playbook_id !== draft.revises);
-  const rivals = others(found.ranked);
+function describeObserved({ error, observed }) {
+  if (error) return `Evaluation failed: ${error}`;
+  return observed === null ? "" : `Actual: ${observed}`;
+}
+
+/** The published playbooks that match the exception, and where the draft would rank among them. */
+export function choice(answer, draft) {
+  visible("choice", answer);
+  if (!answer) return;
+  const others = (playbooks) => playbooks.filter(({ playbook_id: id }) => id !== draft.revises);
+  const rivals = others(answer.ranked);
   const ahead = rivals.filter(({ priority }) => priority > draft.priority).length;
-  const ranking = draft.matches ? rivals.toSpliced(ahead, 0, { ...draft, own: true }) : rivals;
-  const near = others(found.near_misses);
-  fill("considered", `${plural(found.candidates, "published playbook")}, ${found.matched} matching`);
-  fill("place", place(rivals, ahead, draft));
-  fill("ranking", ...ranking.slice(0, Math.max(5, draft.matches ? ahead + 1 : 0)).map(ranked));
-  fill("reasoning", found.reasoning);
-  visible("near", near.length);
-  fill("near-misses", ...near.map(({ name, version, failed }) => clause(`${name} v${version}: ${failed.text}`, failed)));
-  fill("tags", found.policy_tags.join(", ") || "none");
-  fill("until", found.valid_until ?? "a playbook, a pack or the exception changes");
+  const ranking = draft.matches ? rivals.toSpliced(ahead, 0, { ...draft, isDraft: true }) : rivals;
+  const nearMisses = others(answer.near_misses);
+  const shown = Math.max(SHOWN_PLAYBOOKS, draft.matches ? ahead + 1 : 0);
+  fill("considered", `${plural(answer.candidates, "published playbook")} considered, ${answer.matched} matching`);
+  fill("outcome", outcome(rivals[0], ahead, draft));
+  fill("ranking", ...ranking.slice(0, shown).map(ranked));
+  fill("reasoning", answer.reasoning);
+  visible("near-misses-section", nearMisses.length);
+  fill("near-misses", ...nearMisses.map(nearMiss));
+  fill("tags", answer.policy_tags.join(", ") || "none");
+  fill("until", answer.valid_until ?? "a playbook, a pack or the exception changes");
 }
 
-function place([first], ahead, { matches, priority }) {
-  if (!matches) return `Without this draft, ${first ? `${first.name} wins` : "no playbook would be chosen"}.`;
-  const why = !first ? "no other playbook matches" : first.priority === priority ? "of two with the same priority, the newer wins" : `priority ${priority} against ${first.priority}`;
-  return `Published now, this draft would ${ahead ? `come after ${first.name}` : first ? `win over ${first.name}` : "win"}: ${why}.`;
+function nearMiss({ name, version, failed }) {
+  return clause(`${name} v${version}: ${failed.condition}`, failed);
 }
 
-function ranked({ name, version, priority, own, reasons = [] }) {
-  const made = copy(own ? "ranked-own" : "ranked");
-  made.querySelector("[data-priority]").textContent = priority;
-  if (own) return made;
-  made.querySelector("strong").textContent = `${name} v${version}`;
-  made.querySelector("ul").append(...reasons.map((reason) => clause(reason.text, reason)));
-  return made;
+function outcome(first, ahead, { matches, priority }) {
+  if (!matches) return `Without this draft, ${first ? `${first.name} wins` : "no playbook is chosen"}.`;
+  if (!first) return "If published now, this draft would win: no other playbook matches.";
+  const position = ahead ? "rank below" : "win over";
+  const isTie = first.priority === priority;
+  const why = isTie
+    ? "with equal priorities, the newer one wins"
+    : `priority ${priority} against ${first.priority}`;
+  return `If published now, this draft would ${position} ${first.name}: ${why}.`;
+}
+
+function ranked({ name, version, priority, isDraft, reasons = [] }) {
+  const item = copy(isDraft ? "ranked-draft" : "ranked");
+  item.querySelector("[data-priority]").textContent = priority;
+  if (isDraft) return item;
+  item.querySelector("strong").textContent = `${name} v${version}`;
+  item.querySelector("ul").append(...reasons.map((reason) => clause(reason.condition, reason)));
+  return item;
 }

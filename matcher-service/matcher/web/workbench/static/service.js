@@ -1,14 +1,16 @@
-// The calls of the workbench. A session that is over leaves the page, and the draft, as they are.
+// The workbench's calls. When the session expires, the page and the draft stay as they are.
 
 import { Problem } from "/assets/sentinai.js";
 
 const tokenOf = (page) => page.querySelector('meta[name="csrf-token"]').content;
 const ownerOf = (page) => page.getElementById("workbench")?.dataset.owner;
+const EXCEPTION = "/exception";
 let csrf = tokenOf(document);
 
-/** Calls the service. `parts` are JSON already: every number goes as it was typed. */
+/** Calls the service. `parts` are JSON texts, so that numbers are sent as they were typed. */
 export async function call(path, parts, signal) {
-  const body = parts && `{${Object.entries(parts).filter(([, text]) => text).map(([name, text]) => `"${name}":${text}`)}}`;
+  const members = Object.entries(parts ?? {}).filter(([, text]) => text);
+  const body = parts && `{${members.map(([name, text]) => `"${name}":${text}`)}}`;
   const sent = csrf;
   const headers = { "Content-Type": "application/json", "X-CSRF-Token": sent };
   const response = await fetch(path, { method: body ? "POST" : "GET", body, signal, headers });
@@ -18,7 +20,7 @@ export async function call(path, parts, signal) {
   return answer;
 }
 
-/** Takes up the token of whoever signed in anew in another tab; whether it is one. Another person's page is loaded. */
+/** Fetches the CSRF token, which signing in again changes; reloads the page if another person is signed in. */
 async function hasNewToken(sent) {
   const answer = await fetch(location.pathname);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -27,20 +29,24 @@ async function hasNewToken(sent) {
   return csrf !== sent;
 }
 
-/** What the service says of conditions and of an exception, of which either may be missing. */
+/** Validates conditions, matches an exception, and evaluates both together; either may be missing. */
 export async function ask(conditions, exception, asOf, signal) {
-  const question = { exception, as_of: asOf && JSON.stringify(asOf) };
+  const input = { exception, as_of: asOf && JSON.stringify(asOf) };
   const [review, choice] = await Promise.all([
     conditions && call("/api/conditions/validate", { conditions }, signal),
-    exception && call("/api/match", { ...question, limit: "100" }, signal).catch(aboutException),
+    exception && call("/api/match", { ...input, limit: "100" }, signal).catch(exceptionFindings),
   ]);
-  const isReady = review?.valid && choice?.ranked;
-  return { review, ...choice?.refused ? choice : { choice }, judged: isReady ? await call("/api/conditions/evaluate", { conditions, ...question }, signal) : undefined };
+  if (choice?.refused) return { review, refused: choice.refused };
+  if (!review?.valid || !choice) return { review, choice };
+  return { review, choice, evaluation: await call("/api/conditions/evaluate", { conditions, ...input }, signal) };
 }
 
-/** The findings about the exception; any other refusal is none of its author's. */
-function aboutException(problem) {
-  const own = (problem.document?.errors ?? []).filter(({ pointer }) => pointer.startsWith("/exception"));
-  if (!own.length) throw problem;
-  return { refused: own.map((each) => ({ ...each, pointer: each.pointer.slice("/exception".length) })) };
+/** The findings about the exception; a problem without any is not the author's and is thrown. */
+function exceptionFindings(problem) {
+  const errors = problem.document?.errors ?? [];
+  const refused = errors
+    .filter(({ pointer }) => pointer.startsWith(EXCEPTION))
+    .map((finding) => ({ ...finding, pointer: finding.pointer.slice(EXCEPTION.length) }));
+  if (!refused.length) throw problem;
+  return { refused };
 }

@@ -1,124 +1,163 @@
-// The workbench: two editors, and what the service says of them as they change.
+// The workbench: two editors, and the service's verdict on them as they change.
 
 import { explain, Problem } from "/assets/sentinai.js";
 import { forCondition, forException } from "./complete.js";
 import { element, fill, visible } from "./dom.js";
 import { Editor } from "./editor.js";
-import { format, read } from "./json.js";
+import { format, parse } from "./json.js";
 import * as results from "./results.js";
 import { ask, call } from "./service.js";
 
-const PAUSE = 250;
-const RETRY = 5000;
+const TYPING_PAUSE = 250;
+const RETRY_PAUSE = 5000;
 const asOf = document.getElementById("as-of");
-const draft = `workbench:${document.getElementById("workbench").dataset.owner}`;
-let [revises, known, ready, timer, running] = [];
+const draftKey = `workbench:${document.getElementById("workbench").dataset.owner}`;
+let [revised, vocabulary, ready, timer, running] = [];
 
-const condition = new Editor("condition", (where) => (known ? forCondition(known, where) : []), changed);
-const exception = new Editor("exception", (where) => (known ? forException(known, where) : []), changed);
+const condition = new Editor(
+  "condition",
+  (context) => (vocabulary ? forCondition(vocabulary, context) : []),
+  changed,
+);
+const exception = new Editor(
+  "exception",
+  (context) => (vocabulary ? forException(vocabulary, context) : []),
+  changed,
+);
 
 function changed() {
-  localStorage.setItem(draft, JSON.stringify({ condition: condition.text, exception: exception.text, revises }));
+  const draft = { condition: condition.text, exception: exception.text, revises: revised };
+  localStorage.setItem(draftKey, JSON.stringify(draft));
   running?.abort();
-  later(begin, PAUSE);
+  schedule(check, TYPING_PAUSE);
 }
 
-function later(act, pause) {
+function schedule(task, pause) {
   clearTimeout(timer);
-  timer = setTimeout(act, pause);
+  timer = setTimeout(task, pause);
 }
 
-/** Fetches once what completion and the lists need; then checks what stands in the editors. */
-async function begin() {
+/** Checks both editors; the first time, also loads the vocabulary and the lists. */
+async function check() {
   clearTimeout(timer);
   running = new AbortController();
   const { signal } = running;
   visible("busy", true);
   try {
     await (ready ??= prepare());
-    const texts = [condition, exception].map(({ reading, text }) => reading.root && text);
+    const texts = [condition, exception].map(({ parsed, text }) => parsed.root && text);
     const answer = await ask(...texts, asOf.value && `${asOf.value}Z`, signal);
     if (!signal.aborted) show(answer);
   } catch (error) {
-    if (!known) ready = undefined;
-    if (!signal.aborted) failed(error);
+    if (!vocabulary) ready = undefined;
+    if (!signal.aborted) showFailure(error);
   }
   if (!signal.aborted) visible("busy", false);
 }
 
-function show({ review, judged, choice, refused = [] }) {
-  const as = (kind, found = []) => found.map((each) => ({ ...each, kind }));
-  const misread = ({ reading: { wrong } }) => wrong && as("error", [wrong]);
-  condition.show(misread(condition) ?? [...as("error", review?.errors), ...as("warning", review?.warnings.filter(isNews))]);
-  exception.show(misread(exception) ?? as("error", refused));
-  const [errors, warnings] = ["error", "warning"].map((wanted) => condition.located.filter(({ kind }) => kind === wanted));
-  fill("warnings", ...warnings.map((each) => condition.entry(each)));
-  visible("warnings-card", warnings.length);
-  const failing = results.clauses(review, judged);
-  results.choice(choice, { matches: judged?.matches, priority: condition.reading.value?.priority ?? 0, revises: revises?.playbook_id });
-  if (condition.reading.blank) results.verdict("blank");
-  else if (errors.length) results.verdict("invalid", errors.length === 1 ? "one error" : `${errors.length} errors`);
-  else if (!judged) results.verdict(exception.reading.blank ? "untried" : "unread");
-  else if (judged.error) results.verdict("raises", judged.error.message);
-  else results.verdict(judged.matches ? "matches" : "fails", `${failing} of ${judged.reasons.length} clauses ${failing === 1 ? "does" : "do"} not hold`);
+const ofKind = (kind, findings = []) => findings.map((finding) => ({ ...finding, kind }));
+const syntaxErrors = ({ parsed: { error } }) => error && ofKind("error", [error]);
+
+function show({ review, evaluation, choice, refused }) {
+  const warnings = review?.warnings.filter((warning) => !isAboutRevised(warning));
+  condition.show(syntaxErrors(condition) ?? [...ofKind("error", review?.errors), ...ofKind("warning", warnings)]);
+  exception.show(syntaxErrors(exception) ?? ofKind("error", refused));
+  showWarnings(condition.located.filter(({ kind }) => kind === "warning"));
+  results.clauses(review, evaluation);
+  results.choice(choice, {
+    matches: evaluation?.matches,
+    priority: condition.parsed.value?.priority ?? 0,
+    revises: revised?.playbook_id,
+  });
+  const errors = condition.located.filter(({ kind }) => kind === "error");
+  results.verdict(...verdictOn(errors.length, evaluation));
 }
 
-/** A new version of a playbook may well say the same as the version it replaces. */
-const isNews = ({ code, message }) => !(revises && ["duplicate", "never_chosen"].includes(code) && message.startsWith(revises.name));
+function showWarnings(warnings) {
+  fill("warnings", ...warnings.map((warning) => condition.entry(warning)));
+  visible("warnings-card", warnings.length);
+}
 
-function failed(error) {
+/** A new version of a playbook may well equal the version that it replaces. */
+const isAboutRevised = ({ playbook }) => Boolean(revised) && playbook === revised.name;
+
+/** The name of the verdict, and its details. */
+function verdictOn(errors, evaluation) {
+  if (condition.parsed.blank) return ["blank"];
+  if (errors) return ["invalid", errors === 1 ? "one error" : `${errors} errors`];
+  if (!evaluation) return [exception.parsed.blank ? "untested" : "unreadable"];
+  if (evaluation.error) return ["raises", evaluation.error.message];
+  if (evaluation.matches) return ["matches"];
+  const failing = evaluation.reasons.filter(({ satisfied }) => !satisfied).length;
+  return ["fails", `${failing} of ${evaluation.reasons.length} clauses ${failing === 1 ? "does" : "do"} not hold`];
+}
+
+function showFailure(error) {
   const isRefusal = error instanceof Problem && error.status < 500;
-  for (const region of ["reading", "choice", "warnings-card"]) visible(region, false);
-  if (isRefusal && error.status !== 401) results.verdict("refused", explain(error));
-  else {
-    results.verdict(isRefusal ? "over" : "away");
-    later(begin, RETRY);
+  for (const region of ["review", "choice", "warnings-card"]) visible(region, false);
+  if (isRefusal && error.status !== 401) {
+    results.verdict("refused", explain(error));
+  } else {
+    results.verdict(isRefusal ? "expired" : "offline");
+    schedule(check, RETRY_PAUSE);
   }
 }
 
 async function prepare() {
   const { completion, examples, playbooks, samples } = await call("/workbench/material");
-  known = completion;
-  const group = (label, options) => element("optgroup", { label }, ...options.map(([value, text]) => element("option", { value }, text)));
-  offer("start", [group("Examples", examples.map(({ name }, index) => [`e${index}`, name])), group("Published playbooks", playbooks.map((each) => [each.playbook_id, `${each.name} v${each.version}`]))], start);
-  offer("sample", samples.map(({ name }, index) => element("option", { value: index }, name)), (index) => { exception.text = pretty(samples[index].exception); });
-  if (!exception.text) exception.text = pretty(samples[0].exception);
-
-  async function start(value) {
-    const example = examples[value.slice(1)];
-    if (value[0] === "e") return revise(undefined, pretty(example.conditions));
-    const { conditions, ...playbook } = await call(`/workbench/playbooks/${value}`);
-    return revise(playbook, pretty(conditions));
-  }
+  vocabulary = completion;
+  const startingPoints = [
+    ...examples.map(({ name, conditions }) => ["Examples", name, () => revise(undefined, pretty(conditions))]),
+    ...playbooks.map((each) => ["Published playbooks", `${each.name} v${each.version}`, () => startFrom(each)]),
+  ];
+  const useSample = (sample) => {
+    exception.text = pretty(sample.exception);
+  };
+  offer("start", startingPoints);
+  offer(
+    "sample",
+    samples.map((sample) => ["", sample.name, () => useSample(sample)]),
+  );
+  if (!exception.text) useSample(samples[0]);
 }
 
-/** A list of things to take: what is chosen is done, and the list stands ready again. */
-function offer(id, options, act) {
+async function startFrom({ playbook_id: id }) {
+  const { conditions, ...playbook } = await call(`/workbench/playbooks/${id}`);
+  revise(playbook, pretty(conditions));
+}
+
+/** Fills a menu with `[group, label, action]` entries: choosing one runs its action and resets the menu. */
+function offer(id, entries) {
   const select = document.getElementById(id);
-  select.append(...options);
+  const groups = Map.groupBy(entries, ([group]) => group);
+  for (const [label, members] of groups) {
+    const options = members.map((entry) => element("option", { value: entries.indexOf(entry) }, entry[1]));
+    select.append(...(label ? [element("optgroup", { label }, ...options)] : options));
+  }
   select.addEventListener("change", () => {
-    Promise.resolve(act(select.value)).catch(failed);
+    const [, , action] = entries[select.value];
     select.value = "";
+    Promise.resolve(action()).catch(showFailure);
   });
 }
 
 function pretty(value) {
   const text = JSON.stringify(value);
-  return format(text, read(text).root);
+  return format(text, parse(text).root);
 }
 
-/** From here on the draft is the next version of a playbook, or of none. */
+/** From now on, the draft is the next version of a playbook, or a new playbook if none is given. */
 function revise(playbook, text = condition.text) {
-  revises = playbook;
+  revised = playbook;
   visible("revising", playbook);
   fill("revised", playbook ? `${playbook.name} v${playbook.version}` : "");
   condition.text = text;
 }
 
 document.getElementById("as-new").addEventListener("click", () => revise());
-document.getElementById("again").addEventListener("click", begin);
+document.getElementById("retry").addEventListener("click", check);
 asOf.addEventListener("input", changed);
 
-const before = JSON.parse(localStorage.getItem(draft) ?? "{}");
-exception.text = before.exception ?? "";
-revise(before.revises, before.condition ?? "");
+const saved = JSON.parse(localStorage.getItem(draftKey) ?? "{}");
+exception.text = saved.exception ?? "";
+revise(saved.revises, saved.condition ?? "");

@@ -1,4 +1,4 @@
-"""A small desk of exceptions for the console's tests: packs, playbooks, and exceptions of a tenant of its own."""
+"""A tenant for the console's tests, with packs, playbooks and exceptions of its own."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ URGENT = {
 }
 
 
-class Desk:
-    """A tenant with its own exceptions."""
+class ConsoleTenant:
+    """A tenant with packs, two playbooks, and exceptions on request."""
 
     def __init__(self, pair: Pair) -> None:
         self.tenant_id = f"desk-{uuid4().hex[:8]}"

@@ -1,0 +1,95 @@
+"""The pages about playbooks: the list of the active ones, and one version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import g, render_template, request
+
+from executor.domain.documents import exception_document, playbook_document
+from executor.store import analytics, exception_list
+from executor.store import playbooks as playbook_store
+from executor.store.analytics import PlaybookAnalytics
+from executor.store.cursor import paginate
+from executor.web.console.access import services
+from executor.web.console.paging import page_links
+from sentinai.conditions.explanation.explain import describe_document
+
+_PLAYBOOKS_SHOWN = 50
+
+
+def playbooks() -> str:
+    """The active playbooks, highest priority first, with their effectiveness."""
+    name = request.args.get("name", "").strip()
+    with services().database.read(g.person.tenant_id) as db:
+        active = [each for each in playbook_store.active_versions(db) if name.lower() in each.name.lower()]
+        conditions = playbook_store.conditions_of(db, [each.playbook_id for each in active])
+        active.sort(key=lambda each: (-_priority_of(conditions[each.playbook_id]), each.name, -each.version))
+        ranked = [each.playbook_id for each in active]
+        shown, cursor = paginate(ranked, limit=_PLAYBOOKS_SHOWN, cursor=request.args.get("cursor"))
+        found = playbook_store.get_playbooks(db, shown)
+        metrics = analytics.by_playbook(db, shown)
+    rows = [
+        {
+            **playbook_document(found[each]),
+            "priority": _priority_of(conditions[each]),
+            **_metrics(metrics.get(each, PlaybookAnalytics())),
+        }
+        for each in shown
+    ]
+    return render_template(
+        "console/playbooks.html",
+        section="playbooks",
+        rows=rows,
+        active_count=len(active),
+        name=name,
+        **page_links(cursor),
+    )
+
+
+def playbook(playbook_id: int) -> str:
+    """One playbook version: its conditions, its steps, and its effectiveness."""
+    with services().database.read(g.person.tenant_id) as db:
+        found = playbook_store.get_playbook(db, playbook_id)
+        versions, _ = playbook_store.page(db, status=None, name=found.name, limit=50, cursor=None)
+        assigned, _ = exception_list.page(
+            db, exception_list.Filters(playbook_id=playbook_id), limit=10, cursor=None, now=services().clock()
+        )
+        figures = analytics.by_playbook(db, [playbook_id]).get(playbook_id, PlaybookAnalytics())
+    document = playbook_document(found)
+    steps = [
+        {
+            **step,
+            "completed": figures.steps_completed[step["step_order"]],
+            "skipped": figures.steps_skipped[step["step_order"]],
+        }
+        for step in document["steps"]
+    ]
+    return render_template(
+        "console/playbook.html",
+        section="playbooks",
+        playbook=document,
+        clauses=describe_document(found.conditions),
+        versions=[playbook_document(each) for each in versions],
+        assigned=[exception_document(each) for each in assigned],
+        metrics={**_metrics(figures), "steps": steps},
+    )
+
+
+def _priority_of(conditions: Mapping[str, Any]) -> int | float:
+    priority: int | float = conditions.get("priority", 0)
+    return priority
+
+
+def _metrics(figures: PlaybookAnalytics) -> dict[str, Any]:
+    return {
+        "recommended": figures.recommended,
+        "started": figures.started,
+        "completed": figures.completed,
+        "median_seconds": figures.median_seconds,
+        "p90_seconds": figures.p90_seconds,
+        "skipped_steps": figures.steps_skipped.total(),
+        "sla_kept": figures.sla_kept,
+        "sla_missed": figures.sla_missed,
+    }
