@@ -7,7 +7,7 @@ and turned into an ``application/problem+json`` response (RFC 9457) in one place
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Literal
 
 MAX_FINDINGS = 100
@@ -20,23 +20,23 @@ class Finding:
 
     ``pointer`` is an RFC 6901 JSON pointer into the document, ``""`` for the whole of it. ``code`` is
     stable and for programs, ``message`` for people; ``hint`` says what to do, where that is known.
+    ``suggestion`` is the known name that was probably meant, ``playbook`` the other playbook that it is about.
     """
 
     pointer: str
     code: str
     message: str
     hint: str | None = None
+    suggestion: str | None = None
+    playbook: str | None = None
 
     def to_json(self) -> dict[str, str]:
-        """The finding as an entry of ``errors`` or ``warnings``; without a hint there is no ``hint`` key."""
-        found = {"pointer": self.pointer, "code": self.code, "message": self.message}
-        if self.hint is not None:
-            found["hint"] = self.hint
-        return found
+        """The finding as an entry of ``errors`` or ``warnings``, without the keys that have no value."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
 
     def under(self, prefix: str) -> Finding:
         """The same finding, seen from a document that contains this one at ``prefix``."""
-        return Finding(prefix + self.pointer, self.code, self.message, self.hint)
+        return replace(self, pointer=prefix + self.pointer)
 
 
 class Problem(Exception):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from executor.domain.model import Packs
 from sentinai import packs as of_packs
+from sentinai.documents.suggestions import did_you_mean, nearest
 from sentinai.exception_fields import EXCEPTION_FIELDS
 from sentinai.problems import Finding
 from sentinai.templates import render
@@ -30,11 +30,10 @@ def unknown_paths(document: Any, packs: Packs) -> Iterator[Finding]:
         root, *rest = path.split(".")
         known = _known(root, rest, packs)
         if known is not None:
-            near = difflib.get_close_matches(rest[-1], known, n=1)
-            hint = (
-                f"Did you mean {near[0]!r}?" if near else f"Known there: {', '.join(sorted(known)) or 'nothing'}."
-            )
-            yield Finding("", "unknown_path", f"{{{path}}} is not a known path; it will always be empty.", hint)
+            suggestion = nearest(rest[-1], known)
+            hint = did_you_mean(suggestion, f"Known there: {', '.join(sorted(known)) or 'nothing'}.")
+            message = f"{{{path}}} is not a known path; it will always be empty."
+            yield Finding("", "unknown_path", message, hint, suggestion)
 
 
 def _known(root: str, rest: Sequence[str], packs: Packs) -> Collection[str] | None:

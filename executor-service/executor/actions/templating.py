@@ -9,6 +9,7 @@ from executor.actions import placeholder_check
 from executor.actions.base import StepContext
 from executor.domain.documents import exception_document
 from executor.domain.model import Packs
+from sentinai.documents import json_pointer
 from sentinai.problems import Finding
 from sentinai.templates import render
 
@@ -97,16 +98,12 @@ def _texts(document: Any, pointer: str) -> Iterator[tuple[str, str]]:
     """The strings of a document except its keys, with their pointers."""
     if isinstance(document, Mapping):
         for key, value in document.items():
-            yield from _texts(value, f"{pointer}/{_escaped(key)}")
+            yield from _texts(value, json_pointer.join(pointer, key))
     elif isinstance(document, list):
         for index, value in enumerate(document):
             yield from _texts(value, f"{pointer}/{index}")
     elif isinstance(document, str):
         yield pointer, document
-
-
-def _escaped(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")
 
 
 def _sla(context: StepContext) -> dict[str, Any]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,8 +14,9 @@ from matcher.matching import Catalogue, MatchResult, Playbook, compile_catalogue
 from sentinai.clock import parse_time, relative_time
 from sentinai.conditions.evaluation import context
 from sentinai.conditions.explanation import explain
-from sentinai.conditions.language.guard import escape
+from sentinai.documents import json_pointer
 from sentinai.documents.schemas import check, schemas
+from sentinai.documents.suggestions import did_you_mean, nearest
 from sentinai.exception_fields import EXCEPTION_FIELDS, RULE_FIELDS
 from sentinai.problems import Finding
 
@@ -114,10 +114,11 @@ def check_exception(document: Any, as_of: datetime) -> list[Finding]:
     known = sorted({*RULE_FIELDS, *schemas()["exception"]["properties"]})
     unknown = [
         Finding(
-            f"/{escape(name)}",
+            json_pointer.join("", name),
             "unknown_field",
             f"Unknown field {name!r}.",
-            _suggestion(name, known) or "Put attributes of the source system into normalized_context.",
+            did_you_mean(nearest(name, known), "Put attributes of the source system into normalized_context."),
+            nearest(name, known),
         )
         for name in document
         if name not in known
@@ -147,8 +148,9 @@ def run(
 def _case(path: Path, index: int, entry: Pack, exceptions: Mapping[str, Pack], now: datetime) -> Case:
     given, pointer = entry["exception"], f"/{index}/exception"
     if isinstance(given, str) and given not in exceptions:
-        hint = _suggestion(given, exceptions) or "Pass the file that contains it with --exceptions."
-        missing = Finding(pointer, "unknown_exception", f"Unknown exception {given!r}.", hint)
+        suggestion = nearest(given, exceptions)
+        hint = did_you_mean(suggestion, "Pass the file that contains it with --exceptions.")
+        missing = Finding(pointer, "unknown_exception", f"Unknown exception {given!r}.", hint, suggestion)
         raise UnusableFile(_at_start(path, [missing]))
     as_of = parse_time(entry["as_of"]) if entry.get("as_of") else now
     exception = {"exception_id": f"case-{index + 1}", **(exceptions[given] if isinstance(given, str) else given)}
@@ -170,16 +172,11 @@ def _result(case: Case, catalogue: Catalogue, domain_pack: Pack, policy_pack: Pa
 def _why_not_chosen(name: str, catalogue: Catalogue, seen: Mapping[str, Any]) -> list[str]:
     expected = next((each for each in catalogue.playbooks if each.name == name), None)
     if expected is None:
-        hint = _suggestion(name, [each.name for each in catalogue.playbooks])
+        hint = did_you_mean(nearest(name, [each.name for each in catalogue.playbooks]))
         return [" ".join(filter(None, (f"Unknown playbook {name!r}.", hint)))]
     reasons = [explain.explain(clause.logic, seen) for clause in expected.conditions.clauses]
     failed = [f"{name} does not match: {reason.text}" for reason in reasons if not reason.satisfied]
     return failed or [f"{name} matches too, but ranks lower: its priority is {expected.conditions.priority:,}."]
-
-
-def _suggestion(name: str, known: Collection[str]) -> str | None:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"Did you mean {near[0]!r}?" if near else None
 
 
 def _at_start(path: Path, found: Iterable[Finding]) -> list[FileFinding]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sentinai.conditions.language.guard import escape
+from sentinai.documents import json_pointer
 
 _TOKENS = re.compile(r'"(?:[^"\\]|\\.)*(?:(?P<closed>")|\\?\Z)|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
 
@@ -90,7 +90,7 @@ class JsonPositions:
             self._add_value(container.member if container else "", part, offset)
 
     def _add_key(self, container: _Container, key: str, offset: int) -> None:
-        container.member = f"{container.pointer}/{escape(key)}"
+        container.member = json_pointer.join(container.pointer, key)
         if container.member in self._keys and container.duplicate_key is None:
             container.duplicate_key = offset
         self._keys[container.member] = offset

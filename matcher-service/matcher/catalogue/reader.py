@@ -12,6 +12,7 @@ from matcher.matching import Playbook
 from sentinai.conditions import parse
 from sentinai.database.tables import DomainPackRow, PlaybookRow, PolicyPackRow, TenantRow
 from sentinai.database.tenant_session import TenantSession
+from sentinai.documents import json_pointer
 from sentinai.problems import InvalidDocument
 
 _READ_AT_ONCE = 500
@@ -104,22 +105,9 @@ def _parsed(row: Row[Any]) -> Playbook | ExcludedPlaybook:
     try:
         conditions = parse(row.conditions)
     except InvalidDocument as problem:
-        clause = _at(row.conditions, problem.findings[0].pointer)
+        clause = json_pointer.value_at(row.conditions, problem.findings[0].pointer)
         return ExcludedPlaybook(row.playbook_id, clause, f"Excluded from matching: {problem.detail}")
     return Playbook(row.playbook_id, row.name, row.version, row.created_at, conditions)
-
-
-def _at(document: Any, pointer: str) -> Any:
-    """The value at a JSON pointer; None if there is none."""
-    for part in pointer.split("/")[1:]:
-        key = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(document, list) and key.isdecimal() and int(key) < len(document):
-            document = document[int(key)]
-        elif isinstance(document, dict):
-            document = document.get(key)
-        else:
-            return None
-    return document
 
 
 def _domain_packs(session: TenantSession, known: Mapping[str, VersionedPack]) -> Mapping[str, VersionedPack]:

@@ -163,6 +163,8 @@ class Finding(TypedDict):
     code: str
     message: str
     hint: NotRequired[str]
+    suggestion: NotRequired[str]
+    playbook: NotRequired[str]
     line: NotRequired[int]
     column: NotRequired[int]
 

@@ -1,8 +1,8 @@
 """The condition language: when a playbook applies.
 
-A conditions document becomes one JSON-Logic rule (``document``), which is held against an allow-list and
-limits (``guard``), evaluated by json-logic-qubit (``evaluate``), told in words (``clauses``) and checked for
-what its author may not have meant (``lint``).
+A conditions document becomes one JSON-Logic rule (``language.document``), which is checked against an allow-list
+and limits (``language.guard``), evaluated by json-logic-qubit (``evaluation``), explained in words
+(``explanation``) and checked for what its author may not have intended (``lint``).
 """
 
 from sentinai.conditions.evaluation.errors import EvaluationError

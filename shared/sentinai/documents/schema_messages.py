@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -14,6 +13,8 @@ from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 from jsonschema.protocols import Validator
 
+from sentinai.documents import json_pointer
+from sentinai.documents.suggestions import did_you_mean, nearest
 from sentinai.problems import MAX_FINDINGS, Finding
 
 _LONGEST = 300
@@ -29,7 +30,7 @@ def findings_of(errors: Iterable[ValidationError]) -> list[Finding]:
 
 def finding_of_fast(error: Any) -> Finding:
     """The finding of an error that only jsonschema-rs reports."""
-    return Finding(_pointer(error.instance_path), "invalid", str(error.message)[:_LONGEST])
+    return Finding(json_pointer.join("", *error.instance_path), "invalid", str(error.message)[:_LONGEST])
 
 
 def _check_pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[ValidationError]:
@@ -78,11 +79,11 @@ def _bounded(errors: Iterable[ValidationError]) -> Iterator[ValidationError]:
 
 
 def _explain(error: ValidationError) -> list[Finding]:
-    pointer, keyword = _pointer(error.absolute_path), str(error.validator)
+    pointer, keyword = json_pointer.join("", *error.absolute_path), str(error.validator)
     if keyword == "additionalProperties" and isinstance(error.instance, dict):
         known = list(_schema_of(error).get("properties", {}))
         unknown = islice((key for key in error.instance if key not in known), MAX_FINDINGS)
-        return [_unknown_key(f"{pointer}/{_escape(key)}", key, known) for key in unknown]
+        return [_unknown_key(json_pointer.join(pointer, key), key, known) for key in unknown]
     if keyword == "required":
         key = error.absolute_path[-1]
         return [Finding(pointer, "required", f"Missing required field {key!r}.", f"Add {key!r}.")]
@@ -94,22 +95,14 @@ def _explain(error: ValidationError) -> list[Finding]:
     return [Finding(pointer, _CODES.get(keyword, keyword), message, hint)]
 
 
-def _pointer(path: Iterable[object]) -> str:
-    return "".join("/" + _escape(part) for part in path)
-
-
-def _escape(part: object) -> str:
-    return str(part).replace("~", "~0").replace("/", "~1")
-
-
 def _schema_of(error: ValidationError) -> Mapping[str, Any]:
     return error.schema if isinstance(error.schema, Mapping) else {}
 
 
 def _unknown_key(pointer: str, key: str, known: list[str]) -> Finding:
-    near = difflib.get_close_matches(key, known, n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else f"Known fields: {', '.join(known)}."
-    return Finding(pointer, "unknown_field", f"Unknown field {key!r}.", hint)
+    suggestion = nearest(key, known)
+    hint = did_you_mean(suggestion, f"Known fields: {', '.join(known)}.")
+    return Finding(pointer, "unknown_field", f"Unknown field {key!r}.", hint, suggestion)
 
 
 def _closest_branch(errors: Iterable[ValidationError]) -> list[Finding]:

@@ -186,7 +186,7 @@ def claims_hold(own: Any, priority: int, others: list[tuple[Any, int]], exceptio
             assert len(logics) <= 1
             assert all(wrap_errors(run_library, logic, seen) for logic in logics.values() for seen in contexts)
         if finding.code in ("never_chosen", "duplicate"):
-            other = next(each for each in other_playbooks if finding.message.startswith(f"{each.name} v1"))
+            other = next(each for each in other_playbooks if each.name == finding.playbook)
             for seen in contexts:
                 assert not matches(conditions, seen) or matches(other.conditions, seen)
                 assert finding.code != "duplicate" or matches(conditions, seen) == matches(other.conditions, seen)

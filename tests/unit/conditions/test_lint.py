@@ -114,15 +114,19 @@ def test_only_the_newest_version_of_another_name_counts() -> None:
     assert codes(own, others=[narrowed, wide]) == []
 
 
-def test_a_duplicate_is_told_with_which_of_the_two_is_chosen() -> None:
+def test_a_duplicate_is_reported_with_which_of_the_two_is_selected() -> None:
     others = OtherPlaybooks(
         [published(1, {"match": {"severity_in": ["low", "high"], "entity": "Pier 4"}, "priority": 2})]
     )
     same = {"match": {"entity": "Pier 4", "severity": ["HIGH", "low"]}}
     (below,) = lint(parse(same), others=others)
     (above,) = lint(parse({**same, "priority": 3}), others=others)
-    assert (below.code, below.hint) == ("duplicate", "It ranks before this one, which is never chosen.")
-    assert (above.code, above.hint) == ("duplicate", "This one ranks before it.")
+    assert (below.code, below.playbook, below.hint) == (
+        "duplicate",
+        "P1",
+        "It ranks higher, so this one is never selected.",
+    )
+    assert (above.code, above.playbook, above.hint) == ("duplicate", "P1", "This one ranks higher.")
 
 
 CONTRADICTIONS = [
@@ -190,7 +194,7 @@ def test_a_rule_brings_just_its_warnings(document: Any, expected: list[str]) -> 
 
 def test_a_path_without_its_first_part_is_mended() -> None:
     (finding, *_) = lint(parse({"logic": {">": [{"var": "amount"}, 5]}}))
-    assert (finding.code, finding.hint) == ("impossible_path", "Did you mean 'exception.amount'?")
+    assert (finding.code, finding.suggestion) == ("impossible_path", "exception.amount")
 
 
 PACK = {"domain_name": "Transit", "exception_types": ["Ferry Late", "Bus Late"]}

@@ -145,7 +145,7 @@ def test_a_mistake_is_named_at_its_place(document: Any, pointer: str, code: str)
         ({"sevrity": "high"}, "Did you mean 'severity', in match?"),
         ({"severity": "low", "entiti": "x"}, "Did you mean 'entity', in match?"),
         ({"match": {}, "prioritty": 1}, "Did you mean 'priority'?"),
-        ({"match": {}, "when": True}, "Known here: match, logic, priority."),
+        ({"match": {}, "when": True}, "Known fields: match, logic, priority."),
     ],
 )
 def test_an_unknown_key_at_the_root_comes_with_what_may_have_been_meant(document: Any, hint: str) -> None:
@@ -156,7 +156,7 @@ def test_an_unknown_key_at_the_root_comes_with_what_may_have_been_meant(document
 
 def test_what_belongs_beside_match_is_sent_there() -> None:
     assert findings({"match": {"priority": 5}}) == {
-        "/match/priority": ("unknown_predicate", "It stands beside match.")
+        "/match/priority": ("unknown_predicate", "Move it out of match.")
     }
 
 

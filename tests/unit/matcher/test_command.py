@@ -49,7 +49,7 @@ def test_errors_and_warnings_have_a_line_and_column(run):
     result = run("validate", "c.json")
     assert result.exit_code == 1
     lines = result.output.splitlines()
-    assert lines[0].startswith("c.json:2:13: error unknown_predicate: 'entty'")
+    assert lines[0].startswith("c.json:2:13: error unknown_predicate: Unknown predicate 'entty'")
     assert "entity" in lines[0]
     assert lines[1].startswith("c.json:3:17: error unknown_severity")
     assert lines[2].startswith("c.json:4:13: error operator_not_allowed")
@@ -243,7 +243,7 @@ def test_an_empty_folder_is_an_error(run, catalogue):
 def test_a_dash_means_the_standard_input(run):
     done = CliRunner().invoke(main, ["validate", "-"], input='{"match": {"entty": "Lock 3"}}')
     assert done.exit_code == 1
-    assert done.output.startswith("-:1:12: error unknown_predicate: 'entty'")
+    assert done.output.startswith("-:1:12: error unknown_predicate: Unknown predicate 'entty'")
 
 
 def test_an_unknown_attribute_of_an_exception_is_not_ignored(run, catalogue):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matcher.authoring.json_positions import JsonPositions, Position
-from sentinai.conditions.language.guard import escape
+from sentinai.documents import json_pointer
 
 TEXT = """{
   "a": [1, {"b/c": true}],
@@ -44,7 +44,7 @@ def pointers(value, pointer=""):
     yield pointer, value
     children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, child in children:
-        yield from pointers(child, f"{pointer}/{escape(key)}")
+        yield from pointers(child, json_pointer.join(pointer, key))
 
 
 @given(VALUES, st.sampled_from([None, 0, 2, "\t"]), st.booleans())

@@ -53,17 +53,21 @@ NOT_JSON = [
     ('{"match": {"entity": "a\\q"}}', "1:24", "Invalid escape sequence in a string. Write \\\\ for a backslash."),
 ]
 NOT_VALID = [
-    ('{"match": {\n  "exeption_type": "X"}}', "2:3", "Nearest known: exception_type"),
-    ('{"match": {"Amount_GT": 5}}', "1:12", "Nearest known: amount_gt."),
-    ('{"match": {"tags": ["a"]}}', "1:12", "Nearest known: policy_tags."),
-    ('{"match": {"type": "A"}}', "1:12", "Nearest known: exception_type."),
+    ('{"match": {\n  "exeption_type": "X"}}', "2:3", "Did you mean 'exception_type'?"),
+    ('{"match": {"Amount_GT": 5}}', "1:12", "Did you mean 'amount_gt'?"),
+    ('{"match": {"tags": ["a"]}}', "1:12", "Did you mean 'policy_tags'?"),
+    ('{"match": {"type": "A"}}', "1:12", "Did you mean 'exception_type'?"),
     ('{"match": {"amount_less_than": 5}}', "1:12", "amount_lt"),
     ('{"match": {"amount_gt": "1,000"}}', "1:25", 'Expected a number, got "1,000". Write 1000, without quotes.'),
     ('{"match": {"amount_gt": "much"}}', "1:25", 'Expected a number, got "much".'),
     ('{"match": {"sla_breached": "true"}}', "1:28", "Write true, without quotes."),
-    ('{"match": {"entity": 12}}', "1:22", 'Expected a text, got 12. Write "12", in quotes.'),
-    ('{"match": {"severity_in": ["high",\n "urgnt"]}}', "2:2", "no severity. Known: low, medium, high, critical."),
-    ('{"match": {"entity_in": []}}', "1:25", "List a value, or take it out."),
+    ('{"match": {"entity": 12}}', "1:22", 'Expected a string, got 12. Write "12", in quotes.'),
+    (
+        '{"match": {"severity_in": ["high",\n "urgnt"]}}',
+        "2:2",
+        "not a severity. Severities: low, medium, high, critical.",
+    ),
+    ('{"match": {"entity_in": []}}', "1:25", "Add a value, or remove it."),
     ('{"match": {"entity_in": "a"}}', "1:25", 'Write ["a"].'),
     ('{"match": {}, "priority": "10"}', "1:27", "Write 10, without quotes."),
     ('{"logic": {"=": [1, 2]}}', "1:12", "Did you mean '=='?"),
@@ -72,10 +76,10 @@ NOT_VALID = [
     ('{"logic": {"glob.x": [1, 2]}}', "1:12", "Did you mean 'glob'?"),
     ('{"logic": {"method": ["x", "upper"]}}', "1:12", "Allowed: var missing"),
     ('{"logic": {">": [1, 2],\n "<": [1, 2]}}', "1:11", 'Join rules with {"and": [...]}.'),
-    ('[{"match": {}}]', "1:1", "Conditions are an object."),
+    ('[{"match": {}}]', "1:1", "Conditions must be an object."),
 ]
 UNINTENDED = [
-    ('{"logic": {">": ["exception.amount", 5]}}', "1:11", '{"var": "exception.amount"} reads the value.'),
+    ('{"logic": {">": ["exception.amount", 5]}}', "1:11", 'To read its value, write {"var": "exception.amount"}.'),
     ('{"logic": {">": [{"var": "amount"}, 5]}}', "1:11", "Did you mean 'exception.amount'?"),
 ]
 

@@ -1,6 +1,6 @@
-"""What a rule sees: an exception, its packs and an instant, as one JSON value.
+"""The context of a rule: an exception, its packs and an instant, as one JSON value.
 
-Time is an input. The same exception, packs and ``as_of`` give the same context for ever.
+Time is an input: the same exception, packs and ``as_of`` always give the same context.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from sentinai.problems import InvalidDocument
 
 @dataclass(frozen=True, slots=True)
 class TagRule:
-    """A tag, and the rule on which it hangs, ready for many exceptions."""
+    """A tag and the compiled rule that sets it."""
 
     tag: str
     when: Evaluator
 
 
 def tag_rules_of(policy_pack: Mapping[str, Any]) -> tuple[TagRule, ...]:
-    """The tag rules of a Policy Pack; one that the guard refuses gives no tag, so it is left out."""
+    """The compiled tag rules of a Policy Pack, without those that the guard refuses."""
     return tuple(_tag_rules(policy_pack.get("tag_rules", ())))
 
 
@@ -49,7 +49,7 @@ def build(
 ) -> dict[str, Any]:
     """The context of an exception. Minutes are a number with fractions, negative once the SLA is breached.
 
-    ``tag_rules`` are the Policy Pack's, for who has read them already. One that raises gives no tag.
+    ``tag_rules`` are the Policy Pack's, if they are compiled already. A rule that raises sets no tag.
     """
     severity = exception.get("severity")
     severity = severity.lower() if isinstance(severity, str) else None
@@ -85,7 +85,7 @@ def _own_tags(policy_pack: Mapping[str, Any], normalized_context: Mapping[str, A
 
 
 def _add_ruled_tags(context: dict[str, Any], rules: tuple[TagRule, ...]) -> None:
-    """All rules see the tags that stand without any of them, so their order does not matter."""
+    """Every rule sees the tags that are there without tag rules, so their order does not matter."""
     given = [rule.tag for rule in rules if _holds(rule.when, context)]
     context["policy"] = {"tags": sorted({*context["policy"]["tags"], *given})}
 

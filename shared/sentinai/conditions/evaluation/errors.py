@@ -1,4 +1,4 @@
-"""The one kind of error by which an evaluation fails, whatever the library raises."""
+"""The one error that evaluation raises, whatever the library raises."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ T = TypeVar("T")
 
 
 class EvaluationError(Exception):
-    """A rule could not be evaluated with this data; the playbook does not match. The message says why."""
+    """A rule could not be evaluated for this data, so the playbook does not match. The message says why."""
 
 
 def wrap_errors(run: Callable[..., T], *given: Any) -> T:
     """What ``run`` returns.
 
     Raises:
-        EvaluationError: it raised.
+        EvaluationError: ``run`` raised.
     """
     try:
         return run(*given)

@@ -1,7 +1,6 @@
-"""Operators of the library whose cost hangs on the data and not on the rule: they run with a bound here.
+"""Bounds for operators of the library whose cost depends on the data.
 
-Their meaning is the library's. A bound is looked at before the work is done, so that what is refused costs
-next to nothing.
+Their results are the library's. A bound is checked before the work is done, so that a refusal costs nothing.
 """
 
 from __future__ import annotations
@@ -14,13 +13,13 @@ import json_logic
 from sentinai.conditions.evaluation.errors import EvaluationError
 
 MAX_ITEMS = 10_000
-"""How many items an iterator may visit, and a list may have in which something is looked for."""
+"""How many items an iterator may visit, and ``in`` may search."""
 MAX_TEXT = 65_536
-"""How long a text may be that is made of other values."""
+"""How long a text made from other values may be."""
 MAX_MERGED = 100_000
 _LARGEST = 2**1024
 _LEAST_WRITTEN = 4
-"""About what a number, a truth value or null takes in a text."""
+"""About the length of a number, a boolean or null in a text."""
 
 _library = {name: json_logic.operations[name] for name in ("cat", "merge", "*", "==", "in")}
 
@@ -33,7 +32,7 @@ def cat(*parts: Any) -> str:
         texts.append(_library["cat"](part))
         length += len(texts[-1])
         if length > MAX_TEXT:
-            raise EvaluationError(f"cat makes a text of more than {MAX_TEXT} characters.")
+            raise EvaluationError(f"cat would make a text of more than {MAX_TEXT} characters.")
     return "".join(texts)
 
 
@@ -41,7 +40,7 @@ def merge(*parts: Any) -> list[Any]:
     """The parts as one list."""
     length = sum(len(part) if isinstance(part, list) else 1 for part in parts)
     if length > MAX_MERGED:
-        raise EvaluationError(f"merge makes a list of {length} items; at most {MAX_MERGED} are allowed.")
+        raise EvaluationError(f"merge would make a list of {length} items; at most {MAX_MERGED} are allowed.")
     merged: list[Any] = _library["merge"](*parts)
     return merged
 
@@ -57,7 +56,7 @@ def product(*factors: Any) -> Any:
 
 
 def equal(left: Any, right: Any) -> bool:
-    """``==``, which writes a list or an object out as a text where it is held against one."""
+    """``==``, which converts a list or an object to a text to compare it with one."""
     if isinstance(left, str):
         _check_written(right)
     elif isinstance(right, str):
@@ -73,7 +72,7 @@ def not_equal(left: Any, right: Any) -> bool:
 def contains(wanted: Any, where: Any) -> bool:
     """``in``: an element of a list, a key of an object, or a part of a text."""
     if isinstance(where, list) and len(where) > MAX_ITEMS:
-        raise EvaluationError(f"in looks through {len(where)} items; at most {MAX_ITEMS} are allowed.")
+        raise EvaluationError(f"in would search {len(where)} items; at most {MAX_ITEMS} are allowed.")
     return bool(_library["in"](wanted, where))
 
 
@@ -89,17 +88,17 @@ BOUNDED: Mapping[str, Callable[..., Any]] = {
 
 def _check_range(found: Any) -> None:
     if isinstance(found, int) and abs(found) >= _LARGEST:
-        raise EvaluationError("A product is beyond the range of a double.")
+        raise EvaluationError("A product exceeds the range of a double.")
 
 
 def _check_written(value: Any) -> None:
-    """Insist that a list or an object makes no longer a text than a rule may make."""
+    """Refuse a list or an object whose text would be longer than a rule may make."""
     if isinstance(value, (list, dict)) and is_longer(value, MAX_TEXT):
-        raise EvaluationError(f"It is held as a text against another: more than {MAX_TEXT} characters.")
+        raise EvaluationError(f"A comparison would make a text of more than {MAX_TEXT} characters.")
 
 
 def is_longer(value: Any, most: int) -> bool:
-    """Whether a value makes a text of more than about so many characters; found without making it."""
+    """Whether the text of a value would have more than about ``most`` characters, without making it."""
     length, pending = 0, [value]
     while pending:
         each = pending.pop()

@@ -1,4 +1,4 @@
-"""Rules that packs carry: a conditions document, or a bare JSON-Logic rule."""
+"""Rules in packs: conditions documents or bare JSON-Logic rules."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def logic_of(rule: Any) -> Any:
 
 
 def holds_for(rule: Any, context: Mapping[str, Any]) -> bool:
-    """Whether a pack's rule holds; one that the guard refuses, or that raises, does not."""
+    """Whether a pack's rule holds; false if the guard refuses it or it raises."""
     try:
         return evaluate.holds(logic_of(rule), context)
     except (InvalidDocument, EvaluationError):

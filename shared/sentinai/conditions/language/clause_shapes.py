@@ -1,7 +1,7 @@
-"""The common shapes of clauses, as data: what an index can answer for, and what has words of its own.
+"""The common shapes of clauses, as data: those that an index can answer and that have explanations of their own.
 
-A shape says no more than the clause does. For each of them the index shows, value by value, the answer
-that json-logic-qubit gives; a clause of no shape is left to the library.
+For each shape, the index gives the result of json-logic-qubit for every value; a clause without a shape is left to
+the library.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NEGATIONS = {"!==": STRICT, "!=": LOOSE}
 class Shape:
     """A clause about the value at one path.
 
-    ``kind`` says how the value is held against ``values``, of which one must fit: ``===``, ``==``, ``in`` (a
+    ``kind`` says how the value is compared with ``values``, of which one must match: ``===``, ``==``, ``in`` (a
     literal list), ``contains`` (the value is a list), ``glob``, ``compare`` (by ``operator``), or ``true``.
     """
 
@@ -32,7 +32,7 @@ class Shape:
 
 
 def shape_of(logic: Any) -> Shape | None:
-    """The shape of a clause; None for one of no common shape."""
+    """The shape of a clause; None if it has no common shape."""
     if not isinstance(logic, dict) or len(logic) != 1:
         return None
     operator, given = arguments(logic)
@@ -104,7 +104,7 @@ def _negated_equality(path: str, operator: str, literal: Any) -> Shape | None:
 
 
 def _alternatives(given: list[Any]) -> Shape | None:
-    """Several of one shape about one path are one shape with several values."""
+    """Alternatives of one shape about one path are one shape with several values."""
     shapes = [shape_of(part) for part in given]
     first = shapes[0] if shapes else None
     if first is None or first.negated or first.kind in (COMPARE, TRUE):

@@ -1,36 +1,36 @@
-"""A conditions document, read: its clauses, its priority, and what its author should be told.
+"""Parsing a conditions document: its clauses, its priority, and the errors and warnings for its author.
 
-Everything becomes one JSON-Logic rule, an ``and`` of clauses. That normal form is what is evaluated,
-indexed, explained and shown; normalising it again changes nothing.
+Everything becomes one JSON-Logic rule, an ``and`` of clauses. This normal form is evaluated, indexed, explained
+and shown; normalising it again changes nothing.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 from sentinai.conditions.language import vocabulary
-from sentinai.conditions.language.guard import check_logic, escape
+from sentinai.conditions.language.guard import check_logic
 from sentinai.conditions.language.predicates import is_predicate, to_clauses
-from sentinai.documents import strict_json
+from sentinai.documents import json_pointer, strict_json
+from sentinai.documents.suggestions import did_you_mean, nearest
 from sentinai.problems import MAX_FINDINGS, Finding, InvalidDocument
 
 MAX_DOCUMENT_BYTES = 65_536
 MAX_PRIORITY = 1_000_000
 _SHORT, _FLAT = 600, 30
-"""The characters and the brackets below which no normal form can exceed its limits of nodes and of depth."""
+"""With fewer characters and brackets than these, no normal form can exceed the limits of nodes and depth."""
 _KEYS = ("match", "logic", "priority")
-_KNOWN = "Known here: match, logic, priority."
+_KNOWN = "Known fields: match, logic, priority."
 CATCH_ALL: Any = True
-"""The clause of a document that asks for nothing: an ``and`` of no clauses would be false in the library."""
+"""The clause of a document without conditions, since the library evaluates an empty ``and`` to false."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One condition of several that must all hold: JSON-Logic, and where in the document it came from."""
+    """One of the conditions that must all hold: JSON-Logic, and its pointer in the document."""
 
     logic: Any
     pointer: str
@@ -46,15 +46,15 @@ class Conditions:
 
     @property
     def rule(self) -> dict[str, list[Any]]:
-        """The one rule that decides."""
+        """The rule that decides."""
         return {"and": [clause.logic for clause in self.clauses]}
 
 
 def parse(document: Any) -> Conditions:
-    """Read a conditions document.
+    """Parse a conditions document.
 
     Raises:
-        InvalidDocument: with everything that is wrong, each at its JSON pointer.
+        InvalidDocument: with every error, at its JSON pointer.
     """
     findings: list[Finding] = []
     conditions = _read(document, findings)
@@ -82,21 +82,26 @@ def normalise(document: Any) -> dict[str, Any]:
 
 def _read(document: Any, findings: list[Finding]) -> Conditions | None:
     if not isinstance(document, dict):
-        findings.append(Finding("", "wrong_type", "Conditions are an object.", 'Such as {"match": {…}}.'))
+        findings.append(Finding("", "wrong_type", "Conditions must be an object.", 'For example {"match": {…}}.'))
         return None
     warnings: list[Finding] = []
     match, at = _match_of(document, findings, warnings)
     clauses = [Clause(logic, pointer) for logic, pointer in to_clauses(match, at, findings)]
-    warnings += [_says_nothing(f"{at}/{escape(key)}") for key, value in match.items() if value == []]
+    warnings += [_says_nothing(json_pointer.join(at, key)) for key, value in match.items() if value == []]
     if "logic" in document:
         clauses += _logic(document["logic"], findings)
     elif match is _NOTHING and not findings:
         findings.append(
-            Finding("", "empty_conditions", "There is no condition.", 'A catch-all is written {"match": {}}.')
+            Finding(
+                "",
+                "empty_conditions",
+                "There are no conditions.",
+                'To match every exception, write {"match": {}}.',
+            )
         )
     priority = _priority(document, findings)
     _check_size(document, clauses, findings)
-    # An index and a list of reasons want clauses that say something; a rule needs at least one.
+    # Without conditions there is still one clause: a rule needs at least one.
     kept = tuple(clauses) or (Clause(CATCH_ALL, "/match"),)
     return Conditions(kept, priority, tuple(warnings))
 
@@ -107,52 +112,58 @@ _NOTHING: Mapping[str, Any] = {}
 def _match_of(
     document: Mapping[str, Any], findings: list[Finding], warnings: list[Finding]
 ) -> tuple[Mapping[str, Any], str]:
-    """The predicates and where they stand: in ``match``, or at the root, as in older packs."""
+    """The predicates and their pointer: in ``match``, or at the root, as in older packs."""
     strangers = [key for key in document if key not in _KEYS]
     if "match" not in document:
         known = {key: document[key] for key in strangers if is_predicate(key)}
         findings += islice((_unknown(key) for key in strangers if key not in known), MAX_FINDINGS)
         if known:
             names = ", ".join(known)
-            hint = "Put them into match."
-            warnings.append(Finding("", "root_predicates", f"Predicates stand at the root: {names}.", hint))
+            hint = "Move them into match."
+            warnings.append(Finding("", "root_predicates", f"These predicates are outside match: {names}.", hint))
         return known or _NOTHING, ""
     findings += islice(map(_beside_match, strangers), MAX_FINDINGS)
     match = document["match"]
     if isinstance(match, dict):
         return match, "/match"
-    findings.append(Finding("/match", "wrong_type", "match is an object of predicates."))
+    findings.append(Finding("/match", "wrong_type", "match must be an object of predicates."))
     return _NOTHING, "/match"
 
 
 def _beside_match(key: str) -> Finding:
     if not is_predicate(key):
         return _unknown(key)
-    return Finding(f"/{escape(key)}", "root_predicates", f"{key!r} stands beside match.", "Put it into match.")
+    pointer = json_pointer.join("", key)
+    return Finding(pointer, "root_predicates", f"The predicate {key!r} is outside match.", "Move it into match.")
 
 
 def _says_nothing(pointer: str) -> Finding:
-    """An empty list is an error where it never holds; else it asks for nothing."""
-    return Finding(
-        pointer, "always_true", "This asks for nothing, so it holds for every exception.", "Take it out."
-    )
+    """An empty list that does not make the predicate false makes it true."""
+    return Finding(pointer, "always_true", "This condition holds for every exception.", "Remove it.")
 
 
 def _unknown(key: str) -> Finding:
-    near = difflib.get_close_matches(key, (*_KEYS, *vocabulary.predicates()), n=1)
-    hint = f"Did you mean {near[0]!r}{'' if near[0] in _KEYS else ', in match'}?" if near else _KNOWN
-    return Finding(f"/{escape(key)}", "unknown_field", f"{key!r} is not known here.", hint)
+    suggestion = nearest(key, (*_KEYS, *vocabulary.predicates()))
+    hint = did_you_mean(suggestion, _KNOWN)
+    if suggestion is not None and suggestion not in _KEYS:
+        hint = f"Did you mean {suggestion!r}, in match?"
+    return Finding(json_pointer.join("", key), "unknown_field", f"Unknown field {key!r}.", hint, suggestion)
 
 
 def _logic(rule: Any, findings: list[Finding]) -> list[Clause]:
-    # An "and" around the one clause is of the normal form's making, and costs nothing there.
+    # The normal form adds an "and" around a single clause, which must not count towards the limits.
     wrong = check_logic(rule["and"][0], "/logic/and/0") if _wraps_one(rule) else check_logic(rule, "/logic")
     if wrong:
         findings += wrong
         return []
     if not isinstance(rule, (dict, bool)):
         findings.append(
-            Finding("/logic", "wrong_type", "logic is one JSON-Logic rule.", 'Such as {"==": [{"var": "…"}, 1]}.')
+            Finding(
+                "/logic",
+                "wrong_type",
+                "logic must be one JSON-Logic rule.",
+                'For example {"==": [{"var": "…"}, 1]}.',
+            )
         )
         return []
     return _flat(rule, "/logic")
@@ -165,7 +176,7 @@ def _wraps_one(rule: Any) -> bool:
 
 
 def _flat(rule: Any, pointer: str) -> list[Clause]:
-    """The rule as clauses: an ``and`` says the same as its parts."""
+    """The rule as clauses: an ``and`` is split into its parts."""
     if not (isinstance(rule, dict) and "and" in rule):
         return [Clause(rule, pointer)]
     parts = rule["and"] if isinstance(rule["and"], list) else [rule["and"]]
@@ -182,7 +193,7 @@ def _priority(document: Mapping[str, Any], findings: list[Finding]) -> int:
     if isinstance(priority, float) and priority.is_integer():
         priority, whole = int(priority), True
     if not whole or abs(priority) > MAX_PRIORITY:
-        message = f"priority is an integer from -{MAX_PRIORITY:,} to {MAX_PRIORITY:,}."
+        message = f"priority must be an integer from -{MAX_PRIORITY:,} to {MAX_PRIORITY:,}."
         digits = isinstance(priority, str) and priority.strip().isdecimal()
         hint = f"Write {priority.strip()}, without quotes." if digits else None
         findings.append(Finding("/priority", "wrong_type", message, hint))
@@ -194,18 +205,16 @@ def _check_size(document: Any, clauses: list[Clause], findings: list[Finding]) -
     if findings or _is_small(document):
         return
     if len(strict_json.dumps(document).encode("utf-8", "surrogatepass")) > MAX_DOCUMENT_BYTES:
-        findings.append(
-            Finding("", "document_too_large", f"The document is larger than {MAX_DOCUMENT_BYTES:,} bytes.")
-        )
-    # Its normal form must be a document too.
+        findings.append(Finding("", "document_too_large", f"The document exceeds {MAX_DOCUMENT_BYTES:,} bytes."))
+    # Its normal form must be a valid document too.
     findings += [
-        Finding("", finding.code, f"In its normal form: {finding.message}", finding.hint)
+        replace(finding, pointer="", message=f"In its normal form: {finding.message}")
         for finding in check_logic(_joined(clauses))
     ]
 
 
 def _is_small(document: Any) -> bool:
-    """Nearly all are, and are seen to be without being gone through."""
+    """A quick test that nearly all documents pass, without a walk."""
     text = repr(document)
     return len(text) < _SHORT and text.count("{") + text.count("[") < _FLAT
 

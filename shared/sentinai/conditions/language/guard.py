@@ -1,18 +1,19 @@
-"""What may run: an allow-list of operators, and limits on all that costs.
+"""Which rules may run: an allow-list of operators, and limits on everything that costs time or memory.
 
-json-logic-qubit's ``method`` reaches any Python attribute, so the list of what is allowed is ours and
-closed; whatever is not on it is refused, in whatever disguise. The limits bound what an accepted rule can
-cost: how deep, how large, how often an iterator goes round, and nothing that doubles itself.
+json-logic-qubit's ``method`` reaches any Python attribute, so only the operators of the language are allowed. The
+limits bound what an accepted rule can cost: its depth and size, iterators that do not nest, and no value that
+doubles with every item.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from typing import Any
 
 from sentinai.conditions.language.operators import ITERATORS, OPERATORS
 from sentinai.conditions.language.vocabulary import OTHER_NAMES
+from sentinai.documents import json_pointer
+from sentinai.documents.suggestions import did_you_mean, nearest
 from sentinai.problems import Finding
 
 MAX_DEPTH = 32
@@ -23,7 +24,7 @@ MAX_NUMBER = 2**1024
 
 
 def check_logic(rule: Any, pointer: str = "") -> list[Finding]:
-    """Everything that keeps a rule from being run, each at its JSON pointer; nothing means that it may run."""
+    """Everything that forbids running a rule, each at its JSON pointer; empty if it may run."""
     walk = _Walk()
     walk.visit(rule, pointer, depth=1, inside=None)
     return walk.findings
@@ -46,14 +47,14 @@ class _Walk:
         self.findings.append(Finding(pointer, code, message, hint))
 
     def visit(self, node: Any, pointer: str, depth: int, inside: str | None) -> None:
-        """Check a node; ``inside`` is the iterator that it stands in, if any."""
+        """Check a node; ``inside`` is the iterator that contains it, if any."""
         self.nodes += 1
         if self.nodes > MAX_NODES:
             if self.nodes == MAX_NODES + 1:
-                self.add(pointer, "too_many_nodes", f"The rule has more than {MAX_NODES} nodes.", "Split it up.")
+                self.add(pointer, "too_many_nodes", f"The rule has more than {MAX_NODES} nodes.", "Split it.")
             return
         if depth > MAX_DEPTH:
-            self.add(pointer, "too_deep", f"The rule is nested deeper than {MAX_DEPTH}.", "Flatten it.")
+            self.add(pointer, "too_deep", f"The rule is nested deeper than {MAX_DEPTH} levels.", "Flatten it.")
         elif isinstance(node, dict):
             self._object(node, pointer, depth, inside)
         elif isinstance(node, list):
@@ -64,12 +65,12 @@ class _Walk:
     def _scalar(self, value: Any, pointer: str) -> None:
         if isinstance(value, str):
             if len(value.encode("utf-8", "surrogatepass")) > MAX_STRING_BYTES:
-                self.add(pointer, "string_too_long", f"A string is longer than {MAX_STRING_BYTES} bytes.")
+                self.add(pointer, "string_too_long", f"A string exceeds {MAX_STRING_BYTES} bytes.")
         elif isinstance(value, (int, float)):
             if not -MAX_NUMBER < value < MAX_NUMBER:
-                self.add(pointer, "number_too_large", "A number is beyond the range of a double.")
+                self.add(pointer, "number_too_large", "A number exceeds the range of a double.")
         elif value is not None:
-            self.add(pointer, "not_json", f"{type(value).__name__} is no JSON value.")
+            self.add(pointer, "not_json", f"{type(value).__name__} is not a JSON value.")
 
     def _list(self, items: list[Any], pointer: str, depth: int, inside: str | None) -> None:
         if len(items) > MAX_LIST:
@@ -87,12 +88,12 @@ class _Walk:
             self.add(
                 pointer,
                 "one_operator",
-                f"A rule object has exactly one key, its operator; this one has {len(rule)}.",
-                'Join rules with {"and": [...]}.' if rule else "Take it out.",
+                f"A rule object needs exactly one key, its operator; this one has {len(rule)}.",
+                'Join rules with {"and": [...]}.' if rule else "Remove it.",
             )
             return
         operator, values = next(iter(rule.items()))
-        at = f"{pointer}/{escape(operator)}"
+        at = json_pointer.join(pointer, operator)
         if not isinstance(operator, str) or operator not in OPERATORS:
             self._refuse(operator, at)
             return
@@ -107,9 +108,10 @@ class _Walk:
     def _refuse(self, operator: object, pointer: str) -> None:
         name = str(operator).lower()
         meant = OTHER_NAMES.get(name, name)
-        near = [meant] if meant in OPERATORS else difflib.get_close_matches(name, OPERATORS, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"Allowed: {' '.join(OPERATORS)}."
-        self.add(pointer, "operator_not_allowed", f"The operator {str(operator)[:60]!r} is not allowed.", hint)
+        suggestion = meant if meant in OPERATORS else nearest(name, OPERATORS)
+        hint = did_you_mean(suggestion, f"Allowed: {' '.join(OPERATORS)}.")
+        message = f"The operator {str(operator)[:60]!r} is not allowed."
+        self.findings.append(Finding(pointer, "operator_not_allowed", message, hint, suggestion))
 
     def _check_arity(self, operator: str, values: Any, pointer: str) -> None:
         bounds = OPERATORS[operator].arity
@@ -133,17 +135,17 @@ class _Walk:
         name = given[0] if given else ""
         literal = name is None or (isinstance(name, (str, int)) and not isinstance(name, bool))
         if not literal:
-            self.add(pointer, "var_not_literal", "The name in var must be a literal text or index.")
+            self.add(pointer, "var_not_literal", "The name in var must be a literal string or index.")
             return
         self._scalar(name, pointer)
         if inside == "reduce" and name in ("", None):
-            self.add(pointer, "reduce_scope", "Inside reduce, the whole scope cannot be read.", "Read current.")
+            self.add(pointer, "reduce_scope", "The whole scope cannot be read inside reduce.", "Read current.")
         for index, default in enumerate(given[1:], 1):
             self.visit(default, f"{pointer}/{index}", depth + 1, inside)
 
     def _iterator(self, operator: str, values: Any, pointer: str, depth: int, inside: str | None) -> None:
         if inside is not None:
-            self.add(pointer, "nested_iterator", f"{operator!r} stands inside {inside!r}; iterators do not nest.")
+            self.add(pointer, "nested_iterator", f"{operator!r} is inside {inside!r}: iterators must not nest.")
             return
         given = values if isinstance(values, list) else [values]
         for index, value in enumerate(given):
@@ -156,12 +158,12 @@ class _Walk:
                 self.add(
                     f"{pointer}/1",
                     "reduce_doubles",
-                    "Inside reduce, the accumulator is read at most once: read twice, it doubles at every item.",
+                    "Read the accumulator at most once inside reduce: read twice, it may double with every item.",
                 )
 
 
 def variables(rule: Any) -> Iterator[str | int | None]:
-    """The names that a rule reads by ``var``, ``missing`` or ``missing_some``, in order, each time it does."""
+    """The names that a rule reads with ``var``, ``missing`` or ``missing_some``, in order, with repetitions."""
     if isinstance(rule, list):
         for item in rule:
             yield from variables(item)
@@ -177,14 +179,9 @@ def variables(rule: Any) -> Iterator[str | int | None]:
 
 
 def _named(values: Any) -> Iterator[str]:
-    """The literal names among the arguments of ``missing``: each by itself, or in a list."""
+    """The literal names among the arguments of ``missing``, directly or in a list."""
     for value in values:
         if isinstance(value, str):
             yield value
         elif isinstance(value, list):
             yield from _named(value)
-
-
-def escape(key: object) -> str:
-    """A key as a segment of a JSON pointer (RFC 6901)."""
-    return str(key).replace("~", "~0").replace("/", "~1")

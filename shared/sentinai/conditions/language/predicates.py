@@ -1,12 +1,11 @@
-"""``match``: predicates into JSON-Logic clauses, one or more each.
+"""``match``: predicates as JSON-Logic clauses, one or more each.
 
-A positive predicate is false for what is absent or null, a negative one true; so the clauses compare
-strictly, where json-logic-qubit's ``==`` would take null for the text "None".
+A positive predicate is false for a value that is absent or null, a negative one true. So the clauses compare
+strictly: json-logic-qubit's ``==`` would treat null as the string "None".
 """
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Mapping
@@ -15,7 +14,9 @@ from functools import lru_cache
 from typing import Any
 
 from sentinai.conditions.language import vocabulary as words
-from sentinai.conditions.language.guard import MAX_LIST, MAX_STRING_BYTES, escape
+from sentinai.conditions.language.guard import MAX_LIST, MAX_STRING_BYTES
+from sentinai.documents import json_pointer
+from sentinai.documents.suggestions import did_you_mean, nearest
 from sentinai.exception_fields import SEVERITIES
 from sentinai.problems import MAX_FINDINGS, Finding
 
@@ -28,7 +29,7 @@ _SHORT_TEXT = 128
 
 @dataclass(frozen=True, slots=True)
 class Predicate:
-    """A key of ``match``, taken apart: the path, the kind of its values, and the suffix."""
+    """A key of ``match``: the path that it reads, the kind of its values, and its suffix."""
 
     key: str
     path: str
@@ -37,12 +38,12 @@ class Predicate:
 
 
 def to_clauses(match: Mapping[str, Any], pointer: str, findings: list[Finding]) -> list[tuple[Any, str]]:
-    """The clauses of a ``match`` object, each with its pointer; what is wrong goes to ``findings``."""
+    """The clauses of a ``match`` object, each with its pointer; errors are added to ``findings``."""
     clauses: list[tuple[Any, str]] = []
     for key, value in match.items():
         if len(findings) >= MAX_FINDINGS:
             break
-        at = f"{pointer}/{escape(key)}"
+        at = json_pointer.join(pointer, key)
         if key == "sla_window":
             clauses += _sla_window(value, at, findings)
             continue
@@ -60,9 +61,9 @@ def to_clauses(match: Mapping[str, Any], pointer: str, findings: list[Finding]) 
 
 @lru_cache(maxsize=8192)
 def _of_text(key: str, value: str) -> tuple[Any, ...] | None:
-    """The clauses of a predicate with a text; None where something is wrong with it.
+    """The clauses of a predicate with a string; None if it is invalid.
 
-    The playbooks of a catalogue say the same few things again and again: so they share one clause for each.
+    Playbooks repeat the same predicates over and over, so that they share one clause for each.
     """
     predicate = _predicate(key)
     if predicate is None or not _is_valid(predicate, value, "", []):
@@ -103,29 +104,29 @@ def _context_predicate(key: str) -> Predicate | None:
 
 def _unknown(key: str, pointer: str) -> Finding:
     if key in ("priority", "logic", "match"):
-        return Finding(
-            pointer, "unknown_predicate", f"{key!r} is no predicate of match.", "It stands beside match."
-        )
+        return Finding(pointer, "unknown_predicate", f"{key!r} is not a predicate.", "Move it out of match.")
     meant = words.OTHER_NAMES.get(key.lower(), key.lower())
-    near = [meant] if is_predicate(meant) else difflib.get_close_matches(key, words.predicates(), n=3)
-    hint = f"Nearest known: {', '.join(near)}." if near else "For anything else use context.<path>, or logic."
-    return Finding(pointer, "unknown_predicate", f"{key!r} is no predicate of match.", hint)
+    suggestion = meant if is_predicate(meant) else nearest(key, words.predicates())
+    hint = did_you_mean(suggestion, "For other attributes use context.<path> or logic.")
+    return Finding(pointer, "unknown_predicate", f"Unknown predicate {key!r}.", hint, suggestion)
 
 
 def _sla_window(window: Any, pointer: str, findings: list[Finding]) -> list[tuple[Any, str]]:
     if not isinstance(window, dict) or not window:
         findings.append(
-            Finding(pointer, "wrong_type", "sla_window is an object.", 'Such as {"minutes_remaining_lt": 60}.')
+            Finding(
+                pointer, "wrong_type", "sla_window must be an object.", 'For example {"minutes_remaining_lt": 60}.'
+            )
         )
         return []
     clauses: list[tuple[Any, str]] = []
     for key, value in window.items():
-        at = f"{pointer}/{escape(key)}"
+        at = json_pointer.join(pointer, key)
         predicate = _predicate(f"sla_{key}") if key.startswith(_SLA_WINDOW) else None
         if predicate is None:
             known = ", ".join(f"{_SLA_WINDOW}_{suffix}" for suffix in words.COMPARISONS)
             findings.append(
-                Finding(at, "unknown_predicate", f"{key!r} is not known in sla_window.", f"Known: {known}.")
+                Finding(at, "unknown_predicate", f"Unknown key {key!r} in sla_window.", f"Known keys: {known}.")
             )
         elif _is_valid(predicate, value, at, findings):
             clauses += [(clause, at) for clause in _clauses(predicate, value)]
@@ -141,7 +142,7 @@ def _is_valid(predicate: Predicate, value: Any, pointer: str, findings: list[Fin
         _check_list(predicate, value, pointer, findings)
     elif predicate.suffix in ("in", "not_in", "any", "none"):
         written = json.dumps([value], ensure_ascii=False)[:80]
-        findings.append(Finding(pointer, "wrong_type", f"{predicate.key} takes a list.", f"Write {written}."))
+        findings.append(Finding(pointer, "wrong_type", f"{predicate.key} needs a list.", f"Write {written}."))
     else:
         _check_value(predicate.kind, value, pointer, findings)
     return len(findings) == before
@@ -154,7 +155,7 @@ def _check_list(predicate: Predicate, values: list[Any], pointer: str, findings:
     never = ("any",) if predicate.kind == words.TAGS else ("", "in")
     if not values and predicate.suffix in never:
         findings.append(
-            Finding(pointer, "empty_list", f"{predicate.key}: [] never holds.", "List a value, or take it out.")
+            Finding(pointer, "empty_list", f"{predicate.key}: [] never holds.", "Add a value, or remove it.")
         )
     for index, value in enumerate(values):
         if len(findings) >= MAX_FINDINGS:
@@ -168,20 +169,20 @@ def _check_value(kind: str, value: Any, pointer: str, findings: list[Finding]) -
             Finding(
                 pointer,
                 "wrong_type",
-                "A predicate does not compare with null.",
-                'For what is absent use logic: {"!": {"var": "…"}}.',
+                "A predicate cannot be compared with null.",
+                'To test for a missing value, use logic: {"!": {"var": "…"}}.',
             )
         )
     elif kind == words.SEVERITY and not (isinstance(value, str) and value.lower() in SEVERITIES):
         known = ", ".join(SEVERITIES)
         findings.append(
-            Finding(pointer, "unknown_severity", f"{_shown(value)} is no severity.", f"Known: {known}.")
+            Finding(pointer, "unknown_severity", f"{_shown(value)} is not a severity.", f"Severities: {known}.")
         )
     elif not _fits(kind, value):
         message = f"Expected {_expected(kind)}, got {_shown(value)}."
         findings.append(Finding(pointer, "wrong_type", message, _unquoted(kind, value)))
     elif isinstance(value, str) and len(value.encode("utf-8", "surrogatepass")) > MAX_STRING_BYTES:
-        findings.append(Finding(pointer, "string_too_long", f"A string is longer than {MAX_STRING_BYTES} bytes."))
+        findings.append(Finding(pointer, "string_too_long", f"A string exceeds {MAX_STRING_BYTES} bytes."))
 
 
 def _fits(kind: str, value: Any) -> bool:
@@ -196,12 +197,12 @@ def _fits(kind: str, value: Any) -> bool:
 
 
 def _expected(kind: str) -> str:
-    names = {words.NUMBER: "a number", words.BOOLEAN: "true or false", words.ANY: "a text, number or boolean"}
-    return names.get(kind, "a text")
+    names = {words.NUMBER: "a number", words.BOOLEAN: "true or false", words.ANY: "a string, number or boolean"}
+    return names.get(kind, "a string")
 
 
 def _unquoted(kind: str, value: Any) -> str | None:
-    """The mend for a number or a boolean that was written as a text, and for a text that was not."""
+    """How to correct a number or boolean that was written as a string, or the reverse."""
     if kind in (words.NUMBER, words.BOOLEAN) and isinstance(value, str):
         bare = value.strip().lower().replace(",", "")
         pattern = _NUMBER if kind == words.NUMBER else _BOOLEAN

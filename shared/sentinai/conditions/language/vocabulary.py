@@ -52,7 +52,7 @@ PATHS: Mapping[str, str] = {
     "policy_pack": "object: the Policy Pack as stored",
 }
 OPEN_PATHS = ("exception.normalized_context", "domain_pack", "policy_pack")
-"""Paths below which anything may stand."""
+"""Paths of objects with arbitrary members."""
 
 _FIELDS_ELSEWHERE = {
     "exception_type": ("type",),
@@ -71,7 +71,7 @@ OTHER_NAMES: Mapping[str, str] = {
 
 
 def predicates() -> list[str]:
-    """Every key that ``match`` knows, but for ``context.…``."""
+    """Every key of ``match``, except ``context.…``."""
     keys = [
         f"{name}_{suffix}" if suffix else name for name, field in FIELDS.items() for suffix in SUFFIXES[field.kind]
     ]
@@ -79,7 +79,7 @@ def predicates() -> list[str]:
 
 
 def description() -> dict[str, Any]:
-    """The whole vocabulary, for editors."""
+    """The vocabulary by the schema ``operators``, for editors."""
     return {
         "operators": [{"name": each.name, "description": each.description} for each in OPERATORS.values()],
         "predicates": [

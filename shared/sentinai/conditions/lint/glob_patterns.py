@@ -1,6 +1,6 @@
-"""What patterns of ``glob`` say of one another: whether one takes in another, and whether they exclude it.
+"""How patterns of ``glob`` relate: whether one includes another, and whether they exclude each other.
 
-Every claim made here is certain; where certainty is not to be had, nothing is claimed.
+The answer is yes only if that is certain.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from sentinai.conditions.evaluation.glob import MAX_COMPARED, glob
 
 _WILD = re.compile(r"[*?]")
 _LONGEST = 200
-"""Longer patterns with wildcards are compared for equality only: this is about what authors write."""
+"""Longer patterns with wildcards are only compared for equality."""
 
 
 def is_wild(pattern: str) -> bool:
@@ -20,19 +20,19 @@ def is_wild(pattern: str) -> bool:
 
 
 def within(own: str, wanted: str) -> bool:
-    """Whether every text that fits ``own`` is certain to fit ``wanted``."""
+    """Whether every text that matches ``own`` certainly matches ``wanted``."""
     own, wanted = own.lower(), wanted.lower()
     if wanted in ("*", own):
         return True
     if not is_wild(own):
-        return _is_told(own, wanted) and glob(own, wanted)
-    return max(len(own), len(wanted)) <= _LONGEST and _takes_in(wanted, own)
+        return _is_decided(own, wanted) and glob(own, wanted)
+    return max(len(own), len(wanted)) <= _LONGEST and _includes(wanted, own)
 
 
-def _takes_in(wanted: str, own: str) -> bool:
-    """``wanted`` run over ``own`` as if it were a text, in which only ``*`` takes in a ``*``.
+def _includes(wanted: str, own: str) -> bool:
+    """Match ``own`` against ``wanted`` as if it were a text in which only ``*`` matches a ``*``.
 
-    Row by row, ``reached[i]`` says that the first i characters of ``wanted`` take in what was read of ``own``.
+    ``reached[i]`` says that the first i characters of ``wanted`` match what was read of ``own``.
     """
     reached = [True, *(wanted[:length].strip("*") == "" for length in range(1, len(wanted) + 1))]
     for character in own:
@@ -48,23 +48,21 @@ def _takes_in(wanted: str, own: str) -> bool:
 
 
 def excludes(own: str, other: str) -> bool:
-    """Whether no text can fit both patterns, as what they begin or end with tells."""
+    """Whether no text can match both patterns, judged by how they begin and end."""
     own, other = own.lower(), other.lower()
     if not is_wild(own):
-        return _is_told(own, other) and not glob(own, other)
+        return _is_decided(own, other) and not glob(own, other)
     if not is_wild(other):
-        return _is_told(other, own) and not glob(other, own)
-    return _differ(_head(own), _head(other)) or _differ(_head(own[::-1]), _head(other[::-1]))
+        return _is_decided(other, own) and not glob(other, own)
+    return _starts_differ(own, other) or _starts_differ(own[::-1], other[::-1])
 
 
-def _is_told(text: str, pattern: str) -> bool:
-    """Whether ``glob`` is certain to say something of a text."""
+def _is_decided(text: str, pattern: str) -> bool:
+    """Whether ``glob`` returns a result for such lengths, rather than raising."""
     return len(text) * len(pattern) <= MAX_COMPARED
 
 
-def _head(pattern: str) -> str:
-    return _WILD.split(pattern, maxsplit=1)[0]
-
-
-def _differ(one: str, other: str) -> bool:
-    return not (one.startswith(other) or other.startswith(one))
+def _starts_differ(one: str, other: str) -> bool:
+    """Whether two patterns begin with different characters, up to their first wildcards."""
+    start, other_start = (_WILD.split(pattern, maxsplit=1)[0] for pattern in (one, other))
+    return not (start.startswith(other_start) or other_start.startswith(start))

@@ -1,9 +1,8 @@
-"""What follows from clauses that hold: for contradictions, and for one rule that covers another.
+"""Which clauses follow from others: to find contradictions, and rules that cover another.
 
-Five ways to be certain, by the library's own evaluation where there is something to evaluate: the same
-clause; a clause that holds for every severity left; one that holds for every value left of a path that few
-values are left of; one that excludes what is excluded already; and one that is wider than another about the
-same path.
+A clause follows with certainty in five cases, evaluated by the library where possible: it is the same as another;
+it holds for every remaining severity; it holds for every remaining value of its path; it excludes only values that
+are excluded already; it is wider than another clause about the same path.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ STATES: tuple[dict[str, Any], ...] = (
     {"exception": {"severity": None, "severity_rank": None}},
     *({"exception": {"severity": name, "severity_rank": rank}} for rank, name in enumerate(SEVERITIES, 1)),
 )
-"""All that a rule can see of a severity, which is a text and a rank at once."""
+"""Every severity as rules see it: a name and a rank."""
 _MINUTES, _BREACHED = "sla.minutes_remaining", "sla.breached"
 _MOST_VALUES = 64
 ALL_STATES = frozenset(range(len(STATES)))
@@ -34,7 +33,7 @@ _EXACT = (clause_shapes.STRICT, clause_shapes.LISTED)
 
 
 class Constraints:
-    """Clauses that hold together, and what is left of the values they are about."""
+    """Clauses that hold together, and the values that they leave possible."""
 
     def __init__(self, clauses: Iterable[Any] = ()) -> None:
         self.signatures: set[str] = set()
@@ -46,7 +45,7 @@ class Constraints:
             self.add(logic)
 
     def add(self, logic: Any) -> None:
-        """Take one more clause as holding."""
+        """Add a clause that holds."""
         self.signatures.add(signature(logic))
         states = severity_states(logic)
         if states is not None:
@@ -71,11 +70,11 @@ class Constraints:
 
     @property
     def is_impossible(self) -> bool:
-        """Whether it is certain that the clauses cannot all hold."""
+        """Whether the clauses certainly cannot all hold."""
         return not self.states or not all(self.values.values())
 
     def imply(self, logic: Any) -> bool:
-        """Whether a clause is certain to hold, and not to raise, wherever these do."""
+        """Whether a clause certainly holds, without raising, wherever these do."""
         shape = shape_of(logic)
         if shape is None:
             return logic is True or signature(logic) in self.signatures or self._severity_implies(logic)
@@ -98,7 +97,7 @@ class Constraints:
         return states is not None and self.states <= states
 
     def _has_none_of(self, shape: Shape) -> bool:
-        """Whether each of the values at the path of a shape is excluded by a clause about that path."""
+        """Whether every value of a shape is excluded by a clause about its path."""
         about = self._about.get(shape.path, ())
         few = len(shape.values) <= _MOST_VALUES
         return few and all(
@@ -109,7 +108,7 @@ class Constraints:
 
 
 def signature(logic: Any) -> str:
-    """A text that is the same for clauses that say the same in another order or another shape."""
+    """Equal for clauses that say the same, whatever their order and shape."""
     shape = shape_of(logic)
     if shape is None:
         return json.dumps(logic, sort_keys=True)
@@ -124,9 +123,9 @@ def signature(logic: Any) -> str:
 
 
 def constant(logic: Any) -> bool | None:
-    """Whether a clause holds for every exception (true) or for none (false); None where neither is certain.
+    """True if a clause certainly holds for every exception, False if for none, None otherwise.
 
-    A clause that raises for every exception holds for none.
+    A clause that raises does not hold.
     """
     shape = shape_of(logic)
     if shape is not None and not shape.values:
@@ -154,7 +153,7 @@ def _reads_only(logic: Any, paths: frozenset[str]) -> bool:
 
 
 def _names_are_computed(logic: Any) -> bool:
-    """Whether ``missing`` is given names that a rule makes: what it reads is then not to be seen."""
+    """Whether ``missing`` has computed arguments, so that the names it reads are unknown."""
     if isinstance(logic, list):
         return any(_names_are_computed(item) for item in logic)
     if not isinstance(logic, dict):
@@ -170,9 +169,9 @@ def _has_rule(given: Any) -> bool:
 
 
 def _derived(shape: Shape, logic: Any) -> list[tuple[Shape, Any]]:
-    """What a clause about the minutes says of the breach, and the other way round: it is breached below 0."""
+    """What a clause about the SLA minutes implies for the breach, and the reverse: it is breached below 0."""
     if shape.path == _BREACHED:
-        return _derived_of_breach([each for each in (True, False) if holds(logic, _at(_BREACHED, each))])
+        return _derived_from_breach([each for each in (True, False) if holds(logic, _at(_BREACHED, each))])
     if shape.path != _MINUTES or shape.kind != clause_shapes.COMPARE or shape.negated:
         return []
     bound = shape.values[0]
@@ -182,12 +181,12 @@ def _derived(shape: Shape, logic: Any) -> list[tuple[Shape, Any]]:
     return [_clause({"===": [{"var": _BREACHED}, False]})] if bound >= 0 else []
 
 
-def _derived_of_breach(left: list[bool]) -> list[tuple[Shape, Any]]:
-    """It is breached or it is not: what excludes the one says the other."""
-    if len(left) != 1:
+def _derived_from_breach(possible: list[bool]) -> list[tuple[Shape, Any]]:
+    """A clause that excludes one value of the breach implies the other."""
+    if len(possible) != 1:
         return []
-    found = [_clause({"===": [{"var": _BREACHED}, left[0]]})]
-    return [*found, _clause({"<": [{"var": _MINUTES}, 0]})] if left[0] else found
+    found = [_clause({"===": [{"var": _BREACHED}, possible[0]]})]
+    return [*found, _clause({"<": [{"var": _MINUTES}, 0]})] if possible[0] else found
 
 
 def _clause(logic: Any) -> tuple[Shape, Any]:
@@ -197,7 +196,7 @@ def _clause(logic: Any) -> tuple[Shape, Any]:
 
 
 def _variants(value: Any, path: str) -> list[Any]:
-    """All that is equal to a value in JSON as the library reads it: a number may come in several types."""
+    """All JSON values that the library treats as equal to a value: a number may have several types."""
     if isinstance(value, str) or value is None:
         return [value]
     number = [int(value)] if value == int(value) else []
@@ -208,14 +207,14 @@ def _variants(value: Any, path: str) -> list[Any]:
 
 
 def _at(path: str, value: Any) -> Any:
-    """Data with just a value at a path."""
+    """Data with nothing but a value at a path."""
     for part in reversed(path.split(".")):
         value = {part: value}
     return value
 
 
 def holds(logic: Any, data: Any) -> bool:
-    """Whether a clause holds for some data; one that raises does not."""
+    """Whether a clause holds for some data; false if it raises."""
     try:
         return evaluate.holds(logic, data)
     except EvaluationError:

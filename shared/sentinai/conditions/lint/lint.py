@@ -1,7 +1,6 @@
-"""What an author may not have meant: warnings about conditions that would be published as they are.
+"""Warnings about valid conditions that may not do what their author intended.
 
-A warning is given only where it is right. What cannot be shown, by the shapes of the clauses and the packs
-at hand, is not said.
+A warning is given only if it is certain, by the shapes of the clauses and the available packs.
 """
 
 from __future__ import annotations
@@ -37,10 +36,10 @@ def lint(
 ) -> list[Finding]:
     """Every warning about a conditions document that ``parse`` accepted, with pointers into it.
 
-    Packs that are None are not known, and nothing is said that would need them; ``domains`` are all that there
-    are packs of. ``steps`` are the playbook's, ``others`` the active playbooks of the tenant; what has this
-    one's ``name`` is another version of it. It ranks by the time and the id it was ``published`` with; None is
-    yet to be, and so after all others.
+    A pack that is None is not available, and warnings that need it are left out; ``domains`` are all domains with
+    a pack. ``steps`` are the playbook's, ``others`` the active playbooks of the tenant, of which those called
+    ``name`` are other versions of it. ``published`` is the time and the id by which it ranks; None if it is yet to
+    be published, after all others.
     """
     found = [*conditions.warnings]
     listed = pack_references.KnownNames.of(domain_pack, policy_pack, domains)
@@ -67,8 +66,8 @@ def _about_clause(clause: Clause, listed: pack_references.KnownNames) -> Iterato
         yield Finding(
             clause.pointer,
             "not_indexed",
-            "The index cannot help with this clause: it is evaluated for every exception that meets the rest.",
-            "Use a predicate of match where one says the same.",
+            "This condition cannot use the index: it is evaluated for every exception that meets the others.",
+            "Use an equivalent predicate of match, if there is one.",
         )
         return
     yield from _cross_type(clause, shape)
@@ -77,11 +76,11 @@ def _about_clause(clause: Clause, listed: pack_references.KnownNames) -> Iterato
 
 def _about_constant(clause: Clause, always: bool) -> Iterator[Finding]:
     if not always:
-        message = "This never holds, so the playbook is never chosen."
+        message = "This condition never holds, so the playbook is never selected."
         yield Finding(clause.pointer, "always_false", message)
     elif clause.logic is not True:
-        message = "This holds for every exception, so it says nothing."
-        yield Finding(clause.pointer, "always_true", message, "Take it out.")
+        message = "This condition holds for every exception."
+        yield Finding(clause.pointer, "always_true", message, "Remove it.")
 
 
 def _cross_type(clause: Clause, shape: Shape) -> Iterator[Finding]:
@@ -91,16 +90,16 @@ def _cross_type(clause: Clause, shape: Shape) -> Iterator[Finding]:
     wrong = [value for value in shape.values if value is not None and not _is_of(expected, value)]
     if wrong:
         written = json.dumps(wrong[0], ensure_ascii=False)[:80]
-        message = f"{shape.path} is {expected}, and is held against {written}."
-        hint = 'Ask whether it has an element: {"in": ["…", {"var": "policy.tags"}]}.'
+        message = f"{shape.path} is {expected}, but is compared with {written}."
+        hint = 'To test for an element: {"in": ["…", {"var": "policy.tags"}]}.'
         yield Finding(
-            clause.pointer, "cross_type", message, hint if expected == "a list" else "Compare like with like."
+            clause.pointer, "cross_type", message, hint if expected == "a list" else f"Compare it with {expected}."
         )
 
 
 def _expected_type(path: str) -> str | None:
     kind = PATHS.get(path, "")
-    kinds = {"number": "a number", "boolean": "true or false", "text": "a text", "list": "a list"}
+    kinds = {"number": "a number", "boolean": "true or false", "text": "a string", "list": "a list"}
     return next((name for word, name in kinds.items() if kind.startswith(word)), None)
 
 
@@ -109,11 +108,11 @@ def _is_of(expected: str, value: Any) -> bool:
         return isinstance(value, bool)
     if expected == "a number":
         return isinstance(value, (int, float)) and not isinstance(value, bool)
-    return expected == "a text" and isinstance(value, str)
+    return expected == "a string" and isinstance(value, str)
 
 
 def _contradictions(conditions: Conditions) -> list[Finding]:
-    """The first clause that cannot hold together with those before it."""
+    """The first clause that contradicts those before it."""
     known = Constraints()
     for clause in conditions.clauses:
         if constant(clause.logic) is False:
@@ -121,8 +120,8 @@ def _contradictions(conditions: Conditions) -> list[Finding]:
         excluded = known.imply({"!": [clause.logic]})
         known.add(clause.logic)
         if excluded or known.is_impossible:
-            message = "This and the conditions before it cannot all hold: the playbook is never chosen."
-            return [Finding(clause.pointer, "contradiction", message, "Take one of them out.")]
+            message = "This contradicts the conditions before it, so the playbook is never selected."
+            return [Finding(clause.pointer, "contradiction", message, "Remove one of them.")]
     return []
 
 
@@ -137,16 +136,17 @@ def _about_others(
     same = other_playbooks.same_as(conditions, name)
     for other in same:
         before = other.rank > rank
-        hint = "It ranks before this one, which is never chosen." if before else "This one ranks before it."
-        yield Finding("", "duplicate", f"{_named(other)} has the same conditions.", hint)
+        hint = "It ranks higher, so this one is never selected." if before else "This one ranks higher."
+        yield Finding("", "duplicate", f"{_named(other)} has the same conditions.", hint, playbook=other.name)
     if same and same[0].rank > rank:
         return
     better = other_playbooks.covering(conditions, rank, name)
     if better is not None:
         higher = better.conditions.priority > conditions.priority
-        why = "of higher priority" if higher else "of the same priority and published later"
+        why = "which has a higher priority" if higher else "which has the same priority and was published later"
         message = f"{_named(better)}, {why} ({better.conditions.priority:,}), matches whenever this does."
-        yield Finding("", "never_chosen", message, "Raise the priority, or narrow the other one.")
+        hint = "Raise the priority, or narrow the other playbook's conditions."
+        yield Finding("", "never_chosen", message, hint, playbook=better.name)
 
 
 def _named(other: PublishedRule) -> str:

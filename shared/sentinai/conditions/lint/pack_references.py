@@ -1,8 +1,7 @@
-"""What conditions and steps name, held against what the packs list."""
+"""Whether the names in conditions and steps are listed by the packs."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from sentinai.conditions.evaluation.errors import EvaluationError
 from sentinai.conditions.evaluation.glob import glob
 from sentinai.conditions.language.clause_shapes import COMPARE, GLOB, MEMBER, TRUE, Shape
 from sentinai.conditions.language.document import Clause
+from sentinai.documents.suggestions import did_you_mean, nearest
 from sentinai.problems import Finding
 
 Pack = Mapping[str, Any]
@@ -18,7 +18,7 @@ Pack = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class KnownNames:
-    """The domains, exception types and tags that the packs know; None where no pack tells."""
+    """The domains, exception types and tags that the packs list; None where they are unknown."""
 
     domains: Sequence[str] | None
     types: Sequence[str] | None
@@ -26,7 +26,7 @@ class KnownNames:
 
     @classmethod
     def of(cls, domain_pack: Pack | None, policy_pack: Pack | None, domains: Sequence[str] | None) -> KnownNames:
-        """What is listed; a pack that lists no types, or has no domain, leaves them open."""
+        """The names that packs list; without types or a domain in the pack they are unknown."""
         if domains is None and domain_pack is not None and domain_pack.get("domain_name"):
             domains = [domain_pack["domain_name"]]
         types = list(domain_pack.get("exception_types", ())) if domain_pack is not None else []
@@ -36,7 +36,7 @@ class KnownNames:
         return cls(domains or None, types or None, tags)
 
     def unknown(self, clause: Clause, shape: Shape) -> Iterator[Finding]:
-        """A warning for each value of a clause that no pack lists."""
+        """A warning for each value of a clause that the packs do not list."""
         if shape.kind in (COMPARE, TRUE):
             return
         if shape.path == "exception.domain":
@@ -55,7 +55,9 @@ def _unlisted(
     for value in shape.values:
         if not isinstance(value, str) or _is_listed(value, shape, listed):
             continue
-        yield Finding(clause.pointer, code, f"No pack lists the {what} {value!r}.", _nearest(value, listed))
+        suggestion = nearest(value, listed)
+        message = f"Unknown {what} {value!r}: no pack lists it."
+        yield Finding(clause.pointer, code, message, did_you_mean(suggestion), suggestion)
 
 
 def _is_listed(value: str, shape: Shape, listed: Sequence[str]) -> bool:
@@ -63,28 +65,22 @@ def _is_listed(value: str, shape: Shape, listed: Sequence[str]) -> bool:
 
 
 def _fits(name: str, pattern: str) -> bool:
-    """Whether a listed name fits; one of which that cannot be told is no reason for a warning."""
+    """Whether a listed name matches; no warning where that cannot be evaluated."""
     try:
         return glob(name, pattern)
     except EvaluationError:
         return True
 
 
-def _nearest(value: str, listed: Sequence[str]) -> str | None:
-    lowered = {each.lower(): each for each in listed}
-    near = difflib.get_close_matches(value.lower(), lowered, n=1, cutoff=0.5)
-    return f"Did you mean {lowered[near[0]]!r}?" if near else None
-
-
 def unknown_tools(steps: Sequence[Mapping[str, Any]], domain_pack: Pack | None) -> Iterator[Finding]:
-    """A warning for each step that calls a tool which the Domain Pack does not define."""
+    """A warning for each step that calls a tool that the Domain Pack does not define."""
     if domain_pack is None:
         return
     tools = list(domain_pack.get("tools", ()))
     for index, step in enumerate(steps):
         tool_id = step.get("params", {}).get("tool_id") if step.get("action_type") == "call_tool" else None
         if isinstance(tool_id, str) and tool_id not in tools:
-            near = difflib.get_close_matches(tool_id, tools, n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"It defines: {', '.join(tools) or 'none'}."
+            suggestion = nearest(tool_id, tools)
+            hint = did_you_mean(suggestion, f"Its tools: {', '.join(tools) or 'none'}.")
             message = f"The Domain Pack does not define the tool {tool_id!r}."
-            yield Finding(f"/steps/{index}/params/tool_id", "unknown_tool", message, hint)
+            yield Finding(f"/steps/{index}/params/tool_id", "unknown_tool", message, hint, suggestion)

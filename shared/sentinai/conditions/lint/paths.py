@@ -1,8 +1,7 @@
-"""Whether what a clause reads can be there at all."""
+"""Whether the paths that a clause reads can have a value."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,27 +9,29 @@ from sentinai.conditions.language.document import Clause
 from sentinai.conditions.language.guard import arguments
 from sentinai.conditions.language.paths import paths_read
 from sentinai.conditions.language.vocabulary import OPEN_PATHS, PATHS
+from sentinai.documents.suggestions import did_you_mean, nearest
 from sentinai.problems import Finding
 
 
 def impossible_paths(clause: Clause) -> Iterator[Finding]:
-    """A warning for each path that no exception and no pack has."""
+    """A warning for each path that neither exceptions nor packs have."""
     for name in dict.fromkeys(paths_read(clause.logic)):
         if _is_possible(name):
             continue
-        near = difflib.get_close_matches(name, PATHS, n=1) or _beneath_exception(name)
-        hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(PATHS)}."
-        yield Finding(
-            clause.pointer, "impossible_path", f"No exception or pack has {name!r}: it reads null.", hint
-        )
+        suggestion = nearest(name, PATHS) or _with_prefix(name)
+        hint = did_you_mean(suggestion, f"Known paths: {', '.join(PATHS)}.")
+        message = f"{name!r} is not a known path; it will always be null."
+        yield Finding(clause.pointer, "impossible_path", message, hint, suggestion)
 
 
 def paths_as_texts(clause: Clause) -> Iterator[Finding]:
-    """A warning for each text that is a path but is not read, as in ``{">": ["exception.amount", 5]}``."""
+    """A warning for each string that is a path but is not read, as in ``{">": ["exception.amount", 5]}``."""
     for text in dict.fromkeys(_literals(clause.logic)):
         if text in PATHS and "." in text:
-            hint = f'{{"var": "{text}"}} reads the value.'
-            yield Finding(clause.pointer, "path_as_text", f"{text!r} is a text here: nothing is read.", hint)
+            hint = f'To read its value, write {{"var": "{text}"}}.'
+            yield Finding(
+                clause.pointer, "path_as_text", f"{text!r} is compared as a string, not read as a path.", hint
+            )
 
 
 def _literals(logic: Any) -> Iterator[str]:
@@ -54,6 +55,6 @@ def _is_possible(name: str) -> bool:
     return index.lstrip("-").isdecimal() and PATHS.get(outer, "").startswith(("text", "list"))
 
 
-def _beneath_exception(name: str) -> list[str]:
-    """A path of which the first part was left out: an author's ``amount`` is ``exception.amount``."""
-    return [path for path in PATHS if path.rpartition(".")[2] == name or path.endswith(f".{name}")][:1]
+def _with_prefix(name: str) -> str | None:
+    """The path whose first part was left out: ``amount`` for ``exception.amount``."""
+    return next((path for path in PATHS if path.endswith(f".{name}")), None)

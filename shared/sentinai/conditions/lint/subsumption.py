@@ -1,7 +1,6 @@
 """Whether a clause about a path holds whenever another about the same path does.
 
-Every claim made here is certain, json-logic-qubit's conversions and errors included: a property test holds
-them to it. Where certainty is not to be had, nothing is claimed.
+The answer is yes only if that is certain, with json-logic-qubit's conversions and errors; property tests check it.
 """
 
 from __future__ import annotations
@@ -14,13 +13,13 @@ from sentinai.conditions.language.clause_shapes import Shape
 from sentinai.conditions.lint import glob_patterns
 
 NUMERIC_PATHS = frozenset({"exception.amount", "exception.severity_rank", "sla.minutes_remaining"})
-"""Paths that hold a number or null and nothing else."""
+"""Paths whose value is a number or null."""
 _UPPER = ("<", "<=")
 _STRICT = ("<", ">")
 
 
 def is_narrower(own: Shape, wanted: Shape) -> bool:
-    """Whether ``wanted`` is certain to hold, and not to raise, wherever ``own`` holds."""
+    """Whether ``wanted`` certainly holds, without raising, wherever ``own`` holds."""
     if own.negated and wanted.negated:
         return _is_narrower(replace(wanted, negated=False), replace(own, negated=False))
     if own.negated:
@@ -45,12 +44,12 @@ def _is_narrower(own: Shape, wanted: Shape) -> bool:
 
 
 def are_texts(shape: Shape) -> bool:
-    """Whether all values of a shape are texts, which nothing but the same text is equal to."""
+    """Whether all values of a shape are strings, which are equal only to the same string."""
     return all(isinstance(value, str) for value in shape.values)
 
 
 def _is_tighter(own: Shape, wanted: Shape) -> bool:
-    """A bound that lies within another."""
+    """Whether a bound is within another."""
     a, b = own.values[0], wanted.values[0]
     upper = own.operator in _UPPER
     if upper != (wanted.operator in _UPPER):
@@ -62,7 +61,7 @@ def _is_tighter(own: Shape, wanted: Shape) -> bool:
 
 
 def _excludes(own: Shape, wanted: Shape) -> bool:
-    """Whether what a negated clause excludes is excluded by ``own`` already."""
+    """Whether ``own`` excludes everything that ``wanted``, once negated, excludes."""
     if own.kind == wanted.kind == clause_shapes.COMPARE:
         return _lie_apart(own, wanted) and not any(_holds(wanted, each) for each in _booleans(own))
     if own.kind == wanted.kind == clause_shapes.GLOB:
@@ -71,7 +70,7 @@ def _excludes(own: Shape, wanted: Shape) -> bool:
 
 
 def _lie_apart(own: Shape, other: Shape) -> bool:
-    """Whether no number is within both bounds."""
+    """Whether no number satisfies both bounds."""
     if (own.operator in _UPPER) == (other.operator in _UPPER):
         return False
     upper, lower = (own, other) if own.operator in _UPPER else (other, own)
@@ -80,7 +79,7 @@ def _lie_apart(own: Shape, other: Shape) -> bool:
 
 
 def _booleans(own: Shape) -> list[bool]:
-    """The booleans within a bound. To the library true is equal to any number but 0: they go by no order."""
+    """The booleans that satisfy a bound: for the library, true equals any number except 0."""
     if own.path in NUMERIC_PATHS:
         return []
     return [each for each in (True, False) if _holds(own, each)]

@@ -1,0 +1,28 @@
+"""JSON pointers (RFC 6901): how findings say where in a document they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+
+def join(pointer: str, *parts: object) -> str:
+    """The pointer of a member of the value at ``pointer``: by its key or index, and on from there."""
+    return "".join([pointer, *(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)])
+
+
+def split(pointer: str) -> Iterable[str]:
+    """The keys and indexes of a pointer."""
+    return (part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
+
+
+def value_at(document: Any, pointer: str) -> Any:
+    """The value that a pointer refers to; None if there is none."""
+    for part in split(pointer):
+        if isinstance(document, list) and part.isdecimal() and int(part) < len(document):
+            document = document[int(part)]
+        elif isinstance(document, dict):
+            document = document.get(part)
+        else:
+            return None
+    return document

@@ -1,0 +1,18 @@
+"""What was probably meant by a name that is not known."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like a given one, ignoring case; None if none is alike."""
+    by_lower_case = {each.lower(): each for each in known}
+    found = difflib.get_close_matches(name.lower(), by_lower_case, n=1)
+    return by_lower_case[found[0]] if found else None
+
+
+def did_you_mean(suggestion: str | None, otherwise: str | None = None) -> str | None:
+    """The hint that offers a suggestion; ``otherwise`` where there is none."""
+    return otherwise if suggestion is None else f"Did you mean {suggestion!r}?"
