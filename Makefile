@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NODE_MODULES := tests/node/node_modules/.package-lock.json
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" tests/node/node_modules/.bin
 UV_COMPILE := $(BIN)/uv pip compile pyproject.toml --group build --universal --generate-hashes --no-annotate \
   --custom-compile-command "make lock" --quiet
 
@@ -32,13 +33,16 @@ test-all: $(VENV)/.dev $(NODE_MODULES) ## Run every test, the long ones too
 	@$(BIN)/python -m tests.support.nginx
 	$(BIN)/python -m pytest --numprocesses=$(TEST_PROCESSES) --maxprocesses=8 $(PYTEST_ARGS)
 
-lint: $(VENV)/.dev $(NODE_MODULES) ## Check style, format, types and which way imports run
+lint: $(VENV)/.dev $(NODE_MODULES) ## Check style, format and types, and which way imports run
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(NPM)/eslint --config tests/node/eslint.config.js .
+	$(NPM)/stylelint --config tests/node/stylelint.config.js --ignore-pattern "**/vendor/**" "**/web/**/*.css"
+	$(NPM)/prettier --config tests/node/prettier.json --check "**/web/**/*.{css,js}" "!**/vendor/**"
 
-format: $(VENV)/.dev ## Format the code and mend what ruff can mend
+format: $(VENV)/.dev ## Format the code and fix what ruff can fix
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
@@ -48,7 +52,7 @@ types: $(VENV)/.dev ## Generate the types of the client's answers from schemas/
 bench: $(VENV)/.dev ## Run the benchmarks and print their table
 	$(BIN)/python tests/benchmarks/run.py
 
-lock: $(BIN)/python ## Write the lock files anew; UPGRADE=1 takes the newest versions
+lock: $(BIN)/python ## Write the lock files again; UPGRADE=1 takes the newest versions
 	$(PIP) install --quiet uv
 	$(UV_COMPILE) --extra dev $(if $(UPGRADE),--upgrade) --output-file requirements-dev.lock
 	$(UV_COMPILE) --constraint requirements-dev.lock --upgrade --output-file requirements.lock
