@@ -192,7 +192,7 @@ def _load_demo(pair: Pair) -> None:
 
 
 def take(folder: Path) -> None:
-    """Take every picture anew."""
+    """Take every picture again."""
     path = executable()
     if path is None:
         sys.exit("There is no Chromium on this machine; python -m tests.support.browser installs one.")

@@ -259,9 +259,9 @@ def test_a_log_made_anew_from_some_point_on_is_found_by_its_end(scene: Scene):
         last = log[at - 2].hash
         for each in log[at - 1 :]:
             _delete(connection, scene, each.seq)
-            anew = _sealed(scene, replace(each, prev_hash=last, actor_id="forger"))
-            _insert(connection, scene, anew)
-            last = anew.hash
+            resealed = _sealed(scene, replace(each, prev_hash=last, actor_id="forger"))
+            _insert(connection, scene, resealed)
+            last = resealed.hash
     hold(scene, len(log))
 
 

@@ -121,7 +121,7 @@ class Served:
         return pid
 
     def kill(self) -> None:
-        """Kill all of it outright: first what would start workers anew, then the workers."""
+        """Kill all of it outright: first what would restart workers, then the workers."""
         workers = self.workers()
         self.process.kill()
         self.process.wait()

@@ -36,7 +36,7 @@ def _refuse(uri: str) -> NoReturn:
 
 
 def _names_by_pattern(schema: Any) -> bool:
-    """Whether members may be told apart by patterns, which jsonschema searches for in several places."""
+    """Whether members may be distinguished by patterns, which jsonschema searches for in several places."""
     if isinstance(schema, Mapping):
         return "patternProperties" in schema or any(map(_names_by_pattern, schema.values()))
     return isinstance(schema, list) and any(map(_names_by_pattern, schema))

@@ -143,7 +143,7 @@ class Office(RuleBasedStateMachine):
 
     @rule(exception_id=exceptions, switch=st.booleans())
     def recalculate(self, exception_id: str, switch: bool) -> None:
-        """Somebody asks anew."""
+        """Somebody asks again."""
         path = f"/api/exceptions/{exception_id}/playbook/recalculate"
         self._call(
             exception_id, "POST", path, {"switch": switch}, {200} if self.faulty_app.fault is None else {503}
