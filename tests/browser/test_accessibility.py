@@ -72,7 +72,7 @@ STATES: dict[str, tuple[Callable[[ConsoleTenant], str], str]] = {
     "fresh": (ConsoleTenant.hold, "Recommended, not started"),
     "blocked": (blocked, "No value for"),
     "completed": (completed, "Playbook completed"),
-    "better match": (better, "would be chosen now"),
+    "better match": (better, "is now the best match"),
     "nothing fits": (fitting_nothing, "No playbook matches this exception"),
 }
 
@@ -193,9 +193,14 @@ def contrast(one: str, other: str) -> float:
 def palette() -> Iterator[tuple[str, dict[str, str]]]:
     """The colours by name, once for each scheme."""
     sheet = (Path(sentinai.web.__file__).parent / "static" / "sentinai.css").read_text()
-    pairs = re.findall(r"--([\w-]+): light-dark\((#\w{6}), (#\w{6})\);", sheet)
+    pairs = re.findall(r"--([\w-]+): light-dark\((#\w+), (#\w+)\);", sheet)
     for index, scheme in enumerate(SCHEMES, 1):
-        yield scheme, {row[0]: row[index] for row in pairs}
+        yield scheme, {row[0]: in_full(row[index]) for row in pairs}
+
+
+def in_full(colour: str) -> str:
+    """A colour with two digits for each channel."""
+    return colour if len(colour) == 7 else "#" + "".join(digit * 2 for digit in colour[1:])
 
 
 GROUNDS = ("paper", "surface", "raised")

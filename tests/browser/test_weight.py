@@ -58,7 +58,7 @@ def test_a_long_history_is_shown_from_its_newest_end_beside_the_playbook(
     events = page.get_by_label("Events, newest first").get_by_role("listitem")
     expect(events).to_have_count(200)
     expect(events.first).to_contain_text("Remark 209")
-    expect(page.get_by_text("events are not shown; the API has them all.")).to_be_attached()
+    expect(page.get_by_text("events are not shown; the API returns all of them.")).to_be_attached()
     events.last.scroll_into_view_if_needed()
     expect(page.get_by_label("Recommended Playbook").get_by_role("heading", level=2)).to_be_in_viewport()
 

@@ -150,8 +150,8 @@ def test_an_error_stands_at_its_place_with_a_hint_and_goes_when_mended(workbench
     says(page, "Not valid: one error.")
     problem = page.get_by_role("list", name="Problems in the condition").get_by_role("listitem")
     expect(problem).to_have_count(1)
-    expect(problem).to_contain_text("'severty' is no predicate of match.")
-    expect(problem).to_contain_text("Nearest known: severity")
+    expect(problem).to_contain_text("Unknown predicate 'severty'.")
+    expect(problem).to_contain_text("Did you mean 'severity'?")
     expect(condition(page)).to_have_attribute("aria-invalid", "true")
 
     problem.get_by_role("button", name="Line 4").click()
