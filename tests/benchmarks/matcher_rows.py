@@ -23,7 +23,7 @@ from tests.support.databases import new_database
 from tests.support.pair import running_pair
 from tests.support.processes import Served, free_port
 
-from executor.store import playbooks as stored_catalogue
+from executor.store import tenants
 from matcher.bootstrap import assemble
 from matcher.matching import Catalogue, Playbook, compile_catalogue, match
 from sentinai.conditions.evaluation import context
@@ -219,7 +219,7 @@ def _store(url: str, size: int, first: int = 0) -> None:
     chance = random.Random(11)
 
     def work(session: Any) -> None:
-        stored_catalogue.add_tenant(session, _TENANT, "Benchmark")
+        tenants.add_tenant(session, _TENANT, "Benchmark")
         rows = [
             {
                 "tenant_id": _TENANT,
@@ -232,7 +232,7 @@ def _store(url: str, size: int, first: int = 0) -> None:
             for number in range(first, first + size)
         ]
         session.execute(insert(PlaybookRow), rows)
-        stored_catalogue.increment_revision(session)
+        tenants.increment_revision(session)
 
     database.write(_TENANT, work)
     database.engine.dispose()
