@@ -7,9 +7,9 @@ from threading import BoundedSemaphore
 
 from executor.actions.registry import actions
 from executor.matcher_client import HttpMatcher
+from executor.publishing.other_playbooks import OtherPlaybooksCache
 from executor.store.unit_of_work import SqlStore
 from sentinai.clock import Clock, utc_now
-from sentinai.conditions.lint.other_playbooks import OtherPlaybooksCache
 from sentinai.database.engine import Database
 from sentinai.settings import Settings
 

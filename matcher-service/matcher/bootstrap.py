@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from matcher.catalogue.cache import CatalogueCache
 from sentinai.clock import Clock, utc_now
-from sentinai.conditions.lint.other_playbooks import OtherPlaybooksCache
 from sentinai.database.engine import Database
 from sentinai.settings import Settings
 
@@ -19,7 +18,6 @@ class Services:
     database: Database
     catalogues: CatalogueCache
     clock: Clock = utc_now
-    other_playbooks: OtherPlaybooksCache = field(default_factory=OtherPlaybooksCache)
 
 
 def assemble(settings: Settings, clock: Clock = utc_now) -> Services:

@@ -2,39 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+
+from cachetools import LRUCache
 
 from executor.store import playbooks as playbook_store
 from executor.store import tenants
 from executor.store.playbooks import Version
 from sentinai.conditions import parse
-from sentinai.conditions.lint.other_playbooks import (
-    Change,
-    OtherPlaybooks,
-    OtherPlaybooksCache,
-    PublishedRule,
-    difference,
-)
+from sentinai.conditions.lint.other_playbooks import PublishedRule, by_rank
 from sentinai.database.tenant_session import TenantSession
 from sentinai.problems import InvalidDocument
+from sentinai.versions import newest
+
+_TENANTS = 4
+"""For how many tenants playbooks are cached: few authors write at the same time."""
 
 
-@contextmanager
-def other_playbooks(
-    session: TenantSession, tenant_id: str, cache: OtherPlaybooksCache
-) -> Iterator[OtherPlaybooks]:
-    """The playbooks of a tenant that the session's transaction sees. Only changes since the last call are read."""
-    with cache.at(tenant_id, tenants.revision(session), partial(_since, session)) as found:
-        yield found
+class OtherPlaybooksCache:
+    """The playbooks of the tenants whose authors published last. Safe to share between threads.
+
+    A list is never changed once it is cached, so a reader may go on with the one that it has.
+    """
+
+    def __init__(self) -> None:
+        self._cache: LRUCache[str, tuple[int | None, Sequence[PublishedRule]]] = LRUCache(_TENANTS)
+        self._lock = threading.Lock()
+
+    def read(self, session: TenantSession) -> Sequence[PublishedRule]:
+        """The playbooks that a committed snapshot has, best ranked first; only those not known yet are read."""
+        revision = tenants.revision(session)
+        with self._lock:
+            known_revision, known = self._cache.get(session.tenant_id, (None, ()))
+        if revision is None or revision == known_revision:
+            return known
+        found = by_rank(_rules(session, {each.playbook_id: each for each in known}))
+        with self._lock:
+            self._cache[session.tenant_id] = (revision, found)
+        return found
 
 
-def _since(session: TenantSession, cached: OtherPlaybooks) -> Change:
-    gone, come = difference(cached, playbook_store.active_versions(session))
-    conditions = playbook_store.conditions_of(session, [each.playbook_id for each in come])
-    found = (_published_rule(each, conditions[each.playbook_id]) for each in come)
-    return gone, [other for other in found if other is not None]
+def _rules(session: TenantSession, known: Mapping[int, PublishedRule]) -> Iterator[PublishedRule]:
+    versions = newest(playbook_store.active_versions(session)).values()
+    missing = [each.playbook_id for each in versions if each.playbook_id not in known]
+    conditions = playbook_store.conditions_of(session, missing)
+    for each in versions:
+        rule = known.get(each.playbook_id) or _published_rule(each, conditions[each.playbook_id])
+        if rule is not None:
+            yield rule
 
 
 def _published_rule(version: Version, conditions: object) -> PublishedRule | None:

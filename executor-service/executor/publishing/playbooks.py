@@ -9,13 +9,13 @@ from typing import Any
 
 from executor.actions.registry import check_params
 from executor.domain.model import Packs, Playbook
-from executor.publishing.other_playbooks import other_playbooks
+from executor.publishing.other_playbooks import OtherPlaybooksCache
 from executor.store import packs as pack_store
 from executor.store import playbooks as playbook_store
 from executor.store import tenants
 from sentinai.conditions import Conditions, domain_named, parse
 from sentinai.conditions.lint.lint import lint
-from sentinai.conditions.lint.other_playbooks import OtherPlaybooks, OtherPlaybooksCache
+from sentinai.conditions.lint.other_playbooks import PublishedRule
 from sentinai.database.engine import Database
 from sentinai.database.tenant_session import TenantSession
 from sentinai.documents.schemas import check
@@ -51,10 +51,8 @@ def publish(
         InvalidDocument: with every finding, each at its pointer.
     """
     # The check against the other playbooks may take long, so it runs outside of the write transaction.
-    with (
-        database.read(tenant_id) as session,
-        other_playbooks(session, tenant_id, cache or OtherPlaybooksCache()) as others,
-    ):
+    with database.read(tenant_id) as session:
+        others = (cache or OtherPlaybooksCache()).read(session)
         warnings = check_playbook(document, packs_for(session, document), others)
 
     def work(session: TenantSession) -> Published:
@@ -74,7 +72,7 @@ def publish(
 
 
 def check_playbook(
-    document: Mapping[str, Any], packs: Packs, others: OtherPlaybooks | None = None
+    document: Mapping[str, Any], packs: Packs, others: Sequence[PublishedRule] = ()
 ) -> tuple[Finding, ...]:
     """The warnings about a playbook document.
 
@@ -96,7 +94,7 @@ def check_playbook(
         conditions,
         domain_pack=packs.domain or None,
         policy_pack=packs.policy or None,
-        others=others or (),
+        others=others,
         name=document["name"],
     )
     return (*(each.under("/conditions") for each in lint_warnings), *warnings, *_completion_warnings(document))

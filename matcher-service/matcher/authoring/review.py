@@ -12,7 +12,7 @@ from sentinai.conditions.explanation import explain
 from sentinai.conditions.language.clause_shapes import shape_of
 from sentinai.conditions.language.guard import variables
 from sentinai.conditions.lint.lint import lint
-from sentinai.conditions.lint.other_playbooks import OtherPlaybooks
+from sentinai.conditions.lint.other_playbooks import PublishedRule
 from sentinai.problems import Finding, InvalidDocument
 
 Pack = Mapping[str, Any]
@@ -45,7 +45,7 @@ def review(
     domain_pack: Pack | None = None,
     policy_pack: Pack | None = None,
     domains: Sequence[str] | None = None,
-    others: OtherPlaybooks | None = None,
+    others: Sequence[PublishedRule] = (),
     steps: Sequence[Mapping[str, Any]] = (),
     name: str | None = None,
     published: tuple[datetime, int] | None = None,
@@ -65,7 +65,7 @@ def review(
         policy_pack=policy_pack,
         domains=domains,
         steps=steps,
-        others=others or (),
+        others=others,
         name=name,
         published=published,
     )

@@ -12,7 +12,7 @@ from matcher.authoring.files import Document, FileFinding, UnusableFile, read_do
 from matcher.authoring.review import review
 from matcher.matching import Playbook
 from sentinai.conditions import Conditions, parse
-from sentinai.conditions.lint.other_playbooks import OtherPlaybooks
+from sentinai.conditions.lint.other_playbooks import PublishedRule, by_rank
 from sentinai.documents.schemas import check
 from sentinai.problems import Finding, InvalidDocument
 
@@ -65,7 +65,7 @@ def check_files(
         progress()
     documents = [each for each in read if isinstance(each, Document)]
     playbooks = {each.document.path: each.playbook for each in playbook_files(documents)}
-    other_playbooks = OtherPlaybooks(playbooks.values())
+    other_playbooks = by_rank(playbooks.values())
     findings: list[FileFinding] = []
     for each in read:
         if isinstance(each, Document):
@@ -87,7 +87,7 @@ def check_document(
     document: Document,
     domain_pack: Pack | None,
     policy_pack: Pack | None,
-    others: OtherPlaybooks,
+    others: Sequence[PublishedRule],
     playbook: Playbook | None,
 ) -> list[FileFinding]:
     """The errors and warnings of one file; ``playbook`` is given if the file contains a valid one."""

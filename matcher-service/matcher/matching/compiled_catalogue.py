@@ -21,7 +21,7 @@ from sentinai.conditions import Conditions
 from sentinai.conditions.evaluation.evaluate import Evaluator
 from sentinai.conditions.explanation.explain import ClauseExplainer
 from sentinai.conditions.language.clause_shapes import Shape, shape_of
-from sentinai.versions import newest
+from sentinai.conditions.lint.other_playbooks import by_rank
 
 Answering = tuple[ClauseIndex | None, ...]
 
@@ -63,7 +63,7 @@ class _Building:
 
 def compile_catalogue(playbooks: Iterable[Playbook]) -> Catalogue:
     """Compile the active playbooks of a tenant; of each name only the newest version given counts."""
-    ranked = sorted(newest(playbooks).values(), key=lambda playbook: playbook.rank, reverse=True)
+    ranked = by_rank(playbooks)
     building = _Building()
     for position, playbook in enumerate(ranked):
         _enter(building, position, playbook.conditions)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from matcher.authoring.evaluation import evaluate_clauses
@@ -14,7 +13,6 @@ from sentinai.conditions import Conditions, EvaluationError, check_logic, domain
 from sentinai.conditions.evaluation import evaluate
 from sentinai.conditions.evaluation.operator_limits import is_longer
 from sentinai.conditions.language import vocabulary
-from sentinai.conditions.lint.other_playbooks import difference
 from sentinai.documents import strict_json
 from sentinai.problems import InvalidDocument, MalformedJson
 from sentinai.web import Answer, Api, Call
@@ -35,19 +33,18 @@ _MAX_RESULT = 1_048_576
 def validate_conditions(call: _Call) -> Answer:
     """Check conditions before publishing, against the stored packs and playbooks."""
     document = call.body["conditions"]
-    stored = call.services.catalogues.current(call.identity.tenant_id).stored
+    catalogue = call.services.catalogues.current(call.identity.tenant_id)
+    stored = catalogue.stored
     policy_pack = stored.policy_pack.pack if stored.policy_pack else None
     domain = call.body.get("domain") or domain_named(document) or (policy_pack or {}).get("domain_name")
     domain_pack = stored.domain_packs.get(domain or "")
-    changed = partial(difference, versions=stored.playbooks.values())
-    with call.services.other_playbooks.at(call.identity.tenant_id, stored.revision, changed) as other_playbooks:
-        found = review(
-            document,
-            domain_pack=domain_pack.pack if domain_pack else None,
-            policy_pack=policy_pack,
-            domains=sorted(stored.domain_packs),
-            others=other_playbooks,
-        )
+    found = review(
+        document,
+        domain_pack=domain_pack.pack if domain_pack else None,
+        policy_pack=policy_pack,
+        domains=sorted(stored.domain_packs),
+        others=catalogue.compiled.playbooks,
+    )
     return Answer(found.to_json())
 
 

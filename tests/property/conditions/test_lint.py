@@ -18,7 +18,7 @@ from sentinai.conditions.evaluation.engine import run_library
 from sentinai.conditions.evaluation.errors import wrap_errors
 from sentinai.conditions.lint.implication import Constraints
 from sentinai.conditions.lint.lint import lint
-from sentinai.conditions.lint.other_playbooks import OtherPlaybooks, PublishedRule
+from sentinai.conditions.lint.other_playbooks import PublishedRule, by_rank, same_as
 from sentinai.problems import InvalidDocument
 
 AS_OF = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -172,7 +172,7 @@ def claims_hold(own: Any, priority: int, others: list[tuple[Any, int]], exceptio
     read_others = [each for document, rank in others if (each := read(document, rank))]
     other_playbooks = [published_rule(number, each) for number, each in enumerate(read_others, 1)]
     published = (AS_OF + timedelta(seconds=1), 2)
-    found = lint(conditions, others=other_playbooks, published=published)
+    found = lint(conditions, others=by_rank(other_playbooks), published=published)
     codes = {finding.code for finding in found}
     contexts = [seen_of(each) for each in exceptions]
     if codes & NEVER:
@@ -334,34 +334,4 @@ def test_what_follows_for_a_value_of_any_type_is_so_very_often(own: list[Any], w
 @settings(max_examples=50)
 def test_a_rule_follows_from_itself(documents: list[Any]) -> None:
     for conditions in filter(None, map(read, documents)):
-        assert OtherPlaybooks([published_rule(1, conditions)]).same_as(conditions)
-
-
-@given(
-    st.lists(DOCUMENTS, min_size=1, max_size=6),
-    st.lists(DOCUMENTS, max_size=6),
-    st.sets(st.integers(0, 5)),
-    DOCUMENTS,
-)
-@settings(max_examples=60)
-def test_updated_playbooks_are_as_those_loaded_at_once(
-    first: list[Any], later: list[Any], gone: set[int], own: Any
-) -> None:
-    conditions = read(own, 0)
-    before = [published_rule(number, each) for number, document in enumerate(first) if (each := read(document, 1))]
-    come = [
-        published_rule(number, each) for number, document in enumerate(later, 10) if (each := read(document, 2))
-    ]
-    stay = [each for each in before if each.playbook_id not in gone]
-    updated = OtherPlaybooks(before)
-    updated.update([each.playbook_id for each in before if each not in stay], come)
-    reloaded = OtherPlaybooks([*stay, *come])
-    assert set(updated) == set(reloaded) == {each.playbook_id for each in [*stay, *come]}
-    if conditions is None or {finding.code for finding in lint(conditions)} & NEVER:
-        return
-    assert updated.same_as(conditions) == reloaded.same_as(conditions)
-    rank = (0, AS_OF.timestamp(), 0)
-    known = Constraints(clause.logic for clause in conditions.clauses)
-    covered = any(all(known.imply(clause.logic) for clause in each.conditions.clauses) for each in [*stay, *come])
-    for other_playbooks in (updated, reloaded):
-        assert (other_playbooks.covering(conditions, rank) is not None) == covered
+        assert same_as(conditions, [published_rule(1, conditions)])

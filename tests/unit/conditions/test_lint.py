@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from sentinai.conditions import parse
 from sentinai.conditions.lint.lint import lint
-from sentinai.conditions.lint.other_playbooks import OtherPlaybooks, PublishedRule
+from sentinai.conditions.lint.other_playbooks import PublishedRule, by_rank
 
 START = datetime(2026, 2, 2, tzinfo=UTC)
 READ = {"var": "exception.entity"}
@@ -20,8 +21,8 @@ def published(number: int, document: Any, *, name: str | None = None, version: i
     return PublishedRule(number, name or f"P{number}", version, created, parse(document))
 
 
-def codes(document: Any, **known: Any) -> list[str]:
-    return [finding.code for finding in lint(parse(document), **known)]
+def codes(document: Any, others: Sequence[PublishedRule] = (), **known: Any) -> list[str]:
+    return [finding.code for finding in lint(parse(document), others=by_rank(others), **known)]
 
 
 SHADOWED = [
@@ -115,7 +116,7 @@ def test_only_the_newest_version_of_another_name_counts() -> None:
 
 
 def test_a_duplicate_is_reported_with_which_of_the_two_is_selected() -> None:
-    others = OtherPlaybooks(
+    others = by_rank(
         [published(1, {"match": {"severity_in": ["low", "high"], "entity": "Pier 4"}, "priority": 2})]
     )
     same = {"match": {"entity": "Pier 4", "severity": ["HIGH", "low"]}}

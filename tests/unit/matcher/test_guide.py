@@ -26,7 +26,6 @@ from sentinai.conditions.evaluation import context, evaluate, operator_limits
 from sentinai.conditions.evaluation.glob import MAX_COMPARED
 from sentinai.conditions.language import document, guard, predicates, vocabulary
 from sentinai.conditions.lint import lint, pack_references, paths
-from sentinai.conditions.lint.other_playbooks import OtherPlaybooks
 from sentinai.documents.schemas import check
 from sentinai.templates import formats
 
@@ -87,9 +86,7 @@ def told(findings: Any) -> list[str]:
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: f"line {example.line}")
 def test_an_example_does_what_the_guide_says(example):
     chase = Playbook(1, "Chase", 1, AS_OF, parse(OTHER))
-    found = review(
-        example.conditions, domain_pack=DOMAIN_PACK, policy_pack=POLICY_PACK, others=OtherPlaybooks([chase])
-    )
+    found = review(example.conditions, domain_pack=DOMAIN_PACK, policy_pack=POLICY_PACK, others=[chase])
     assert told(found.errors) == example.errors
     if example.warnings or not (example.fits or example.misses):
         assert told(found.warnings) == example.warnings

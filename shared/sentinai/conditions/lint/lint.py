@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,11 +16,10 @@ from sentinai.conditions.language.document import Clause, Conditions
 from sentinai.conditions.language.vocabulary import PATHS
 from sentinai.conditions.lint import pack_references, paths
 from sentinai.conditions.lint.implication import Constraints, constant
-from sentinai.conditions.lint.other_playbooks import OtherPlaybooks, PublishedRule
+from sentinai.conditions.lint.other_playbooks import PublishedRule, covering, same_as
 from sentinai.problems import Finding
 
 Pack = Mapping[str, Any]
-__all__ = ["OtherPlaybooks", "PublishedRule", "lint"]
 
 
 def lint(
@@ -30,15 +29,15 @@ def lint(
     policy_pack: Pack | None = None,
     domains: Sequence[str] | None = None,
     steps: Sequence[Mapping[str, Any]] = (),
-    others: OtherPlaybooks | Iterable[PublishedRule] = (),
+    others: Sequence[PublishedRule] = (),
     name: str | None = None,
     published: tuple[datetime, int] | None = None,
 ) -> list[Finding]:
     """Every warning about a conditions document that ``parse`` accepted, with pointers into it.
 
     A pack that is None is not available, and warnings that need it are left out; ``domains`` are all domains with
-    a pack. ``steps`` are the playbook's, ``others`` the active playbooks of the tenant, of which those called
-    ``name`` are other versions of it. ``published`` is the time and the id by which it ranks; None if it is yet to
+    a pack. ``steps`` are the playbook's. ``others`` are the tenant's active playbooks ``by_rank``; the one called
+    ``name`` is another version of it. ``published`` is the time and the id by which it ranks; None if it is yet to
     be published, after all others.
     """
     found = [*conditions.warnings]
@@ -49,8 +48,7 @@ def lint(
     contradictions = _contradictions(conditions)
     found += contradictions
     if not contradictions and not any(each.code == "always_false" for each in found):
-        other_playbooks = others if isinstance(others, OtherPlaybooks) else OtherPlaybooks(others)
-        found += _about_others(conditions, other_playbooks, name, published)
+        found += _about_others(conditions, [each for each in others if each.name != name], published)
     return found
 
 
@@ -127,20 +125,19 @@ def _contradictions(conditions: Conditions) -> list[Finding]:
 
 def _about_others(
     conditions: Conditions,
-    other_playbooks: OtherPlaybooks,
-    name: str | None,
+    others: Sequence[PublishedRule],
     published: tuple[datetime, int] | None,
 ) -> Iterator[Finding]:
     created, number = (published[0].timestamp(), published[1]) if published else (math.inf, 0)
     rank = (conditions.priority, created, number)
-    same = other_playbooks.same_as(conditions, name)
+    same = same_as(conditions, others)
     for other in same:
         before = other.rank > rank
         hint = "It ranks higher, so this one is never selected." if before else "This one ranks higher."
         yield Finding("", "duplicate", f"{_named(other)} has the same conditions.", hint, playbook=other.name)
     if same and same[0].rank > rank:
         return
-    better = other_playbooks.covering(conditions, rank, name)
+    better = covering(conditions, rank, others)
     if better is not None:
         higher = better.conditions.priority > conditions.priority
         why = "which has a higher priority" if higher else "which has the same priority and was published later"
