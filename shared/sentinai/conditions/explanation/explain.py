@@ -47,10 +47,18 @@ class Reason(NamedTuple):
 
     def to_json(self) -> dict[str, Any]:
         """The reason by the schema ``reason``."""
-        document = {"text": self.text, **self._asdict()}
-        if self.error is None:
-            del document["error"]
-        return document
+        condition, observed, path, operator, expected, actual, satisfied, error = self
+        document = {
+            "text": self.text,
+            "condition": condition,
+            "observed": observed,
+            "path": path,
+            "operator": operator,
+            "expected": expected,
+            "actual": actual,
+            "satisfied": satisfied,
+        }
+        return document if error is None else {**document, "error": error}
 
 
 def explain(logic: Any, context: Mapping[str, Any]) -> Reason:
@@ -111,7 +119,10 @@ class ExplainedClause:
         shape = self.shape
         if shape is None:
             return _reason_of_rule(self.logic, self.condition, context, satisfied)
-        actual = _read(self.read, context)
+        try:
+            actual = self.read(context)
+        except EvaluationError:
+            actual = None
         last = self._last
         # Only for texts: 1, 1.0 and true are equal and differ in words.
         if last is not None and actual.__class__ is str and last.actual == actual and last.satisfied is satisfied:
