@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row, Select, and_, func, select, tuple_
 
-from matcher.matching import Playbook
+from matcher.matching import MatchError, Playbook
 from sentinai.conditions import parse
 from sentinai.database.tables import DomainPackRow, PlaybookRow, PolicyPackRow, TenantRow
 from sentinai.database.tenant_session import TenantSession
@@ -27,25 +27,15 @@ class VersionedPack:
 
 
 @dataclass(frozen=True, slots=True)
-class ExcludedPlaybook:
-    """A stored playbook that is not matched, because its conditions are not valid in this version."""
-
-    playbook_id: int
-    clause: Any
-    message: str
-
-    def to_json(self) -> dict[str, Any]:
-        """The entry in a match's ``errors``."""
-        return {"playbook_id": self.playbook_id, "clause": self.clause, "message": self.message}
-
-
-@dataclass(frozen=True, slots=True)
 class StoredCatalogue:
-    """A tenant's catalogue at one revision: the newest active version of each playbook, and the packs."""
+    """A tenant's catalogue at one revision: the newest active version of each playbook, and the packs.
+
+    ``excluded`` says which playbooks are not matched, because their conditions are not valid in this version.
+    """
 
     revision: int = 0
     playbooks: Mapping[int, Playbook] = field(default_factory=dict)
-    excluded: tuple[ExcludedPlaybook, ...] = ()
+    excluded: tuple[MatchError, ...] = ()
     domain_packs: Mapping[str, VersionedPack] = field(default_factory=dict)
     policy_pack: VersionedPack | None = None
 
@@ -65,16 +55,16 @@ def read(
 
 def _playbooks(
     session: TenantSession, known: Mapping[int, Playbook]
-) -> tuple[Mapping[int, Playbook], tuple[ExcludedPlaybook, ...]]:
+) -> tuple[Mapping[int, Playbook], tuple[MatchError, ...]]:
     wanted = session.scalars(_newest_active()).all()
     playbooks = {playbook_id: known[playbook_id] for playbook_id in wanted if playbook_id in known}
     missing = [playbook_id for playbook_id in wanted if playbook_id not in known]
-    excluded: list[ExcludedPlaybook] = []
+    excluded: list[MatchError] = []
     for start in range(0, len(missing), _READ_AT_ONCE):
         chosen = PlaybookRow.playbook_id.in_(missing[start : start + _READ_AT_ONCE])
         for row in session.execute(select(*_COLUMNS).where(chosen)):
             playbook = _parsed(row)
-            if isinstance(playbook, ExcludedPlaybook):
+            if isinstance(playbook, MatchError):
                 excluded.append(playbook)
             else:
                 playbooks[playbook.playbook_id] = playbook
@@ -101,12 +91,12 @@ def _newest_active() -> Select[int]:
     return select(PlaybookRow.playbook_id).join(newest, is_newest)
 
 
-def _parsed(row: Row[Any]) -> Playbook | ExcludedPlaybook:
+def _parsed(row: Row[Any]) -> Playbook | MatchError:
     try:
         conditions = parse(row.conditions)
     except InvalidDocument as problem:
         clause = json_pointer.value_at(row.conditions, problem.findings[0].pointer)
-        return ExcludedPlaybook(row.playbook_id, clause, f"Excluded from matching: {problem.detail}")
+        return MatchError(row.playbook_id, clause, f"Excluded from matching: {problem.detail}")
     return Playbook(row.playbook_id, row.name, row.version, row.created_at, conditions)
 
 

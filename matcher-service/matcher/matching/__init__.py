@@ -2,6 +2,6 @@
 
 from matcher.matching.compiled_catalogue import Catalogue, compile_catalogue
 from matcher.matching.matcher import match
-from matcher.matching.model import MatchResult, Playbook
+from matcher.matching.model import MatchError, MatchResult, Playbook
 
-__all__ = ["Catalogue", "MatchResult", "Playbook", "compile_catalogue", "match"]
+__all__ = ["Catalogue", "MatchError", "MatchResult", "Playbook", "compile_catalogue", "match"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from matcher.matching.compiled_catalogue import Catalogue
 from matcher.matching.index_query import IndexQuery
-from matcher.matching.model import ClauseError, MatchResult, Playbook, Ranked
+from matcher.matching.model import MatchError, MatchResult, Playbook, Ranked
 from matcher.matching.near_misses import find_misses
 from matcher.matching.reasoning import compose
 from matcher.matching.validity import valid_until
@@ -37,7 +37,7 @@ def match(
     thresholds.
     """
     query = IndexQuery(catalogue, context)
-    errors: list[ClauseError] = []
+    errors: list[MatchError] = []
     found, matched = _walk(query, limit, errors)
     ranked = tuple(
         Ranked(playbook, rank, catalogue.explainer.explain_all(playbook.conditions.clauses, context))
@@ -55,7 +55,7 @@ def match(
     )
 
 
-def _walk(query: IndexQuery, limit: int, errors: list[ClauseError]) -> tuple[list[Playbook], int]:
+def _walk(query: IndexQuery, limit: int, errors: list[MatchError]) -> tuple[list[Playbook], int]:
     """The best matches, and how many there are in all.
 
     Those that the index settles are counted as they are; those with a clause of no common shape are asked
@@ -83,7 +83,7 @@ def _are_known(best: list[int], confirmed: list[int], position: int, limit: int)
     return sum(each < position for each in best) + len(confirmed) >= limit
 
 
-def _holds(query: IndexQuery, position: int, errors: list[ClauseError]) -> bool:
+def _holds(query: IndexQuery, position: int, errors: list[MatchError]) -> bool:
     clause: Any = None
     try:
         for evaluator in query.catalogue.residuals.get(position, ()):
@@ -98,6 +98,6 @@ def _holds(query: IndexQuery, position: int, errors: list[ClauseError]) -> bool:
     except EvaluationError as error:
         if len(errors) < MOST_ERRORS:
             playbook_id = query.catalogue.playbooks[position].playbook_id
-            errors.append(ClauseError(playbook_id, clause, str(error)))
+            errors.append(MatchError(playbook_id, clause, str(error)))
         return False
     return True

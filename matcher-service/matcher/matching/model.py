@@ -54,8 +54,8 @@ class NearMiss(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class ClauseError:
-    """A clause that raised; its playbook does not match."""
+class MatchError:
+    """A clause that raised, or that this version does not accept; its playbook does not match."""
 
     playbook_id: int
     clause: Any
@@ -76,7 +76,7 @@ class MatchResult:
     valid_until: datetime | None
     candidates: int
     matched: int
-    errors: tuple[ClauseError, ...]
+    errors: tuple[MatchError, ...]
 
     @property
     def selected(self) -> Playbook | None:

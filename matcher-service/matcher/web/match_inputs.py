@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from matcher.bootstrap import Services
-from matcher.catalogue.reader import ExcludedPlaybook
-from matcher.matching import Catalogue, Playbook, compile_catalogue
+from matcher.matching import Catalogue, MatchError, Playbook, compile_catalogue
 from matcher.web.packs import PackSource, pack_source
 from sentinai.clock import parse_time
 from sentinai.conditions import parse
@@ -27,7 +26,7 @@ class MatchInputs:
     as_of: datetime
     catalogue: Catalogue
     revision: int | None
-    excluded: tuple[ExcludedPlaybook, ...]
+    excluded: tuple[MatchError, ...]
     packs: PackSource
 
 
