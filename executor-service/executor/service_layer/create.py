@@ -52,10 +52,7 @@ def create_exception(
             return _repeated(tx, before, record, document, actor)
         proposal = triage.propose(record, tx.packs(record.domain), now)
     persist = partial(_store, store, record, document, proposal, actor, now)
-    try:
-        return recommend.request_match(matcher, triage.apply(record, proposal), now, persist)
-    except MatcherUnavailable as unavailable:
-        return persist(unavailable)
+    return recommend.request_match_or_defer(matcher, triage.apply(record, proposal), now, persist)
 
 
 def _repeated(
@@ -77,7 +74,7 @@ def _store(
     proposal: triage.Proposal,
     actor: Actor,
     now: datetime,
-    answer: Mapping[str, Any] | MatcherUnavailable,
+    answer: recommend.Answer,
 ) -> Created:
     def work(tx: Transaction) -> Created:
         before = tx.created_event(record.exception_id)
@@ -87,10 +84,7 @@ def _store(
         changeset.add_event(intake.created(record, actor))
         hint = None if isinstance(answer, MatcherUnavailable) else answer["selected"]
         changeset.add_event(triage.completed(record, proposal, hint["name"] if hint else None), triage.AGENT)
-        if isinstance(answer, MatcherUnavailable):
-            recommend.defer(changeset, answer.detail, TRIGGER)
-        else:
-            recommend.apply_answer(tx, changeset, answer, trigger=TRIGGER, switch=False)
+        recommend.apply_or_defer(tx, changeset, answer, TRIGGER)
         return Created(snapshot_of(tx, tx.insert(changeset).record), is_new=True)
 
     return store.write(record.tenant_id, work)

@@ -37,6 +37,8 @@ MOST_RANKED = 100
 
 _ATTEMPTS = 8
 T = TypeVar("T")
+Answer = Mapping[str, Any] | MatcherUnavailable
+"""What the matcher answered, or why it did not."""
 
 
 class EveryRankedBlocked(Exception):
@@ -101,6 +103,16 @@ def until_unchanged(attempt: Callable[[], T | None]) -> T:
     raise VersionConflict("The exception keeps changing; try again in a moment.", retry_after=1)
 
 
+def request_match_or_defer(
+    matcher: Matcher, record: ExceptionRecord, now: datetime, persist: Callable[[Answer], T]
+) -> T:
+    """Ask the matcher about an exception and ``persist`` its answer, or that there is none for now."""
+    try:
+        return request_match(matcher, record, now, persist)
+    except MatcherUnavailable as unavailable:
+        return persist(unavailable)
+
+
 def request_match(
     matcher: Matcher, record: ExceptionRecord, now: datetime, persist: Callable[[Mapping[str, Any]], T]
 ) -> T:
@@ -114,6 +126,18 @@ def request_match(
         return persist(matcher.match(record.tenant_id, document, now, RANKED))
     except EveryRankedBlocked:
         return persist(matcher.match(record.tenant_id, document, now, MOST_RANKED))
+
+
+def apply_or_defer(tx: Transaction, changeset: ChangeSet, answer: Answer, trigger: str) -> None:
+    """Apply the matcher's answer, or leave the recommendation to the worker if there is none.
+
+    Raises:
+        EveryRankedBlocked: as ``apply_answer`` does. MatcherUnavailable: the answer makes no sense.
+    """
+    if isinstance(answer, MatcherUnavailable):
+        _defer(changeset, answer.detail, trigger)
+    else:
+        apply_answer(tx, changeset, answer, trigger=trigger, switch=False)
 
 
 def apply_answer(
@@ -137,8 +161,7 @@ def apply_answer(
     return move is not Move.KEEP
 
 
-def defer(changeset: ChangeSet, reason: str, trigger: str) -> None:
-    """Leave the recommendation to the worker, because the matcher is unavailable."""
+def _defer(changeset: ChangeSet, reason: str, trigger: str) -> None:
     retry_at = changeset.now + RETRY_AFTER
     payload = {"reason": reason, "retry_at": format_time(retry_at), "trigger": trigger}
     changeset.add_event(NewEvent("RecommendationDeferred", payload))

@@ -16,7 +16,7 @@ from executor.service_layer.ports import Matcher, Store, Transaction
 from executor.service_layer.snapshots import load_snapshot, snapshot_of
 from sentinai.clock import format_time, parse_time
 from sentinai.documents.strict_json import same
-from sentinai.problems import MatcherUnavailable, VersionConflict
+from sentinai.problems import VersionConflict
 
 TRIGGER = "updated"
 
@@ -51,10 +51,7 @@ def update_exception(
         changeset = ChangeSet(snapshot.record, actor, now)
         changeset.add_event(event)
         persist = partial(_store, store, snapshot.record, event, actor, now)
-        try:
-            return recommend.request_match(matcher, changeset.record, now, persist)
-        except MatcherUnavailable as unavailable:
-            return persist(unavailable)
+        return recommend.request_match_or_defer(matcher, changeset.record, now, persist)
 
     return recommend.until_unchanged(attempt)
 
@@ -109,7 +106,7 @@ def _store(
     event: NewEvent,
     actor: Actor,
     now: datetime,
-    answer: Mapping[str, Any] | MatcherUnavailable,
+    answer: recommend.Answer,
 ) -> Snapshot | None:
     """Commit the change; None if the exception has changed since it was read."""
 
@@ -119,10 +116,7 @@ def _store(
             return None
         changeset = ChangeSet(current, actor, now)
         changeset.add_event(event)
-        if isinstance(answer, MatcherUnavailable):
-            recommend.defer(changeset, answer.detail, TRIGGER)
-        else:
-            recommend.apply_answer(tx, changeset, answer, trigger=TRIGGER, switch=False)
+        recommend.apply_or_defer(tx, changeset, answer, TRIGGER)
         return snapshot_of(tx, tx.save(changeset).record)
 
     return store.write(record.tenant_id, work)
