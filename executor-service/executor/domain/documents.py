@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
-from executor.domain.model import Event, ExceptionRecord, Playbook
+from executor.domain.model import Event, ExceptionRecord, Playbook, Step
 from sentinai.clock import format_optional_time, format_time
 from sentinai.exception_fields import EXCEPTION_FIELDS, ExceptionField
+
+_PLAYBOOK, _STEP, _EVENT = (tuple(field.name for field in fields(kind)) for kind in (Playbook, Step, Event))
+
+
+def members(value: object, *names: str) -> dict[str, Any]:
+    """Some attributes of a value, by name."""
+    return {name: getattr(value, name) for name in names}
 
 
 def exception_document(record: ExceptionRecord) -> dict[str, Any]:
@@ -24,44 +32,17 @@ def _value(record: ExceptionRecord, field: ExceptionField) -> Any:
 def playbook_document(playbook: Playbook) -> dict[str, Any]:
     """A playbook version with its steps, by the schema ``playbook``."""
     return {
-        "playbook_id": playbook.playbook_id,
-        "name": playbook.name,
-        "version": playbook.version,
-        "description": playbook.description,
-        "conditions": playbook.conditions,
-        "on_completion": playbook.on_completion,
-        "status": playbook.status,
+        **members(playbook, *_PLAYBOOK),
         "created_at": format_time(playbook.created_at),
         "step_count": len(playbook.steps),
-        "steps": [
-            {
-                "step_id": step.step_id,
-                "step_order": step.step_order,
-                "name": step.name,
-                "action_type": step.action_type,
-                "params": step.params,
-                "requires_approval": step.requires_approval,
-            }
-            for step in playbook.steps
-        ],
+        "steps": [members(step, *_STEP) for step in playbook.steps],
     }
 
 
 def event_document(event: Event, tenant_id: str, exception_id: str) -> dict[str, Any]:
     """A log entry by the schema ``event``: everything that its hash covers, and the hash."""
-    return {
-        "event_id": event.event_id,
-        "tenant_id": tenant_id,
-        "exception_id": exception_id,
-        "seq": event.seq,
-        "event_type": event.event_type,
-        "actor_type": event.actor_type,
-        "actor_id": event.actor_id,
-        "payload": event.payload,
-        "created_at": format_time(event.created_at),
-        "prev_hash": event.prev_hash,
-        "hash": event.hash,
-    }
+    document = {**members(event, *_EVENT), "created_at": format_time(event.created_at)}
+    return {"tenant_id": tenant_id, "exception_id": exception_id, **document}
 
 
 def playbook_members(playbook: Playbook, run: int) -> dict[str, Any]:

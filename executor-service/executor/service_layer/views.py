@@ -8,12 +8,15 @@ from typing import Any
 from executor.actions.base import StepContext
 from executor.actions.registry import action_of, plan_step
 from executor.domain import risk
+from executor.domain.documents import members
 from executor.domain.fold import StepState, step_states
 from executor.domain.model import Actor, Playbook, Step
 from executor.domain.recommendation import Recommendation
 from executor.domain.snapshot import Snapshot
 from sentinai.clock import format_optional_time
 from sentinai.problems import Problem
+
+_PLAYBOOK_MEMBERS = ("playbook_id", "name", "version", "description", "status")
 
 
 def playbook_state(snapshot: Snapshot, viewer: Actor, now: datetime, tool_mode: str) -> dict[str, Any]:
@@ -24,7 +27,7 @@ def playbook_state(snapshot: Snapshot, viewer: Actor, now: datetime, tool_mode: 
     steps = _steps(snapshot, playbook, viewer, now, tool_mode) if playbook else []
     return {
         "exception_id": record.exception_id,
-        "playbook": _playbook(playbook) if playbook else None,
+        "playbook": members(playbook, *_PLAYBOOK_MEMBERS) if playbook else None,
         "run": record.playbook_run,
         "started": snapshot.started,
         "current_step": record.current_step,
@@ -79,16 +82,6 @@ def better_match(snapshot: Snapshot) -> dict[str, Any] | None:
     return {key: choice[key] for key in ("playbook_id", "name", "version", "priority", "reasoning")}
 
 
-def _playbook(playbook: Playbook) -> dict[str, Any]:
-    return {
-        "playbook_id": playbook.playbook_id,
-        "name": playbook.name,
-        "version": playbook.version,
-        "description": playbook.description,
-        "status": playbook.status,
-    }
-
-
 def _alternatives(recommendation: Recommendation, current: int | None) -> list[dict[str, Any]]:
     return [
         {**entry, "blocked": recommendation.blocked.get(str(entry["playbook_id"]))}
@@ -116,20 +109,11 @@ def _step(
     found = risk.assess(step, action.effect, severity=snapshot.record.severity, policy_pack=snapshot.packs.policy)
     open_still = state.status not in ("completed", "skipped")
     return {
-        "step_id": step.step_id,
-        "step_order": step.step_order,
-        "name": step.name,
-        "action_type": step.action_type,
+        **members(step, "step_id", "step_order", "name", "action_type"),
         "effect": action.effect,
         "requires_human": found.requires_human,
         "mandatory": bool(step.params.get("mandatory")),
-        "status": state.status,
-        "blocked_reason": state.blocked_reason,
+        **members(state, "status", "blocked_reason", "actor_type", "actor_id", "mode", "notes", "result"),
         "completed_at": format_optional_time(state.completed_at),
-        "actor_type": state.actor_type,
-        "actor_id": state.actor_id,
-        "mode": state.mode,
-        "notes": state.notes,
-        "result": state.result,
         "preview": action.preview(StepContext(snapshot, step, viewer, now, tool_mode)) if open_still else None,
     }

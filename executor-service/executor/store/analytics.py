@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from statistics import median, quantiles
 from typing import Any
 
+from executor.domain.documents import members
 from executor.store import events
 from sentinai.database.tenant_session import TenantSession
 
@@ -45,6 +46,19 @@ class PlaybookAnalytics:
         if len(self.durations) < 2:
             return self.median_seconds
         return round(quantiles(self.durations, n=10, method="inclusive")[8], 3)
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures of all runs together, by the schema ``playbook-analytics``."""
+        figures = (
+            "recommended",
+            "started",
+            "completed",
+            "median_seconds",
+            "p90_seconds",
+            "sla_kept",
+            "sla_missed",
+        )
+        return {**members(self, *figures), "skipped_steps": self.steps_skipped.total()}
 
 
 def by_playbook(

@@ -23,7 +23,6 @@ api: Api[Services] = Api("Analytics", "How playbooks perform.")
     answers={200: "playbook-analytics"},
     role="viewer",
     query=Page,
-    problems=(400,),
 )
 def get_playbook_analytics(call: Call[Services]) -> Answer:
     """List figures of each playbook, most started first: runs, skipped steps, durations, SLA."""
@@ -52,10 +51,7 @@ def _item(playbook: Playbook, figures: PlaybookAnalytics) -> dict[str, Any]:
         "name": playbook.name,
         "version": playbook.version,
         "status": playbook.status,
-        "recommended": figures.recommended,
-        "started": figures.started,
-        "completed": figures.completed,
-        "skipped_steps": figures.steps_skipped.total(),
+        **figures.to_json(),
         "steps": [
             {
                 "step_order": step.step_order,
@@ -65,8 +61,4 @@ def _item(playbook: Playbook, figures: PlaybookAnalytics) -> dict[str, Any]:
             }
             for step in playbook.steps
         ],
-        "median_seconds": figures.median_seconds,
-        "p90_seconds": figures.p90_seconds,
-        "sla_kept": figures.sla_kept,
-        "sla_missed": figures.sla_missed,
     }

@@ -25,7 +25,6 @@ _POLL_SECONDS = 0.2
     answers={200: "event-page"},
     role="viewer",
     query=EventsQuery,
-    problems=(400,),
 )
 def list_events(call: _Call, exception_id: str) -> Answer:
     """List an exception's events in order. With ``wait``, an empty response is held until an event arrives."""

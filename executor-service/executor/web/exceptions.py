@@ -60,7 +60,6 @@ def create_exception(call: _Call) -> Answer:
     answers={200: "exception-page"},
     role="viewer",
     query=ExceptionsQuery,
-    problems=(400,),
 )
 def list_exceptions(call: _Call) -> Answer:
     """List exceptions, newest first or most urgent first."""

@@ -54,7 +54,6 @@ def publish_playbook(call: _Call) -> Answer:
     answers={200: "playbook-page"},
     role="viewer",
     query=PlaybooksQuery,
-    problems=(400,),
 )
 def list_playbooks(call: _Call) -> Answer:
     """List playbook versions, newest first."""

@@ -34,7 +34,7 @@ def playbooks() -> str:
         {
             **playbook_document(found[each]),
             "priority": _priority_of(conditions[each]),
-            **_metrics(metrics.get(each, PlaybookAnalytics())),
+            **metrics.get(each, PlaybookAnalytics()).to_json(),
         }
         for each in shown
     ]
@@ -73,23 +73,10 @@ def playbook(playbook_id: int) -> str:
         clauses=describe_document(found.conditions),
         versions=[playbook_document(each) for each in versions],
         assigned=[exception_document(each) for each in assigned],
-        metrics={**_metrics(figures), "steps": steps},
+        metrics={**figures.to_json(), "steps": steps},
     )
 
 
 def _priority_of(conditions: Mapping[str, Any]) -> int | float:
     priority: int | float = conditions.get("priority", 0)
     return priority
-
-
-def _metrics(figures: PlaybookAnalytics) -> dict[str, Any]:
-    return {
-        "recommended": figures.recommended,
-        "started": figures.started,
-        "completed": figures.completed,
-        "median_seconds": figures.median_seconds,
-        "p90_seconds": figures.p90_seconds,
-        "skipped_steps": figures.steps_skipped.total(),
-        "sla_kept": figures.sla_kept,
-        "sla_missed": figures.sla_missed,
-    }
