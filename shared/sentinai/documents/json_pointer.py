@@ -8,7 +8,9 @@ from typing import Any
 
 def join(pointer: str, *parts: object) -> str:
     """The pointer of a member of the value at ``pointer``: by its key or index, and on from there."""
-    return "".join([pointer, *(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)])
+    for part in parts:
+        pointer = f"{pointer}/{str(part).replace('~', '~0').replace('/', '~1')}"
+    return pointer
 
 
 def split(pointer: str) -> Iterable[str]:
