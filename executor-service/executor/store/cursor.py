@@ -7,52 +7,34 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sentinai.clock import parse_time
+from sentinai.clock import format_time, parse_time
 from sentinai.documents import strict_json
 from sentinai.problems import InvalidCursor, MalformedJson
 
 _MAX_ROW_ID = 2**63 - 1
 _MAX_SEQ = 2**31 - 1
-_INVALID = "Pass next_cursor from the previous response, with the same filters and sort order."
 
 
-def encode(kind: str, instant: str, last_id: str) -> str:
-    """The cursor after the item ``last_id`` at ``instant``, in a list whose order is named ``kind``."""
-    return _encoded([kind, instant, last_id])
+def encode(kind: str, *values: datetime | str | int) -> str:
+    """The cursor after an item, by the values that a list orders by; ``kind`` names the list and its order."""
+    content = [kind, *(format_time(each) if isinstance(each, datetime) else each for each in values)]
+    return base64.urlsafe_b64encode(strict_json.dumps(content).encode()).decode().rstrip("=")
 
 
-def decode(cursor: str, kind: str) -> tuple[datetime, str]:
-    """The time and the id of the last item before the cursor.
-
-    Raises:
-        InvalidCursor: it is malformed, or belongs to a list with another order.
-    """
-    match _decoded(cursor, kind):
-        case [str(instant), str(last_id)]:
-            try:
-                return parse_time(instant), last_id
-            except ValueError as error:
-                raise InvalidCursor(_INVALID) from error
-    raise InvalidCursor(_INVALID)
-
-
-def decode_row(cursor: str, kind: str) -> tuple[datetime, int]:
-    """Like :func:`decode`, for a list whose ids are row ids.
+def decode(cursor: str, kind: str, *types: type) -> list[Any]:
+    """The values in a cursor, which must be of the given types.
 
     Raises:
         InvalidCursor: it is malformed, or belongs to a list with another order.
     """
-    instant, last_id = decode(cursor, kind)
-    if last_id.isascii() and last_id.isdigit() and len(last_id) <= len(str(_MAX_ROW_ID)):
-        row_id = int(last_id)
-        if row_id <= _MAX_ROW_ID:
-            return instant, row_id
-    raise InvalidCursor(_INVALID)
-
-
-def encode_seq(seq: int) -> str:
-    """The cursor after the event ``seq``."""
-    return _encoded(["seq", seq])
+    try:
+        content = strict_json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if not isinstance(content, list) or content[:1] != [kind]:
+            raise ValueError(kind)
+        return [_read(value, expected) for value, expected in zip(content[1:], types, strict=True)]
+    except (MalformedJson, ValueError) as error:
+        detail = "Pass next_cursor from the previous response, with the same filters and sort order."
+        raise InvalidCursor(detail) from error
 
 
 def decode_seq(cursor: str) -> int:
@@ -61,7 +43,8 @@ def decode_seq(cursor: str) -> int:
     Raises:
         InvalidCursor: it is malformed.
     """
-    return _decoded_number(cursor, "seq", _MAX_SEQ)
+    seq: int = min(decode(cursor, "seq", int)[0], _MAX_SEQ)
+    return seq
 
 
 def paginate(ids: Sequence[int], *, limit: int, cursor: str | None) -> tuple[list[int], str | None]:
@@ -72,29 +55,17 @@ def paginate(ids: Sequence[int], *, limit: int, cursor: str | None) -> tuple[lis
     """
     start = 0
     if cursor:
-        last_id = _decoded_number(cursor, "id", _MAX_ROW_ID)
+        (last_id,) = decode(cursor, "id", int)
         if last_id not in ids:
             raise InvalidCursor("The last item of the previous page is no longer in the list. Start again.")
         start = ids.index(last_id) + 1
     page = list(ids[start : start + limit])
-    return page, _encoded(["id", page[-1]]) if start + limit < len(ids) else None
+    return page, encode("id", page[-1]) if start + limit < len(ids) else None
 
 
-def _decoded_number(cursor: str, kind: str, maximum: int) -> int:
-    match _decoded(cursor, kind):
-        case [number] if type(number) is int and 0 <= number <= maximum:
-            return number
-    raise InvalidCursor(_INVALID)
-
-
-def _decoded(cursor: str, kind: str) -> list[Any]:
-    """The values of a cursor; none if it is of another kind."""
-    try:
-        content = strict_json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (MalformedJson, ValueError) as error:
-        raise InvalidCursor(_INVALID) from error
-    return content[1:] if isinstance(content, list) and content[:1] == [kind] else []
-
-
-def _encoded(values: list[str | int]) -> str:
-    return base64.urlsafe_b64encode(strict_json.dumps(values).encode()).decode().rstrip("=")
+def _read(value: Any, expected: type) -> Any:
+    if expected is datetime and type(value) is str:
+        return parse_time(value)
+    if type(value) is not expected or (isinstance(value, int) and not 0 <= value <= _MAX_ROW_ID):
+        raise ValueError(value)
+    return value

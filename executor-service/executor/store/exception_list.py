@@ -13,7 +13,7 @@ from executor.domain.model import FINISHING_EVENTS, ExceptionRecord
 from executor.store.cursor import decode, encode
 from executor.store.exceptions import COLUMNS
 from executor.store.tables import ExceptionEventRow, ExceptionRow
-from sentinai.clock import format_time, parse_time
+from sentinai.clock import parse_time
 from sentinai.database.tenant_session import TenantSession
 
 AT_RISK = timedelta(hours=1)
@@ -129,7 +129,7 @@ def _in_sla_state(state: str, now: datetime) -> ColumnElement[bool]:
 
 def _newest_first(query: Select[Any], cursor: str | None) -> Select[Any]:
     if cursor:
-        created, last_id = decode(cursor, "created_at")
+        created, last_id = decode(cursor, "created_at", datetime, str)
         query = query.where(_after(ExceptionRow.created_at, created, last_id, descending=True))
     return query.order_by(ExceptionRow.created_at.desc(), ExceptionRow.exception_id.desc())
 
@@ -141,7 +141,7 @@ def _most_urgent_first(query: Select[Any], cursor: str | None) -> Select[Any]:
         else_=func.coalesce(ExceptionRow.sla_deadline, literal(_NO_DEADLINE, time), type_=time),
     )
     if cursor:
-        instant, last_id = decode(cursor, "sla")
+        instant, last_id = decode(cursor, "sla", datetime, str)
         query = query.where(_after(deadline, instant, last_id, descending=False))
     return query.order_by(deadline, ExceptionRow.exception_id)
 
@@ -157,4 +157,4 @@ def _cursor_after(record: ExceptionRecord, sort: str) -> str:
         instant = record.created_at
     else:
         instant = _RESOLVED if record.status == "resolved" else record.sla_deadline or _NO_DEADLINE
-    return encode(sort, format_time(instant), record.exception_id)
+    return encode(sort, instant, record.exception_id)

@@ -10,9 +10,8 @@ from typing import Any
 from sqlalchemy import and_, func, insert, or_, select, update
 
 from executor.domain.model import Playbook, Step
-from executor.store.cursor import decode_row, encode
+from executor.store.cursor import decode, encode
 from executor.store.tenants import WITHOUT_SYNCHRONIZATION, increment_revision
-from sentinai.clock import format_time
 from sentinai.database.tables import PlaybookRow, PlaybookStepRow
 from sentinai.database.tenant_session import TenantSession
 from sentinai.problems import NotFound
@@ -156,14 +155,16 @@ def page(
     if name:
         query = query.where(PlaybookRow.name == name)
     if cursor:
-        created, last = decode_row(cursor, "playbooks")
+        created, last = decode(cursor, "playbooks", datetime, int)
         tie = and_(PlaybookRow.created_at == created, PlaybookRow.playbook_id < last)
         query = query.where(or_(PlaybookRow.created_at < created, tie))
     rows = session.scalars(query.limit(limit + 1)).all()
     found = rows[:limit]
     steps = _steps(session, [row.playbook_id for row in found])
     playbooks = [_playbook(row, steps.get(row.playbook_id, ())) for row in found]
-    return playbooks, _cursor_after(playbooks[-1]) if len(rows) > limit else None
+    if len(rows) <= limit:
+        return playbooks, None
+    return playbooks, encode("playbooks", playbooks[-1].created_at, playbooks[-1].playbook_id)
 
 
 def _steps(session: TenantSession, playbook_ids: Sequence[int] | None) -> dict[int, tuple[Step, ...]]:
@@ -180,7 +181,3 @@ def _steps(session: TenantSession, playbook_ids: Sequence[int] | None) -> dict[i
 
 def _playbook(row: PlaybookRow, steps: tuple[Step, ...]) -> Playbook:
     return Playbook(**{name: getattr(row, name) for name in _PLAYBOOK_NAMES}, steps=steps)
-
-
-def _cursor_after(playbook: Playbook) -> str:
-    return encode("playbooks", format_time(playbook.created_at), str(playbook.playbook_id))

@@ -10,7 +10,7 @@ from executor.bootstrap import Services
 from executor.domain.documents import event_document
 from executor.domain.model import Event
 from executor.store import events, exceptions, integrity
-from executor.store.cursor import decode_seq, encode_seq
+from executor.store.cursor import decode_seq, encode
 from executor.web.queries import EventsQuery
 from sentinai.web import Answer, Api, Call
 
@@ -42,7 +42,7 @@ def list_events(call: _Call, exception_id: str) -> Answer:
     return Answer(
         {
             "items": [event_document(event, tenant_id, exception_id) for event in page],
-            "next_cursor": encode_seq(page[-1].seq) if len(found) > len(page) else None,
+            "next_cursor": encode("seq", page[-1].seq) if len(found) > len(page) else None,
         }
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from executor.bootstrap import Services
-from executor.domain.documents import playbook_document
+from executor.domain.documents import members, playbook_document
 from executor.publishing import packs as pack_authoring
 from executor.publishing import playbooks as playbook_authoring
 from executor.store import packs as pack_store
@@ -135,18 +135,8 @@ def _json(findings: Sequence[Finding]) -> list[dict[str, str]]:
 
 
 def _policy_pack(row: PolicyPackRow) -> dict[str, Any]:
-    return {
-        "tenant_id": row.tenant_id,
-        "version": row.version,
-        "pack": row.pack,
-        "created_at": format_time(row.created_at),
-    }
+    return {**members(row, "tenant_id", "version", "pack"), "created_at": format_time(row.created_at)}
 
 
 def _domain_pack(row: DomainPackRow) -> dict[str, Any]:
-    return {
-        "domain": row.domain,
-        "version": row.version,
-        "pack": row.pack,
-        "created_at": format_time(row.created_at),
-    }
+    return {**members(row, "domain", "version", "pack"), "created_at": format_time(row.created_at)}

@@ -91,7 +91,7 @@ def test_a_cursor_that_is_not_ours_is_refused(work: Casework, cursor: str):
         work.admin.problem(400, "invalid_cursor", "GET", path, params={"cursor": cursor})
 
 
-@pytest.mark.parametrize("last", ["\u00b2", "-5", "3.0", "", "9" * 19, "9" * 600, 7, None])
+@pytest.mark.parametrize("last", ["7", "", -5, 3.5, True, 2**63, 10**300, None, [7]])
 def test_a_cursor_of_playbooks_that_was_tampered_with_is_refused(work: Casework, last: Any):
     place = json.dumps(["playbooks", "2026-04-14T07:15:00Z", last]).encode()
     cursor = base64.urlsafe_b64encode(place).decode().rstrip("=")
