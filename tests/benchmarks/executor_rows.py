@@ -159,7 +159,7 @@ class _NotingConnection(sqlite3.Connection):
         return super().cursor(factory)
 
 
-class _NotingPostgres(_Noting, psycopg.Cursor[Any]):
+class _NotingPostgres(_Noting, psycopg.Cursor[Any]):  # type: ignore[misc]
     pass
 
 
