@@ -33,7 +33,7 @@ test-all: $(VENV)/.dev $(NODE_MODULES) ## Run every test, the long ones too
 	@$(BIN)/python -m tests.support.nginx
 	$(BIN)/python -m pytest --numprocesses=$(TEST_PROCESSES) --maxprocesses=8 $(PYTEST_ARGS)
 
-lint: $(VENV)/.dev $(NODE_MODULES) ## Check style, format and types, and which way imports run
+lint: $(VENV)/.dev $(NODE_MODULES) ## Check style, format, types, documents, and which way imports run
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -41,6 +41,9 @@ lint: $(VENV)/.dev $(NODE_MODULES) ## Check style, format and types, and which w
 	$(NPM)/eslint --config tests/node/eslint.config.js .
 	$(NPM)/stylelint --config tests/node/stylelint.config.js --ignore-pattern "**/vendor/**" "**/web/**/*.css"
 	$(NPM)/prettier --config tests/node/prettier.json --check "**/web/**/*.{css,js}" "!**/vendor/**"
+	$(BIN)/djlint --lint --quiet .
+	$(BIN)/yamllint --strict .
+	$(NPM)/markdownlint-cli2 --config tests/node/.markdownlint-cli2.jsonc README.md "{deploy,docs}/**/*.md"
 
 format: $(VENV)/.dev ## Format the code and fix what ruff can fix
 	$(BIN)/ruff check --fix-only .
