@@ -1,4 +1,4 @@
-"""One exception held against the index: who is left, and what the index could not tell."""
+"""Queries the index for one exception: the candidates, and what the index cannot decide."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from sentinai.conditions.evaluation.errors import EvaluationError
 from sentinai.conditions.evaluation.evaluate import Evaluator
 
 FEW = 4
-"""When so few are left, asking for each about its own clauses is quicker than asking all groups."""
+"""With at most this many positions left, checking each one's clauses is faster than querying every index."""
 
 
 class IndexQuery:
     """The answers of the clause indexes for one context, each computed when it is first needed.
 
-    ``answers`` are those given so far, None where the library must decide. ``time_independent`` are the positions
-    that satisfy every clause that does not change with time, ``candidates`` those that satisfy all that the index
-    covers. ``undecided`` are the positions with a clause that the library must decide.
+    ``answers`` are those computed so far, None where the library must decide. ``time_independent`` has the
+    positions that satisfy every indexed clause that does not change with time, ``candidates`` those that satisfy
+    every indexed clause. ``undecided`` has the positions with an indexed clause that the library must decide.
     """
 
     __slots__ = ("_verdicts", "answers", "candidates", "catalogue", "context", "time_independent", "undecided")
@@ -36,46 +36,52 @@ class IndexQuery:
         self.time_independent = self._satisfying(catalogue.time_independent, catalogue.everyone)
         self.candidates = self._satisfying(catalogue.time_dependent, self.time_independent)
 
-    def answer(self, group: ClauseIndex) -> Satisfied | None:
-        """What a group says; None where the library must be asked."""
-        if group in self.answers:
-            return self.answers[group]
+    def answer(self, clause_index: ClauseIndex) -> Satisfied | None:
+        """The answer of one index; None if the library must evaluate its clauses."""
+        if clause_index in self.answers:
+            return self.answers[clause_index]
         try:
-            answer = group.answer(group.read(self.context))
+            answer = clause_index.answer(clause_index.read(self.context))
         except EvaluationError:
             answer = None
         if answer is None:
-            self.undecided |= group.constrained
-        self.answers[group] = answer
+            self.undecided |= clause_index.constrained
+        self.answers[clause_index] = answer
         return answer
 
-    def _satisfying(self, groups: Iterable[ClauseIndex], among: BitMap) -> BitMap:
-        """Of some positions, those that no group rules out."""
-        left = among
-        for group in groups:
-            if len(left) <= FEW:
+    def _satisfying(self, clause_indexes: Iterable[ClauseIndex], among: BitMap) -> BitMap:
+        """The positions that no index excludes."""
+        remaining = among
+        for clause_index in clause_indexes:
+            if len(remaining) <= FEW:
                 return BitMap(
-                    [position for position in left if self._satisfies(position, group.is_time_dependent)]
+                    [
+                        position
+                        for position in remaining
+                        if self._satisfies(position, clause_index.is_time_dependent)
+                    ]
                 )
-            answer = self.answer(group)
+            answer = self.answer(clause_index)
             if answer is not None:
-                left = answer.everyone if left is self.catalogue.everyone else left & answer.everyone
-        return left
+                remaining = (
+                    answer.positions if remaining is self.catalogue.everyone else remaining & answer.positions
+                )
+        return remaining
 
     def _satisfies(self, position: int, is_time_dependent: bool) -> bool:
-        """Whether none of a playbook's own groups rules it out, of those that time moves or of the others."""
-        for group in self.catalogue.clause_indexes[position]:
-            if group is not None and group.is_time_dependent is is_time_dependent:
-                answer = self.answer(group)
-                if answer is not None and position not in answer.everyone:
+        """Whether no index of the playbook's clauses, time-dependent or time-independent, excludes it."""
+        for clause_index in self.catalogue.clause_indexes[position]:
+            if clause_index is not None and clause_index.is_time_dependent is is_time_dependent:
+                answer = self.answer(clause_index)
+                if answer is not None and position not in answer.positions:
                     return False
         return True
 
     def evaluate(self, evaluator: Evaluator) -> bool:
-        """What a residual clause says, asked once however many playbooks have it.
+        """Whether a residual clause holds; evaluated once, however many playbooks share it.
 
         Raises:
-            EvaluationError: it raised.
+            EvaluationError: it cannot be evaluated.
         """
         verdict = self._verdicts.get(id(evaluator))
         if verdict is None:
@@ -88,8 +94,8 @@ class IndexQuery:
             raise verdict
         return verdict
 
-    def says(self, evaluator: Evaluator) -> bool:
-        """As ``evaluate``, for which a clause that raises does not hold."""
+    def holds(self, evaluator: Evaluator) -> bool:
+        """Like ``evaluate``, but false for a clause that raises."""
         try:
             return self.evaluate(evaluator)
         except EvaluationError:
@@ -98,37 +104,38 @@ class IndexQuery:
     def near_miss_candidates(self) -> Iterator[Iterable[int]]:
         """Positions that may fail in exactly one clause: among the best ranked first, then among all."""
         answers = [
-            self.answer(group) for group in (*self.catalogue.time_independent, *self.catalogue.time_dependent)
+            self.answer(clause_index)
+            for clause_index in (*self.catalogue.time_independent, *self.catalogue.time_dependent)
         ]
-        told = [answer for answer in answers if answer is not None]
-        yield _positions(self._nearly_in_head(told))
+        known = [answer for answer in answers if answer is not None]
+        yield _positions(self._near_miss_bits(known))
         if len(self.catalogue.playbooks) > TOP_RANKED:
-            yield self._near_miss_candidates(told)
+            yield self._near_miss_candidates(known)
 
-    def _nearly_in_head(self, told: Iterable[Satisfied]) -> int:
-        """As ``_near_miss_candidates``, for positions as bits."""
+    def _near_miss_bits(self, answers: Iterable[Satisfied]) -> int:
+        """Like ``_near_miss_candidates``, for the best ranked positions as bits."""
         none, one = (1 << min(TOP_RANKED, len(self.catalogue.playbooks))) - 1, 0
-        for _, head in told:
-            one = one & head | none & ~head
-            none &= head
-        open_questions = self.catalogue.head_with_residuals
+        for _, top_ranked in answers:
+            one = one & top_ranked | none & ~top_ranked
+            none &= top_ranked
+        unresolved = self.catalogue.top_ranked_with_residuals
         if self.undecided:
-            open_questions |= bits(takewhile(TOP_RANKED.__gt__, self.undecided))
-        return one | none & open_questions
+            unresolved |= bits(takewhile(TOP_RANKED.__gt__, self.undecided))
+        return one | none & unresolved
 
-    def _near_miss_candidates(self, told: Iterable[Satisfied]) -> BitMap:
-        """Misses counted to one, group by group, without looking at single playbooks."""
+    def _near_miss_candidates(self, answers: Iterable[Satisfied]) -> BitMap:
+        """Positions with at most one failed clause, counted for all playbooks together, one index at a time."""
         none, one = self.catalogue.everyone.copy(), BitMap()
-        for everyone, _ in told:
-            one &= everyone
-            one |= none - everyone
-            none &= everyone
+        for satisfied, _ in answers:
+            one &= satisfied
+            one |= none - satisfied
+            none &= satisfied
         return one | (none & (self.catalogue.with_residuals | self.undecided))
 
 
-def _positions(left: int) -> Iterator[int]:
-    """The places of a number's bits, lowest first."""
-    while left:
-        lowest = left & -left
+def _positions(remaining: int) -> Iterator[int]:
+    """The positions of the set bits, lowest first."""
+    while remaining:
+        lowest = remaining & -remaining
         yield lowest.bit_length() - 1
-        left ^= lowest
+        remaining ^= lowest

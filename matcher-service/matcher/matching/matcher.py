@@ -1,4 +1,4 @@
-"""``match``: a compiled catalogue and an exception's context into a ranked choice. A pure function."""
+"""``match`` ranks the playbooks of a compiled catalogue that fit an exception. A pure function."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from matcher.matching.validity import valid_until
 from sentinai.conditions import EvaluationError
 from sentinai.conditions.evaluation import evaluate
 
-MOST_ERRORS = 100
-MOST_ASKED = 1000
-"""How many playbooks are asked about one by one, at most, once the best are known."""
+MAX_ERRORS = 100
+MAX_EVALUATED = 1000
+"""The maximum number of playbooks evaluated one by one once the best are known."""
 
 
 def match(
@@ -56,21 +56,20 @@ def match(
 
 
 def _walk(query: IndexQuery, limit: int, errors: list[MatchError]) -> tuple[list[Playbook], int]:
-    """The best matches, and how many there are in all.
+    """The best matches, and the number of all matches.
 
-    Those that the index settles are counted as they are; those with a clause of no common shape are asked
-    about one by one, each distinct clause once. Once the best are known, only so many more are asked about:
-    beyond that the count is of those known to match.
+    Playbooks with a clause that the index cannot decide are evaluated one by one, each distinct clause once.
+    Once the best are known, at most ``MAX_EVALUATED`` are evaluated; the number then covers only known matches.
     """
     playbooks = query.catalogue.playbooks
-    open_questions = query.candidates & query.catalogue.with_residuals
+    unresolved = query.candidates & query.catalogue.with_residuals
     if query.undecided:
-        open_questions |= query.candidates & query.undecided
-    settled = query.candidates - open_questions if open_questions else query.candidates
+        unresolved |= query.candidates & query.undecided
+    settled = query.candidates - unresolved if unresolved else query.candidates
     best = list(islice(settled, limit))
     confirmed: list[int] = []
-    for asked, position in enumerate(open_questions):
-        if asked >= MOST_ASKED and _are_known(best, confirmed, position, limit):
+    for evaluated, position in enumerate(unresolved):
+        if evaluated >= MAX_EVALUATED and _are_known(best, confirmed, position, limit):
             break
         if _holds(query, position, errors):
             confirmed.append(position)
@@ -79,7 +78,7 @@ def _walk(query: IndexQuery, limit: int, errors: list[MatchError]) -> tuple[list
 
 
 def _are_known(best: list[int], confirmed: list[int], position: int, limit: int) -> bool:
-    """Whether none at or after a position can still be among the best."""
+    """Whether no playbook at or after a position can still be among the best."""
     return sum(each < position for each in best) + len(confirmed) >= limit
 
 
@@ -96,7 +95,7 @@ def _holds(query: IndexQuery, position: int, errors: list[MatchError]) -> bool:
                 if not evaluate.holds(clause, query.context):
                     return False
     except EvaluationError as error:
-        if len(errors) < MOST_ERRORS:
+        if len(errors) < MAX_ERRORS:
             playbook_id = query.catalogue.playbooks[position].playbook_id
             errors.append(MatchError(playbook_id, clause, str(error)))
         return False

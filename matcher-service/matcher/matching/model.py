@@ -1,4 +1,4 @@
-"""The values that matching takes and gives."""
+"""The input and output values of matching."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Playbook(PublishedRule):
     """A playbook version as matching uses it: how it ranks, and when it applies."""
 
     def to_json(self) -> dict[str, Any]:
-        """The members that name a playbook in answers."""
+        """The members that identify a playbook in responses."""
         return {
             "playbook_id": self.playbook_id,
             "name": self.name,
@@ -33,7 +33,7 @@ class Ranked(NamedTuple):
     reasons: tuple[Reason, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """The entry as it stands in answers."""
+        """The entry in the response."""
         entry = self.playbook.to_json()
         entry["rank"] = self.rank
         entry["reasons"] = [reason.to_json() for reason in self.reasons]
@@ -47,7 +47,7 @@ class NearMiss(NamedTuple):
     failed: Reason
 
     def to_json(self) -> dict[str, Any]:
-        """The entry as it stands in answers."""
+        """The entry in the response."""
         entry = self.playbook.to_json()
         entry["failed"] = self.failed.to_json()
         return entry
@@ -62,13 +62,13 @@ class MatchError:
     message: str
 
     def to_json(self) -> dict[str, Any]:
-        """The error as it stands in answers."""
+        """The error in the response."""
         return {"playbook_id": self.playbook_id, "clause": self.clause, "message": self.message}
 
 
 @dataclass(frozen=True, slots=True)
 class MatchResult:
-    """The answer. ``matched`` counts all that match, ``candidates`` all that were considered."""
+    """The result. ``matched`` counts all that match, ``candidates`` all that were considered."""
 
     ranked: tuple[Ranked, ...]
     near_misses: tuple[NearMiss, ...]
@@ -84,7 +84,7 @@ class MatchResult:
         return self.ranked[0].playbook if self.ranked else None
 
     def to_json(self) -> dict[str, Any]:
-        """The answer's own members, by the schema ``match-response``."""
+        """The members of the schema ``match-response`` that depend on the match."""
         return {
             "selected": self.selected.to_json() if self.selected else None,
             "ranked": [entry.to_json() for entry in self.ranked],

@@ -12,7 +12,7 @@ from sentinai.conditions import Clause, EvaluationError
 from sentinai.conditions.evaluation import evaluate
 from sentinai.conditions.explanation.explain import Reason, explain
 
-_MOST_TRIED = 64
+_MAX_TRIED = 64
 
 
 def find_misses(query: IndexQuery, wanted: int) -> list[NearMiss]:
@@ -26,29 +26,29 @@ def find_misses(query: IndexQuery, wanted: int) -> list[NearMiss]:
 
 
 def _misses(query: IndexQuery, positions: Iterable[int]) -> Iterator[NearMiss]:
-    for position in islice(positions, _MOST_TRIED):
+    for position in islice(positions, _MAX_TRIED):
         failed = _failed(query, position)
         if failed is not None:
             yield NearMiss(query.catalogue.playbooks[position], _reason(query, position, failed))
 
 
 def _failed(query: IndexQuery, position: int) -> int | None:
-    """Which of a playbook's clauses is the only one that does not hold; None where none or more do not."""
+    """The index of the only clause of a playbook that does not hold; None if none or several do not."""
     failing = list(islice(_failing(query, position), 2))
     return failing[0] if len(failing) == 1 else None
 
 
 def _failing(query: IndexQuery, position: int) -> Iterator[int]:
-    """The places of a playbook's clauses that do not hold; none is evaluated before it is asked for."""
-    catalogue, told = query.catalogue, query.answers
+    """The indexes of a playbook's clauses that do not hold, evaluated lazily."""
+    catalogue = query.catalogue
     clauses = catalogue.playbooks[position].conditions.clauses
     residuals = iter(catalogue.residuals.get(position, ()))
-    for index, group in enumerate(catalogue.clause_indexes[position]):
-        if group is None:
-            holds = clauses[index].logic is True or query.says(next(residuals))
+    for index, clause_index in enumerate(catalogue.clause_indexes[position]):
+        if clause_index is None:
+            holds = clauses[index].logic is True or query.holds(next(residuals))
         else:
-            answer = told[group]
-            holds = position in answer.everyone if answer else _is_satisfied(clauses[index], query.context)
+            answer = query.answers[clause_index]
+            holds = position in answer.positions if answer else _is_satisfied(clauses[index], query.context)
         if not holds:
             yield index
 
@@ -56,8 +56,8 @@ def _failing(query: IndexQuery, position: int) -> Iterator[int]:
 def _reason(query: IndexQuery, position: int, failed: int) -> Reason:
     catalogue = query.catalogue
     clauses = catalogue.playbooks[position].conditions.clauses
-    group = catalogue.clause_indexes[position][failed]
-    if group is None or query.answers[group] is None:
+    clause_index = catalogue.clause_indexes[position][failed]
+    if clause_index is None or query.answers[clause_index] is None:
         # It may have raised, which the reason then says.
         return explain(clauses[failed].logic, query.context)
     return catalogue.explainer.explain_failed(clauses, failed, query.context)

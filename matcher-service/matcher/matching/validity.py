@@ -1,4 +1,4 @@
-"""How long an answer stands: the next of the instants at which a playbook may come or go by time alone."""
+"""How long a result is valid: until the next instant at which time alone may change which playbooks match."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ from sentinai.clock import parse_time
 
 
 def valid_until(query: IndexQuery, as_of: datetime, time_dependent_rules: Sequence[Any]) -> datetime | None:
-    """The earliest instant at which the passing of time alone can change the answer; None for never."""
+    """The earliest instant at which time alone may change the result; None for never."""
     text = query.context["exception"].get("sla_deadline")
     if not isinstance(text, str):
         return None
     deadline = parse_time(text)
-    of_rules = [mark for rule in time_dependent_rules for mark in sla_thresholds.thresholds_of(rule)]
-    # Only playbooks that satisfy all that time does not move can come or go by time; unless the tags move too.
-    touched = query.catalogue.everyone if of_rules else query.time_independent
+    of_rules = [threshold for rule in time_dependent_rules for threshold in sla_thresholds.thresholds_of(rule)]
+    # Unless the tags change with time too, only playbooks that satisfy all time-independent clauses matter.
+    positions = query.catalogue.everyone if of_rules else query.time_independent
     return sla_thresholds.next_change(
-        [*of_rules, *_marks(query.catalogue, touched, deadline, as_of)], deadline, as_of
+        [*of_rules, *_thresholds(query.catalogue, positions, deadline, as_of)], deadline, as_of
     )
 
 
-def _marks(catalogue: Catalogue, touched: BitMap, deadline: datetime, as_of: datetime) -> Iterator[float]:
-    """Of the playbooks at some positions, the SLA minutes that can be the next to be passed."""
+def _thresholds(catalogue: Catalogue, positions: BitMap, deadline: datetime, as_of: datetime) -> Iterator[float]:
+    """The SLA minutes of these positions that may be the next thresholds."""
     minutes = (deadline - as_of).total_seconds() / 60
-    for group in catalogue.time_dependent:
-        if isinstance(group, ThresholdIndex):
-            yield from _next_marks(group, minutes, touched)
-    for position in touched & catalogue.with_thresholds:
+    for clause_index in catalogue.time_dependent:
+        if isinstance(clause_index, ThresholdIndex):
+            yield from _next_thresholds(clause_index, minutes, positions)
+    for position in positions & catalogue.with_thresholds:
         yield from catalogue.thresholds[position]
 
 
-def _next_marks(group: ThresholdIndex, minutes: float, touched: BitMap) -> Iterator[float]:
-    """The next bound to be passed; where that may be behind already, by rounding, the one after it too."""
+def _next_thresholds(clause_index: ThresholdIndex, minutes: float, positions: BitMap) -> Iterator[float]:
+    """The next threshold; and the one after it, if the first may have passed already, by rounding."""
     for value in (minutes + sla_thresholds.SLACK, minutes - sla_thresholds.SLACK):
-        mark = group.next_threshold(value, touched)
-        if mark is None:
+        threshold = clause_index.next_threshold(value, positions)
+        if threshold is None:
             return
-        yield mark
-        if mark <= minutes - sla_thresholds.SLACK:
+        yield threshold
+        if threshold <= minutes - sla_thresholds.SLACK:
             return

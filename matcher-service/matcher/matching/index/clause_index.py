@@ -1,8 +1,8 @@
-"""A part of the index: all clauses of one kind about one path, answered for a value by one bitmap.
+"""The index of all clauses of one kind on one path: a value looks up the bitmap of the playbooks it satisfies.
 
-In a group every playbook has at most one clause; a second one of its kind goes into a further group. What
-satisfies a clause is decided as json-logic-qubit decides it. For a value that a group cannot speak for,
-such as a text held against numbers, it says so, and the library is asked.
+It has at most one clause of each playbook; a second clause of the same kind goes into another index. The results
+are those of json-logic-qubit. For a value that an index does not support, such as a string compared with numbers,
+it has no answer, and the library evaluates the clauses.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from sentinai.conditions.evaluation.path_reader import reader
 from sentinai.conditions.language.clause_shapes import Shape
 
 TOP_RANKED = 1024
-"""Near misses are looked for among so many best ranked playbooks first."""
-NOBODY = BitMap()
-_KEPT = 256
+"""Near misses are searched for among this many best ranked playbooks first."""
+EMPTY = BitMap()
+_CACHE_SIZE = 256
 
 
 class Satisfied(NamedTuple):
-    """The playbooks that a value satisfies in one group, with those that have no clause there.
+    """The positions whose clause in one index a value satisfies, and those without a clause in it.
 
-    ``head`` has those among the best ranked as the bits of a number: for so few, that is quicker than a bitmap.
+    ``top_ranked`` has those below ``TOP_RANKED`` as the bits of an integer, which is faster than a bitmap.
     """
 
-    everyone: BitMap
-    head: int
+    positions: BitMap
+    top_ranked: int
 
 
 def bits(positions: Iterable[int]) -> int:
-    """Those positions that are below ``TOP_RANKED``, as the bits of a number."""
+    """The positions below ``TOP_RANKED``, as the bits of an integer."""
     found = 0
     for position in positions:
         if position < TOP_RANKED:
@@ -43,37 +43,37 @@ def bits(positions: Iterable[int]) -> int:
 
 
 class ClauseIndex:
-    """The clauses of one kind about one path. ``answer`` is memoised by what tells values apart."""
+    """The clauses of one kind on one path. Answers are cached by the lookup key of the value."""
 
     def __init__(self, path: str, negated: bool) -> None:
         self.path = path
         self.negated = negated
         self.is_time_dependent = path in TIME_DEPENDENT_PATHS
-        """Whether the passing of time alone changes its answers."""
+        """Whether its answers change with time alone."""
         self.read = reader(path)
         self.constrained = BitMap()
         self.selectivity = 0
-        """How many positions an answer has, typically."""
+        """The typical number of positions in an answer."""
         self._free = BitMap()
-        self._constrained_in_head = self._free_in_head = 0
+        self._constrained_bits = self._free_bits = 0
         self._answers: dict[Any, Satisfied] = {}
 
     def add(self, position: int, shape: Shape) -> None:
-        """Take in the clause of the playbook at a position."""
+        """Add the clause of the playbook at a position."""
         self.constrained.add(position)
         self._add(position, shape)
 
     def close(self, everyone: BitMap) -> None:
-        """Make ready to answer; nothing is added afterwards."""
+        """Prepare the index for lookups; nothing is added afterwards."""
         self._free = everyone - self.constrained
-        self._constrained_in_head = bits(takewhile(TOP_RANKED.__gt__, self.constrained))
-        self._free_in_head = bits(takewhile(TOP_RANKED.__gt__, self._free))
+        self._constrained_bits = bits(takewhile(TOP_RANKED.__gt__, self.constrained))
+        self._free_bits = bits(takewhile(TOP_RANKED.__gt__, self._free))
         self._close()
         self.selectivity = len(self._free) + self._typical_hits()
 
     def answer(self, value: Any) -> Satisfied | None:
-        """The playbooks that are not ruled out by ``value``; None where this group cannot tell."""
-        # A text is kept as it stands, besides by its key: most values are texts that were met before.
+        """The positions that ``value`` does not exclude; None if the library must evaluate the clauses."""
+        # A string is also cached by itself: most values are strings that have been looked up before.
         found = self._answers.get(value) if value.__class__ is str else None
         if found is not None:
             return found
@@ -82,37 +82,37 @@ class ClauseIndex:
             return None
         found = self._answers.get(key)
         if found is None:
-            found = self._keep(key, self._satisfied(self._hits(key), self._hits_in_head(key)))
-        return self._keep(value, found) if key and value.__class__ is str else found
+            found = self._cache(key, self._satisfied(self._hits(key), self._hit_bits(key)))
+        return self._cache(value, found) if key and value.__class__ is str else found
 
-    def _keep(self, key: Any, found: Satisfied) -> Satisfied:
-        if len(self._answers) >= _KEPT:
+    def _cache(self, key: Any, found: Satisfied) -> Satisfied:
+        if len(self._answers) >= _CACHE_SIZE:
             self._answers.clear()
         self._answers[key] = found
         return found
 
-    def _satisfied(self, hits: BitMap, in_head: int) -> Satisfied:
+    def _satisfied(self, hits: BitMap, hit_bits: int) -> Satisfied:
         if self.negated:
-            hits, in_head = self.constrained - hits, self._constrained_in_head & ~in_head
-        return Satisfied(self._free | hits, self._free_in_head | in_head)
+            hits, hit_bits = self.constrained - hits, self._constrained_bits & ~hit_bits
+        return Satisfied(self._free | hits, self._free_bits | hit_bits)
 
     def _add(self, position: int, shape: Shape) -> None:
         raise NotImplementedError
 
     def _close(self) -> None:
-        """Bring what was added into its final form."""
+        """Build the final form of the index."""
 
     def _typical_hits(self) -> int:
         return len(self.constrained) // 2
 
     def _key(self, value: Any) -> Any:
-        """What of a value decides; None where the library must be asked."""
+        """The lookup key of a value; None if the library must evaluate the clauses."""
         raise NotImplementedError
 
     def _hits(self, key: Any) -> BitMap:
-        """The playbooks whose clause holds, before negation."""
+        """The positions whose clause holds, before negation."""
         raise NotImplementedError
 
-    def _hits_in_head(self, key: Any) -> int:
-        """The same among the best ranked, as bits."""
+    def _hit_bits(self, key: Any) -> int:
+        """Those of ``_hits`` below ``TOP_RANKED``, as bits."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Which kind of group answers for which shape of clause."""
+"""Selects the kind of index for a shape of clause."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TEXT, _UPPER, _LOWER = "text", "upper", "lower"
 
 
 def family(shape: Shape) -> str:
-    """The kind of group that a shape goes into."""
+    """The kind of index for a shape."""
     if shape.kind == clause_shapes.COMPARE:
         return _UPPER if shape.operator in ("<", "<=") else _LOWER
     texts = all(isinstance(value, str) for value in shape.values)
@@ -31,13 +31,13 @@ def family(shape: Shape) -> str:
 
 
 def has_thresholds_of_its_own(shape: Shape) -> bool:
-    """Whether a clause of this shape changes with time at SLA minutes that its index does not know."""
+    """Whether a clause of this shape changes at SLA minutes that its index does not contain."""
     is_indexed = shape.path == MINUTES and shape.kind == clause_shapes.COMPARE
     return shape.path.startswith("sla") and not is_indexed
 
 
 def new_index(of_family: str, path: str, negated: bool) -> ClauseIndex:
-    """An empty group."""
+    """An empty index."""
     if of_family in (_UPPER, _LOWER):
         return ThresholdIndex(path, negated, upper=of_family == _UPPER)
     return _KINDS[of_family](path, negated)

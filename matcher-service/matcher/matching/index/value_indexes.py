@@ -1,4 +1,4 @@
-"""The groups of clauses that name values: a table from each value to the playbooks that name it."""
+"""Indexes of clauses that compare with given values: a table from each value to its playbooks."""
 
 from __future__ import annotations
 
@@ -8,87 +8,87 @@ from typing import Any
 
 from pyroaring import BitMap
 
-from matcher.matching.index.clause_index import NOBODY, TOP_RANKED, ClauseIndex
+from matcher.matching.index.clause_index import EMPTY, TOP_RANKED, ClauseIndex
 from sentinai.conditions.evaluation.glob import glob
 from sentinai.conditions.evaluation.operator_limits import MAX_ITEMS
 from sentinai.conditions.language.clause_shapes import Shape
 
 
-class _Table(ClauseIndex):
-    """Clauses that name values: each value leads to the playbooks that name it."""
+class _ValueIndex(ClauseIndex):
+    """A table from each value in the clauses to the positions of these clauses."""
 
     def __init__(self, path: str, negated: bool) -> None:
         super().__init__(path, negated)
         self._table: dict[Any, BitMap] = {}
-        self._in_head: dict[Any, int] = {}
+        self._bits: dict[Any, int] = {}
 
-    def _enter(self, key: Any, position: int) -> None:
+    def _insert(self, key: Any, position: int) -> None:
         bitmap = self._table.get(key)
         if bitmap is None:
             bitmap = self._table[key] = BitMap()
         bitmap.add(position)
         if position < TOP_RANKED:
-            self._in_head[key] = self._in_head.get(key, 0) | 1 << position
+            self._bits[key] = self._bits.get(key, 0) | 1 << position
 
     def _typical_hits(self) -> int:
         within = len(self.constrained)
         hits = within // max(1, len(self._table))
         return within - hits if self.negated else hits
 
-    def _named(self, key: Any) -> tuple[Any, ...]:
-        """What in the table a key stands for: several values may fit."""
-        named: tuple[Any, ...] = key
-        return named
+    def _matching_keys(self, key: Any) -> tuple[Any, ...]:
+        """The entries of the table that match a key."""
+        keys: tuple[Any, ...] = key
+        return keys
 
     def _hits(self, key: Any) -> BitMap:
-        found = [self._table[each] for each in self._named(key) if each in self._table]
-        return reduce(or_, found) if found else NOBODY
+        found = [self._table[each] for each in self._matching_keys(key) if each in self._table]
+        return reduce(or_, found) if found else EMPTY
 
-    def _hits_in_head(self, key: Any) -> int:
-        return reduce(or_, [self._in_head.get(each, 0) for each in self._named(key)], 0)
+    def _hit_bits(self, key: Any) -> int:
+        return reduce(or_, [self._bits.get(each, 0) for each in self._matching_keys(key)], 0)
 
 
-class TextIndex(_Table):
-    """``===`` and ``in`` with texts: only that very text fits."""
+class TextIndex(_ValueIndex):
+    """``===`` and ``in`` with strings: only an equal string matches."""
 
     def _add(self, position: int, shape: Shape) -> None:
         for value in shape.values:
-            self._enter(value, position)
+            self._insert(value, position)
 
     def _key(self, value: Any) -> Any:
         known = isinstance(value, str) and value in self._table
         return (value,) if known else ()
 
 
-class StrictIndex(_Table):
+class StrictIndex(_ValueIndex):
     """``===``: the same type and the same value; numbers are one type."""
 
     def _add(self, position: int, shape: Shape) -> None:
         for value in shape.values:
-            self._enter(_typed(value), position)
+            self._insert(_typed(value), position)
 
     def _key(self, value: Any) -> Any:
         return (_typed(value),) if _is_scalar(value) else ()
 
 
-class ListedIndex(_Table):
+class ListedIndex(_ValueIndex):
     """``in`` with a literal list: Python's equality, for which true is 1."""
 
     def _add(self, position: int, shape: Shape) -> None:
         for value in shape.values:
-            self._enter(value, position)
+            self._insert(value, position)
 
     def _key(self, value: Any) -> Any:
         return (value,) if _is_scalar(value) else ()
 
 
-class LooseIndex(_Table):
-    """``==``: as texts when either is one, as truth values when either is one, else as they are."""
+class LooseIndex(_ValueIndex):
+    """``==``: compared as strings if either is one, as booleans if either is one, else unchanged."""
 
     def _add(self, position: int, shape: Shape) -> None:
         for value in shape.values:
             for key in _loose_keys_of_literal(value):
-                self._enter(key, position)
+                self._insert(key, position)
 
     def _key(self, value: Any) -> Any:
         if isinstance(value, str):
@@ -100,12 +100,12 @@ class LooseIndex(_Table):
         return (("s", str(value)), ("n", value), ("t", bool(value)))
 
 
-class MemberIndex(_Table):
-    """``in`` with the path on the right: the value is a list that has the literal."""
+class MemberIndex(_ValueIndex):
+    """``in`` with the path on the right: the value is a list that contains the literal."""
 
     def _add(self, position: int, shape: Shape) -> None:
         for value in shape.values:
-            self._enter(value, position)
+            self._insert(value, position)
 
     def _key(self, value: Any) -> Any:
         if value is None or isinstance(value, (bool, int, float)):
@@ -115,8 +115,8 @@ class MemberIndex(_Table):
         return tuple([item for item in value if _is_scalar(item) and item in self._table])
 
 
-class GlobIndex(_Table):
-    """``glob``: patterns without wildcards by the text in lower case, the others one by one."""
+class GlobIndex(_ValueIndex):
+    """``glob``: patterns without wildcards are looked up in lower case, the others tried one by one."""
 
     def __init__(self, path: str, negated: bool) -> None:
         super().__init__(path, negated)
@@ -126,21 +126,21 @@ class GlobIndex(_Table):
         for pattern in map(str.lower, shape.values):
             if "*" in pattern or "?" in pattern:
                 self._patterns.add(pattern)
-            self._enter(pattern, position)
+            self._insert(pattern, position)
 
     def _key(self, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else False
 
-    def _named(self, key: Any) -> tuple[Any, ...]:
-        # A text that is written like a pattern fits that pattern, so it may be looked up as it is.
+    def _matching_keys(self, key: Any) -> tuple[Any, ...]:
+        # A string that is spelt like a pattern matches that pattern, so it can be looked up too.
         return () if key is False else (key, *(each for each in self._patterns if glob(key, each)))
 
 
-class TruthIndex(_Table):
-    """A value taken as true or false."""
+class TruthIndex(_ValueIndex):
+    """The truth of a value."""
 
     def _add(self, position: int, shape: Shape) -> None:
-        self._enter(True, position)
+        self._insert(True, position)
 
     def _key(self, value: Any) -> Any:
         return (bool(value),)
