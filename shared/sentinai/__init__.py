@@ -1,1 +1,1 @@
-"""What the matcher and the executor mean by the same words."""
+"""Shared by the matcher and the executor: the condition language, documents, database and HTTP layer."""

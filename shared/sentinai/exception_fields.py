@@ -1,4 +1,4 @@
-"""The attributes of an exception, defined once: what rules see, what the log records, what answers contain.
+"""The attributes of an exception, defined once: what rules can read, what the log records, what responses contain.
 
 To add one: an entry here, the executor's model and table, a migration, and the schemas.
 """

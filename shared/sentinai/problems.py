@@ -186,7 +186,7 @@ class InvalidDocument(Problem, status=422, code="invalid_document", title="Inval
 
     @classmethod
     def about(cls, subject: str, findings: Sequence[Finding]) -> InvalidDocument:
-        """The problem of some findings; its detail is the first of them, and how many more there are."""
+        """The problem for some findings. Its detail is the first finding, and the number of others."""
         first, more = findings[0], len(findings) - 1
         where = f" (at {first.pointer})" if first.pointer else ""
         rest = f" And {more} more." if more else ""

@@ -22,20 +22,22 @@ from sentinai.settings import Settings, SettingsError, unknown_variables
 
 REQUESTS = Histogram(
     "sentinai_request_seconds",
-    "Time to answer a request",
+    "Time to respond to a request",
     ["service", "operation", "status"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25),
 )
-MATCHES = Counter("sentinai_matches_total", "Match answers by outcome", ["outcome"])
+MATCHES = Counter("sentinai_matches_total", "Match responses by outcome", ["outcome"])
 CANDIDATES = Histogram(
     "sentinai_match_candidates", "Playbooks considered per match", buckets=(1, 10, 100, 1e3, 1e4, 1e5)
 )
-EVALUATION_ERRORS = Counter("sentinai_evaluation_errors_total", "Conditions that raised while evaluated")
+EVALUATION_ERRORS = Counter("sentinai_evaluation_errors_total", "Conditions whose evaluation failed")
 CATALOGUE_LOADS = Counter("sentinai_catalogue_requests_total", "Catalogue look-ups by cache outcome", ["cache"])
 MATCHER_CALLS = Counter("sentinai_matcher_calls_total", "Calls of the executor to the matcher", ["outcome"])
 OUTCOMES = Counter("sentinai_step_outcomes_total", "Step calls by outcome", ["mode", "outcome"])
-OUTBOX_DEPTH = Gauge("sentinai_outbox_pending", "Outbox entries waiting", multiprocess_mode="mostrecent")
-OUTBOX_FAILED = Gauge("sentinai_outbox_failed", "Outbox entries given up", multiprocess_mode="mostrecent")
+OUTBOX_DEPTH = Gauge("sentinai_outbox_pending", "Outbox entries to be delivered", multiprocess_mode="mostrecent")
+OUTBOX_FAILED = Gauge(
+    "sentinai_outbox_failed", "Outbox entries that failed permanently", multiprocess_mode="mostrecent"
+)
 DUE_RECALCULATIONS = Gauge(
     "sentinai_due_recalculations", "Exceptions whose recommendation is due", multiprocess_mode="mostrecent"
 )

@@ -1,4 +1,4 @@
-"""Versions of playbooks: which of those with one name counts."""
+"""The newest version of each playbook name."""
 
 from __future__ import annotations
 

@@ -33,21 +33,21 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """SQLite keeps no offset, so the value goes in as UTC."""
+        """The value in UTC, since SQLite stores no offset."""
         if value is None:
             return None
         instant = value.astimezone(UTC)
         return instant.replace(tzinfo=None) if dialect.name == "sqlite" else instant
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """It comes back aware."""
+        """The stored value, timezone-aware."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 RowId = BigInteger().with_variant(Integer, "sqlite")
-"""Row numbers; SQLite counts by itself only in a column declared INTEGER."""
+"""Row ids; SQLite generates them only for a column declared INTEGER."""
 
 
 class Base(DeclarativeBase):
@@ -64,7 +64,7 @@ class Base(DeclarativeBase):
     )
     type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own protocol
         datetime: UtcDateTime,
-        # JSON text, not binary: numbers come back as they were written, so hashes stay true.
+        # JSON text, not binary: numbers are read as they were written, so hashes still match.
         dict[str, Any]: JSON(none_as_null=True),
     }
 
@@ -76,7 +76,7 @@ class TenantOwned:
 
 
 class TenantRow(TenantOwned, Base):
-    """A tenant, and the revision of its catalogue: raised by every change to playbooks or packs."""
+    """A tenant, and its catalogue revision, which every change to a playbook or a pack increments."""
 
     __tablename__ = "tenant"
 
@@ -86,7 +86,7 @@ class TenantRow(TenantOwned, Base):
 
 
 class DomainPackRow(Base):
-    """A version of a Domain Pack; shared by tenants, the newest counts."""
+    """A version of a Domain Pack; shared by all tenants. The newest applies."""
 
     __tablename__ = "domain_pack"
 
@@ -97,7 +97,7 @@ class DomainPackRow(Base):
 
 
 class PolicyPackRow(TenantOwned, Base):
-    """A version of a tenant's Policy Pack; the newest counts."""
+    """A version of a tenant's Policy Pack. The newest applies."""
 
     __tablename__ = "policy_pack"
     __table_args__ = (ForeignKeyConstraint(["tenant_id"], ["tenant.tenant_id"]),)
@@ -108,7 +108,7 @@ class PolicyPackRow(TenantOwned, Base):
 
 
 class PlaybookRow(TenantOwned, Base):
-    """A published version of a playbook; immutable but for retiring."""
+    """A published version of a playbook; immutable except for its status."""
 
     __tablename__ = "playbook"
     __table_args__ = (

@@ -1,7 +1,7 @@
 """Sessions that belong to one tenant: they add the tenant filter to every statement themselves.
 
 A statement that cannot be filtered is refused, and so is a row of another tenant that is about to be written. The
-filter belongs to the class, so that there is no session of this class without it; only ``Database`` makes them.
+filter belongs to the class, so no session of this class lacks it; only ``Database`` creates sessions.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sentinai.database.tables import TenantOwned
 
 ACROSS_TENANTS = "sentinai_across_tenants"
-"""The execution option of a statement that is about all tenants, or none."""
+"""The execution option of a statement that concerns all tenants, or none."""
 
 
 class TenantFilterError(RuntimeError):
-    """A statement was about to leave its tenant: an error in this product, never the caller's."""
+    """A statement would have crossed its tenant's boundary: a bug, not the caller's error."""
 
 
 class TenantSession(Session):

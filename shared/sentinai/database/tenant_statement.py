@@ -1,8 +1,8 @@
-"""Statements that are compiled once, with the tenant filter in them: for what every call does.
+"""Statements that are compiled once, including the tenant filter, for the most frequent queries.
 
 A session filters each ORM statement when it is executed (``sentinai.database.tenant_session``), and SQLAlchemy
 analyses each one again; that is most of the time of a short transaction. A ``TenantStatement`` gets the filter
-when it is made, and the tenant always comes from the session: it cannot be given.
+when it is created, and always takes the tenant from the session.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class TenantStatement:
     """A statement on one table that tenants own; its other values are ``bindparam``s.
 
     Raises:
-        TenantFilterError: the statement is about no table of tenants or about several, or contains another one.
+        TenantFilterError: the statement concerns no tenant table, or several, or contains another statement.
     """
 
     def __init__(self, statement: Select[Any] | Update | Delete | Insert) -> None:

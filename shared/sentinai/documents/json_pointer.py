@@ -1,4 +1,4 @@
-"""JSON pointers (RFC 6901): how findings say where in a document they are."""
+"""JSON pointers (RFC 6901), which locate findings in a document."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """API operations, declared once: path, role, inputs and responses.
 
-The service enforces the declaration, and its OpenAPI document is made from it, so the two cannot drift apart.
+The service enforces the declaration, and its OpenAPI document is made from it, so they always agree.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ def guard(pages: Blueprint) -> None:
 
 
 def _require_author() -> Response | None:
-    """None to go on. Who opens the page is shown how to sign in; its script receives a problem."""
+    """None to continue. A person is shown how to sign in; a script receives a problem."""
     if request.endpoint == _STATIC:
         return None
     found = session.current(_workbench().verifier)

@@ -1,4 +1,4 @@
-"""What the editors suggest at each place: keys with the start of their value, paths, and values of a path."""
+"""What the editors suggest in each context: keys with the start of their value, paths, and values of a path."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _WHOLE = "exception.normalized_context"
 
 
 def completion(attributes: Sequence[Attribute], values: Values) -> dict[str, Any]:
-    """The options for each place, by its name, and ``values`` by path.
+    """The options for each context, by its name, and ``values`` by path.
 
     An option is ``{label, about, opening?, path?, list?}``: ``opening`` is how a key's value starts, with ▮ for
     the caret, ``path`` is what the key compares, ``list`` whether its value is a list.

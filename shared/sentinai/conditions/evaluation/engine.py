@@ -1,4 +1,4 @@
-"""json-logic-qubit with our operators: the one thing that evaluates rules.
+"""json-logic-qubit with the product's operators: the only engine that evaluates rules.
 
 The library keeps its operators in a global table of its module. Here the module is loaded a second time, under no
 name: its table has our bounded operators, and nothing that anyone imports or registers can change that.
@@ -33,5 +33,5 @@ def engine() -> ModuleType:
 
 
 def run_library(rule: Any, data: Any) -> Any:
-    """What the library makes of a rule; it raises whatever the library raises."""
+    """The library's result for a rule; raises what the library raises."""
     return engine().jsonLogic(rule, data)

@@ -1,1 +1,1 @@
-"""Conditions in words, with the values they met."""
+"""Conditions in words, with the actual values."""

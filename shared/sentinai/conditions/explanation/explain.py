@@ -98,7 +98,7 @@ class ClauseExplainer:
 class ExplainedClause:
     """The part of a clause's explanation that is the same for every exception.
 
-    It keeps the last reason, and gives it again when the clause meets the same text again.
+    It caches the last reason, for when the clause reads the same text again.
     """
 
     __slots__ = ("_last", "condition", "expected", "logic", "operator", "read", "shape")
@@ -228,7 +228,7 @@ def _observed(shape: Shape, actual: Any) -> str:
 
 @lru_cache(maxsize=1024, typed=True)
 def _number_in_words(number: float) -> str:
-    """Many clauses of one answer read the same number."""
+    """Cached, because many clauses of a response read the same number."""
     return value_in_words(number)
 
 

@@ -25,7 +25,7 @@ export async function call(method, path, body) {
   return answer;
 }
 
-/** The text that tells a person about a failed call. */
+/** The error message for a failed call. */
 export function explain(error) {
   if (!(error instanceof Problem)) return `The service cannot be reached. ${RETRY}`;
   const { title, errors = [] } = error.document;
