@@ -163,7 +163,9 @@ def test_the_workbench(pair: Pair, tenant: ConsoleTenant, sign_in: SignIn) -> No
     assert found + failures(page) == []
 
 
-def test_what_is_chosen_has_an_edge_in_forced_colours(pair: Pair, tenant: ConsoleTenant, sign_in: SignIn) -> None:
+def test_selected_items_have_a_border_in_forced_colours(
+    pair: Pair, tenant: ConsoleTenant, sign_in: SignIn
+) -> None:
     page = sign_in(tenant.tenant_id, forced_colors="active")
     page.goto(f"{pair.executor.url}/console/exceptions/{tenant.hold()}")
     chosen = (

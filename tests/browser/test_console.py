@@ -92,7 +92,7 @@ def test_a_step_is_skipped_only_with_a_reason(pair: Pair, tenant: ConsoleTenant,
     expect(step(page, "Tell the forwarder")).to_contain_text("They know.")
 
 
-def test_a_dialog_that_is_left_does_nothing_and_keeps_what_was_typed(
+def test_a_cancelled_dialog_does_nothing_and_keeps_the_text(
     pair: Pair, tenant: ConsoleTenant, sign_in: SignIn
 ) -> None:
     held = tenant.hold()
@@ -177,7 +177,7 @@ def test_a_better_match_is_offered_and_taken_on_request(
     expect(panel).to_contain_text("run 2")
 
 
-def test_the_matcher_being_away_is_told_and_loses_nothing(
+def test_an_unavailable_matcher_is_reported_and_nothing_is_lost(
     pair: Pair, tenant: ConsoleTenant, sign_in: SignIn
 ) -> None:
     held = tenant.hold()
@@ -337,7 +337,7 @@ def test_the_queue_comes_in_pages_with_a_way_back(pair: Pair, sign_in: SignIn) -
     expect(page.get_by_label("Severity", exact=True)).to_have_value("medium")
 
 
-def test_nothing_to_show_is_said(pair: Pair, sign_in: SignIn) -> None:
+def test_empty_lists_say_that_they_are_empty(pair: Pair, sign_in: SignIn) -> None:
     page = sign_in("nobody-here")
     expect(page.get_by_text("No exceptions yet.")).to_be_visible()
     page.goto(f"{pair.executor.url}/console/exceptions?severity=low")
@@ -470,7 +470,7 @@ def test_signing_out_with_a_page_of_an_earlier_session_is_no_false_comfort(
 
 
 @pytest.mark.parametrize("role", ["viewer", "author"])
-def test_whoever_works_no_exceptions_sees_and_does_not_touch(
+def test_roles_other_than_operator_can_read_but_not_act(
     pair: Pair, tenant: ConsoleTenant, sign_in: SignIn, role: str
 ) -> None:
     held = tenant.hold()

@@ -53,7 +53,7 @@ def newest(page: Page) -> Any:
     return page.get_by_label("Events, newest first").get_by_role("listitem").first
 
 
-def test_news_take_nothing_from_a_person_at_work(page: Page, tenant: ConsoleTenant, held: str) -> None:
+def test_updates_keep_what_the_user_typed_opened_or_focused(page: Page, tenant: ConsoleTenant, held: str) -> None:
     notes = page.get_by_label("Notes")
     notes.fill("Called the broker, who")
     page.get_by_text("What else was considered").click()
@@ -124,7 +124,7 @@ def test_a_refusal_stays_until_the_next_try(page: Page, tenant: ConsoleTenant, h
     expect(refusal).to_be_hidden()
 
 
-def test_interrupted_news_are_told_and_made_up_for(page: Page, tenant: ConsoleTenant, held: str) -> None:
+def test_interrupted_updates_are_reported_and_caught_up(page: Page, tenant: ConsoleTenant, held: str) -> None:
     page.route(NEWS, lambda route: route.abort())
     remark(tenant, held, "Before.")
     expect(page.get_by_text("Live updates are interrupted")).to_be_visible()
@@ -134,7 +134,7 @@ def test_interrupted_news_are_told_and_made_up_for(page: Page, tenant: ConsoleTe
     expect(page.get_by_text("Live updates are interrupted")).to_be_hidden()
 
 
-def test_a_session_that_is_over_loses_nothing_and_is_taken_up_again(
+def test_an_expired_session_loses_nothing_and_can_be_resumed(
     page: Page, pair: Pair, tenant: ConsoleTenant, held: str
 ) -> None:
     page.get_by_label("Notes").fill("Half a thought")

@@ -108,7 +108,7 @@ def says(page: Page, text: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_a_condition_that_matches_is_told_clause_by_clause(workbench: Callable[..., Page], scheme: str) -> None:
+def test_matching_conditions_are_explained_clause_by_clause(workbench: Callable[..., Page], scheme: str) -> None:
     page = workbench(scheme=scheme)
     hold(page, {"match": {"severity_gte": "medium", "policy_tags_any": ["busy_line"]}, "priority": 55})
 
@@ -132,7 +132,7 @@ def test_a_condition_that_matches_is_told_clause_by_clause(workbench: Callable[.
     assert (sum(int(part) for part in background[4:-1].split(",")) > 384) == (scheme == "light")
 
 
-def test_a_draft_of_lower_priority_stands_behind_the_winner(workbench: Callable[..., Page]) -> None:
+def test_a_draft_of_lower_priority_ranks_below_the_selected_playbook(workbench: Callable[..., Page]) -> None:
     page = workbench()
     hold(page, {"match": {"domain": "Rail"}, "priority": 39})
     choice = page.get_by_role("region", name="Which playbook would win")
@@ -144,7 +144,7 @@ def test_a_draft_of_lower_priority_stands_behind_the_winner(workbench: Callable[
     expect(choice).to_contain_text("with equal priorities, the newer one wins")
 
 
-def test_an_error_stands_at_its_place_with_a_hint_and_goes_when_mended(workbench: Callable[..., Page]) -> None:
+def test_an_error_is_shown_in_place_with_a_hint_until_fixed(workbench: Callable[..., Page]) -> None:
     page = workbench()
     hold(page, '{\n  "match": {\n    "domain": "Rail",\n    "severty": "high"\n  }\n}')
     says(page, "Not valid: one error.")
@@ -177,7 +177,7 @@ NO_JSON = [
 ]
 
 
-def test_what_is_no_json_is_told_where(workbench: Callable[..., Page]) -> None:
+def test_invalid_json_is_reported_with_its_position(workbench: Callable[..., Page]) -> None:
     page = workbench()
     for text, line, message in NO_JSON:
         condition(page).fill(text)
@@ -272,7 +272,7 @@ def test_samples_are_made_of_the_domain_pack(workbench: Callable[..., Page]) -> 
     expect(ranking(page).first).to_contain_text("Crowd control v1")
 
 
-def test_an_exception_is_completed_and_its_errors_told(workbench: Callable[..., Page]) -> None:
+def test_exceptions_have_completion_and_their_errors_are_shown(workbench: Callable[..., Page]) -> None:
     page = workbench()
     hold(page, RING, {"exception_id": "R-2", "severity": "high", "sevrity": 1})
     says(page, "the exception contains errors")
@@ -331,7 +331,7 @@ def test_a_long_text_is_formatted_at_once_and_back(workbench: Callable[..., Page
     expect(condition(page)).to_have_value(text)
 
 
-def test_the_matcher_being_away_loses_nothing_and_is_tried_again(workbench: Callable[..., Page]) -> None:
+def test_an_unavailable_matcher_loses_nothing_and_is_retried(workbench: Callable[..., Page]) -> None:
     page = workbench()
     page.route("**/api/**", lambda route: route.abort())
     hold(page, RING)
@@ -366,7 +366,7 @@ def test_a_session_that_is_over_keeps_the_draft(workbench: Callable[..., Page], 
     assert json.loads(condition(page).input_value()) == RING
 
 
-def test_whoever_is_no_author_is_told_so(pair: Pair, tenant: str, sign_in: SignIn) -> None:
+def test_a_person_who_is_not_an_author_sees_why_access_is_denied(pair: Pair, tenant: str, sign_in: SignIn) -> None:
     page = sign_in(tenant, roles=("operator",))
     page.goto(f"{pair.matcher.url}/workbench")
     expect(page.get_by_role("heading", name="The workbench is for authors")).to_be_visible()

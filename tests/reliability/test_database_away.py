@@ -38,7 +38,7 @@ def locked(path: Path) -> Iterator[None]:
     other.close()
 
 
-def test_a_locked_file_is_told_as_such_is_still_read_and_keeps_nothing_half_done(tmp_path: Path):
+def test_a_locked_file_is_reported_and_readable_and_has_no_partial_writes(tmp_path: Path):
     with threaded_pair(database_of("sqlite", tmp_path), tmp_path, database_timeout_seconds=0.2) as pair:
         work = new_casework(pair, pair.clock())
         work.publish("Two", [tell(), note()])
@@ -80,7 +80,7 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.mark.postgres
-def test_with_only_a_standby_left_it_is_still_read_and_callers_are_told_to_write_later(tmp_path: Path):
+def test_with_only_a_standby_reads_work_and_writes_get_503(tmp_path: Path):
     url = database_of("postgres", tmp_path)
     with threaded_pair(url, tmp_path) as pair:
         work = new_casework(pair, pair.clock())
@@ -115,7 +115,7 @@ def _set_read_only(url: str, value: str) -> None:
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("leave", [Postgres.stop, Postgres.crash], ids=["stopped", "crashed"])
-def test_with_postgresql_gone_callers_are_told_and_when_it_is_back_all_goes_on(
+def test_without_postgresql_callers_get_503_and_service_resumes_when_it_is_back(
     postgres: Postgres, tmp_path: Path, leave: Callable[[Postgres], None]
 ):
     options = {"gunicorn_workers": 2, "database_timeout_seconds": 1, "worker_period_seconds": 0.2}

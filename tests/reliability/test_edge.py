@@ -80,7 +80,7 @@ def test_a_body_beyond_the_bound_is_refused_as_a_problem(edge: Edge) -> None:
     assert answer.headers["X-Request-ID"] == "gate-43"
 
 
-def test_with_nobody_behind_it_callers_are_told_to_come_again(tmp_path: Path) -> None:
+def test_without_upstreams_callers_are_asked_to_retry(tmp_path: Path) -> None:
     nobody = f"http://127.0.0.1:{free_port()}"
     with nginx.Nginx(tmp_path, [nobody], [nobody]) as proxy:
         until(lambda: _status(proxy.matcher_url) is not None)

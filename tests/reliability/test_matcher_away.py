@@ -65,7 +65,7 @@ def desk(database_url: str, tmp_path: Path) -> Iterator[Desk]:
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
-def test_whatever_the_trouble_an_exception_is_taken_in_and_the_worker_catches_up(desk: Desk, trouble: str):
+def test_an_exception_is_accepted_despite_matcher_faults_and_the_worker_catches_up(desk: Desk, trouble: str):
     work = desk.work
     desk.faulty_app.fault = TROUBLES[trouble](desk.faulty_app)
     answer = work.admin("POST", "/api/exceptions", work.document(exception_id="LATE"))
@@ -88,7 +88,7 @@ def test_whatever_the_trouble_an_exception_is_taken_in_and_the_worker_catches_up
     assert work.admin.ok("POST", path)["changed"] is False
 
 
-def test_the_worker_does_not_press_a_matcher_that_was_just_away(desk: Desk):
+def test_the_worker_waits_before_calling_a_matcher_that_failed(desk: Desk):
     desk.faulty_app.fault = hanging_up
     exception_id = desk.work.create_exception()
     desk.faulty_app.fault, calls = None, desk.faulty_app.calls
@@ -99,7 +99,7 @@ def test_the_worker_does_not_press_a_matcher_that_was_just_away(desk: Desk):
     assert desk.work.state(exception_id)["playbook"]["playbook_id"] == desk.playbook_id
 
 
-def test_one_that_fails_each_time_does_not_keep_the_others_waiting(desk: Desk):
+def test_an_exception_that_always_fails_does_not_block_others(desk: Desk):
     desk.faulty_app.fault = saying("{}", 500)
     refused = [desk.work.create_exception(exception_id=f"REFUSED-{number}") for number in range(3)]
     desk.pair.clock.advance(seconds=1)
@@ -128,7 +128,7 @@ def test_a_change_is_stored_and_the_recommendation_follows_later(desk: Desk, tro
     assert work.admin.ok("GET", f"/api/exceptions/{exception_id}")["current_playbook_id"] == urgent
 
 
-def test_steps_are_done_without_the_matcher(desk: Desk):
+def test_steps_can_be_completed_without_the_matcher(desk: Desk):
     exception_id = desk.work.create_exception()
     desk.faulty_app.fault, calls = hanging_up, desk.faulty_app.calls
     desk.work.admin.ok("POST", f"/api/exceptions/{exception_id}/playbook/start", PERSON)
@@ -138,7 +138,7 @@ def test_steps_are_done_without_the_matcher(desk: Desk):
     assert desk.faulty_app.calls == calls
 
 
-def test_one_failure_is_got_over_by_asking_again(desk: Desk):
+def test_a_single_failure_is_overcome_by_a_retry(desk: Desk):
     answers = iter([saying("{}", 503)])
     desk.faulty_app.fault = lambda *call: next(answers, desk.faulty_app.app)(*call)
     exception_id = desk.work.create_exception()
@@ -146,7 +146,7 @@ def test_one_failure_is_got_over_by_asking_again(desk: Desk):
     assert desk.work.events(exception_id, "RecommendationDeferred") == []
 
 
-def test_without_any_matcher_the_executor_is_not_ready_but_takes_in(desk: Desk):
+def test_without_a_matcher_the_executor_is_not_ready_but_accepts_exceptions(desk: Desk):
     nowhere = replace(desk.pair.settings, matcher_url=f"http://127.0.0.1:{free_port()}")
     with serving(create_app(nowhere)) as url:
         ready = requests.get(f"{url}/readyz", timeout=20)

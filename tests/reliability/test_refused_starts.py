@@ -81,7 +81,7 @@ def test_a_database_without_tables_says_how_to_make_them(environment: dict[str, 
     assert refusal(PROCESSES["verify"], environment).endswith("run: executor migrate.")
 
 
-def test_whether_there_is_something_to_migrate_is_told_without_doing_it(environment: dict[str, str]):
+def test_pending_migrations_are_reported_without_running_them(environment: dict[str, str]):
     check = [*PROCESSES["migrate"], "--check"]
     for _ in range(2):
         line = refusal(check, environment)
@@ -91,7 +91,7 @@ def test_whether_there_is_something_to_migrate_is_told_without_doing_it(environm
     assert done.stderr == "database: ok\n"
 
 
-def test_a_revision_that_is_none_is_one_line(environment: dict[str, str]):
+def test_an_unknown_revision_is_reported_in_one_line(environment: dict[str, str]):
     line = refusal([*PROCESSES["migrate"], "--to", "nowhere"], environment)
     assert line == "Migration failed: Can't locate revision identified by 'nowhere'"
 

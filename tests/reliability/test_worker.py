@@ -120,7 +120,7 @@ def test_two_workers_at_once_do_nothing_twice(yard: Yard):
     assert yard.recalculated(due) == ["expired"] * len(due)
 
 
-def test_a_receiver_that_does_not_answer_holds_up_no_recommendation(yard: Yard):
+def test_a_slow_receiver_does_not_delay_recommendations(yard: Yard):
     due = yard.create_due(2)
     yard.ask_for_messages(1, each=1)
     yard.receiver.gate.clear()

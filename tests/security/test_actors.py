@@ -45,7 +45,7 @@ def bodies(pair: Threaded, exception_id: str, actor: dict[str, str]) -> list[tup
 
 
 @pytest.mark.parametrize("subject", ["auth0|5f7c8ec7", "CORP\\noor", "Noor van Dam", "~", "x" * 128])
-def test_whoever_a_token_names_can_do_what_it_allows(
+def test_the_subject_of_a_token_can_do_what_it_allows(
     work: Casework, pair: Threaded, exception_id: str, subject: str
 ):
     person = {"actor_type": "human", "actor_id": subject}
@@ -153,9 +153,7 @@ def test_where_no_actor_is_named_it_is_the_token_s_own(work: Casework, pair: Thr
     ],
     ids=str,
 )
-def test_an_actor_that_is_none_is_refused(
-    work: Casework, pair: Threaded, exception_id: str, actor: dict[str, Any]
-):
+def test_an_invalid_actor_is_refused(work: Casework, pair: Threaded, exception_id: str, actor: dict[str, Any]):
     backend = pair.client(work.tenant_id, "operator", **BACKEND)
     for method, url, body in bodies(pair, exception_id, actor):
         backend.problem(422, "invalid_document", method, url, body)

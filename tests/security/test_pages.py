@@ -90,7 +90,7 @@ PAGES = [
 
 
 @pytest.mark.parametrize(("service", "path", "signed_in"), PAGES)
-def test_pages_let_nothing_run_but_our_own_files(
+def test_pages_run_only_their_own_scripts(
     work: Casework, pair: Threaded, service: str, path: str, signed_in: bool
 ):
     page = read(pair.urls[service] + path, pair.token(work.tenant_id) if signed_in else "")
@@ -105,7 +105,7 @@ def test_pages_let_nothing_run_but_our_own_files(
     assert Page(page.text).inline == []
 
 
-def test_behind_tls_the_cookie_goes_over_nothing_else(pair: Threaded, work: Casework):
+def test_behind_tls_the_cookie_is_sent_over_tls_only(pair: Threaded, work: Casework):
     link = sign_in_link(pair.settings, tenant=work.tenant_id, subject="noor", roles=["operator"])
     with serving(create_app(replace(pair.settings, cookie_secure=True))) as url:
         answer = requests.post(f"{url}/console/session", json={"token": link.partition("#")[2]}, timeout=20)

@@ -138,7 +138,7 @@ def test_not_even_the_owner_changes_an_event_without_taking_the_triggers_away(
 
 
 @pytest.mark.parametrize("table", OF_TENANTS)
-def test_rows_keep_to_their_tenant_whoever_asks(stored: tuple[str, Casework, Casework], table: str):
+def test_rows_are_isolated_by_tenant_for_every_role(stored: tuple[str, Casework, Casework], table: str):
     url, work, other = stored
     everything = text(f"SELECT DISTINCT tenant_id FROM {table}")
     for role in (OWNER, EXECUTOR, MATCHER):

@@ -252,7 +252,7 @@ def test_a_changed_event_with_an_honest_hash_is_found_by_the_next(scene: Scene):
     hold(scene, changed.seq + 1)
 
 
-def test_a_log_made_anew_from_some_point_on_is_found_by_its_end(scene: Scene):
+def test_a_log_rewritten_from_some_point_is_detected_by_its_end(scene: Scene):
     log = scene.log()
     at = scene.chance.randint(2, len(log))
     with scene.raw() as connection:
@@ -315,7 +315,7 @@ def test_a_field_that_is_not_what_the_log_says_is_named(scene: Scene, field: str
     assert stored != by_log == before[field]
 
 
-def test_an_exception_whose_row_is_gone_is_missed(tmp_path: Path):
+def test_a_deleted_exception_row_is_detected(tmp_path: Path):
     with staged(database_of("sqlite", tmp_path), tmp_path) as scene:
         with scene.raw() as connection:
             connection.execute(text("DELETE FROM outbox"))
@@ -327,7 +327,7 @@ def test_an_exception_whose_row_is_gone_is_missed(tmp_path: Path):
         assert (fault.exception_id, fault.describe()) == (scene.exception_id, "row is missing")
 
 
-def test_an_exception_whose_row_cannot_be_read_is_told(tmp_path: Path):
+def test_an_exception_with_an_unreadable_row_is_reported(tmp_path: Path):
     with staged(database_of("sqlite", tmp_path), tmp_path) as scene:
         with scene.raw() as connection:
             statement = "UPDATE exception SET normalized_context = 'no json' WHERE exception_id = :exception_id"

@@ -71,7 +71,7 @@ def test_an_inserted_row_is_the_tenants_own(database: Database) -> None:
         assert session.scalar(select(PolicyPackRow.tenant_id)) is None
 
 
-def test_a_fault_is_told_as_sqlalchemy_tells_it_without_the_values(database: Database) -> None:
+def test_an_error_is_raised_as_by_sqlalchemy_without_the_values(database: Database) -> None:
     row = {"version": 1, "pack": {"tags": ["told to nobody"]}, "created_at": NOW}
     with pytest.raises(IntegrityError) as caught:
         database.write(

@@ -113,7 +113,7 @@ def test_lists_and_figures_of_another_tenant_are_empty(victim: Victim, pair: Thr
     assert client.ok("GET", "/api/exceptions", params=query)["items"] == []
 
 
-def test_a_cursor_of_another_tenant_opens_nothing(victim: Victim, pair: Threaded):
+def test_a_cursor_of_another_tenant_gives_no_access(victim: Victim, pair: Threaded):
     victim.work.create_exception(entity=SECRET)
     cursor = victim.work.admin.ok("GET", "/api/exceptions", params={"limit": 1})["next_cursor"]
     client = pair.client(f"{victim.work.tenant_id}-empty", "viewer")
@@ -163,7 +163,7 @@ def test_without_a_token_or_a_role_every_operation_is_closed(victim: Victim, pai
             client.problem(403, "forbidden", operation.method, operation.path, operation.body)
 
 
-def test_who_only_reads_changes_nothing_by_any_operation(victim: Victim, pair: Threaded):
+def test_a_viewer_changes_nothing_by_any_operation(victim: Victim, pair: Threaded):
     before = victim.snapshot()
     for operation in operations(pair, victim.ids):
         if operation.service == "executor" and operation.method != "GET":

@@ -90,14 +90,14 @@ def test_a_forged_token_opens_neither_service(work: Casework, pair: Threaded, fo
         assert requests.get(url + path, headers={"Authorization": f"Bearer {good}"}, timeout=20).ok
 
 
-def test_a_token_whose_time_is_over_is_told_so(work: Casework, pair: Threaded):
+def test_an_expired_token_is_reported_as_expired(work: Casework, pair: Threaded):
     for seconds in (-1, -10_000_000):
         stale = pair.client(work.tenant_id, lifetime_seconds=seconds)
         stale.problem(401, "expired_token", "GET", "/api/exceptions")
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic YTpi", "bearer:x"])
-def test_without_a_bearer_token_nothing_is_open(pair: Threaded, header: str):
+def test_a_request_without_a_bearer_token_is_refused(pair: Threaded, header: str):
     headers = {"Authorization": header}
     answer = requests.get(f"{pair.urls['executor']}/api/exceptions", headers=headers, timeout=20)
     assert (answer.status_code, answer.json()["code"]) == (401, "missing_token")
@@ -168,7 +168,7 @@ ODD_CLAIMS: dict[str, list[Any]] = {
 @pytest.mark.parametrize(
     ("claim", "value"), [(claim, value) for claim in ODD_CLAIMS for value in ODD_CLAIMS[claim]]
 )
-def test_a_claim_that_is_none_is_refused_whoever_signed_it(work: Casework, pair: Threaded, claim: str, value: Any):
+def test_an_invalid_claim_is_refused_even_if_signed(work: Casework, pair: Threaded, claim: str, value: Any):
     claims = jwt.decode(pair.token(work.tenant_id), options={"verify_signature": False})
     key = Path(pair.settings.jwt_key_file or "").read_text()
     # Past jwt.encode, which would not sign some of these.
@@ -191,7 +191,7 @@ def test_a_claim_that_is_missing_is_missed(work: Casework, pair: Threaded, claim
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
-def test_a_public_key_signs_nothing(tmp_path: Path, pair: Threaded, work: Casework, algorithm: str):
+def test_a_public_key_cannot_sign(tmp_path: Path, pair: Threaded, work: Casework, algorithm: str):
     settings = _asymmetric(tmp_path, pair.settings, algorithm)
     claims = {"subject": "noor", "tenant_id": work.tenant_id, "roles": ["viewer"]}
     token = mint_token(settings, **claims)
@@ -267,7 +267,7 @@ def _as_jwk(settings: Settings) -> dict[str, Any]:
     return dict(algorithm.to_jwk(algorithm.prepare_key(public), as_dict=True))
 
 
-def test_a_key_whose_tokens_nobody_would_take_is_refused_at_start(tmp_path: Path, pair: Threaded):
+def test_a_signing_key_whose_tokens_would_be_rejected_is_refused_at_start(tmp_path: Path, pair: Threaded):
     for name in ("mine", "theirs"):
         (tmp_path / name).mkdir()
     mine, theirs = (_asymmetric(tmp_path / name, pair.settings, "ES256") for name in ("mine", "theirs"))

@@ -109,7 +109,7 @@ def test_a_mistake_is_refused_at_its_pointer(work: Casework, change: dict[str, A
     assert work.admin.ok("GET", "/api/playbooks")["items"] == []
 
 
-def test_doubts_are_told_and_do_not_stand_in_the_way(work: Casework):
+def test_warnings_do_not_prevent_publication(work: Casework):
     work.policy(assignable={"queues": ["office"], "users": []})
     steps = [own(queue="field"), call("unknown_tool"), tell(template_id="unknown")]
     end = {"set_status": "open"}
@@ -122,7 +122,7 @@ def test_doubts_are_told_and_do_not_stand_in_the_way(work: Casework):
     assert any(pointer.startswith("/conditions/match") for pointer in pointers)
 
 
-def test_one_that_can_never_be_chosen_is_told(work: Casework):
+def test_a_playbook_that_is_never_selected_causes_a_warning(work: Casework):
     work.publish("Wide", [note()], priority=10)
     document = work.playbook("Narrow", [note()], severity="high", priority=1)
     warnings = work.admin.ok("POST", "/api/playbooks?dry_run=true", document)["warnings"]
@@ -194,7 +194,7 @@ def test_a_tenant_without_a_policy_pack_has_an_empty_one(work: Casework, pair: T
         {"tenant_id": "another tenant"},
     ],
 )
-def test_a_policy_pack_that_is_none_is_refused(work: Casework, pack: dict[str, Any]):
+def test_an_invalid_policy_pack_is_refused(work: Casework, pack: dict[str, Any]):
     work.admin.problem(422, "invalid_document", "PUT", "/api/policy-pack", pack)
     assert work.admin.ok("GET", "/api/policy-pack")["version"] == 1
 
@@ -273,5 +273,5 @@ def test_analytics_come_in_pages_most_started_first(work: Casework):
 
 
 @pytest.mark.parametrize("cursor", ["x", "é", "WyJpZCIsIDk5OTk5OV0", "WyJzZXEiLCAxXQ", "W10", "bnVsbA"])
-def test_a_cursor_of_analytics_that_is_none_is_refused(work: Casework, cursor: str):
+def test_an_invalid_analytics_cursor_is_refused(work: Casework, cursor: str):
     work.admin.problem(400, "invalid_cursor", "GET", "/api/analytics/playbooks", params={"cursor": cursor})

@@ -122,7 +122,7 @@ def test_an_answer_too_long_to_be_kept_is_none(work: Casework, pair: Threaded):
     assert work.events(exception_id, "NotificationSent") == []
 
 
-def test_nothing_in_the_environment_leads_a_delivery_elsewhere(
+def test_deliveries_ignore_proxies_in_the_environment(
     work: Casework, pair: Threaded, sink: Sink, webhook: str, monkeypatch: pytest.MonkeyPatch
 ):
     work.publish("One", [tell(channel="webhook")])
@@ -190,7 +190,7 @@ def test_several_workers_deliver_each_message_once(work: Casework, pair: Threade
     assert counts(pair, work) == {"delivered": 15}
 
 
-def test_a_tool_is_only_logged_unless_told_otherwise(work: Casework, pair: Threaded):
+def test_a_tool_call_is_only_logged_by_default(work: Casework, pair: Threaded):
     work.publish("One", [call()])
     exception_id = work.create_exception()
     work.complete(exception_id, 1)

@@ -115,7 +115,7 @@ def test_the_policy_packs_override_goes_before_the_domain_packs_rule(work: Casew
     assert severities == ["critical", "low"]
 
 
-def test_a_severity_that_was_given_stands_whatever_the_rules_say(work: Casework):
+def test_a_given_severity_takes_precedence_over_the_rules(work: Casework):
     exception_id = work.create_exception(severity="Low", amount=20_000)
     assert work.admin.ok("GET", f"/api/exceptions/{exception_id}")["severity"] == "low"
     payload = work.events(exception_id, "TriageCompleted")[0]["payload"]
@@ -142,7 +142,7 @@ def test_another_tenant_in_the_body_is_refused_and_the_own_one_is_not(work: Case
         ({"domain": None}, "/domain"),
     ],
 )
-def test_what_is_wrong_is_told_at_its_pointer(work: Casework, change: dict, pointer: str):
+def test_each_error_has_its_pointer(work: Casework, change: dict, pointer: str):
     document = {**work.document(), **change}
     problem = work.admin.problem(422, "invalid_document", "POST", "/api/exceptions", document)
     assert pointer in [error["pointer"] for error in problem["errors"]]

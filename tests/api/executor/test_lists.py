@@ -76,7 +76,7 @@ def test_the_newest_come_first(work: Casework):
     assert all(left["created_at"] > right["created_at"] for left, right in pairwise(items))
 
 
-def test_one_that_comes_in_between_two_pages_shifts_nothing(work: Casework):
+def test_an_exception_created_between_two_pages_does_not_shift_them(work: Casework):
     for number in range(4):
         work.create_exception(exception_id=f"S-{number}", created_at=work.due(minutes=number))
     first = work.admin.ok("GET", "/api/exceptions", params={"limit": 2})
@@ -86,7 +86,7 @@ def test_one_that_comes_in_between_two_pages_shifts_nothing(work: Casework):
 
 
 @pytest.mark.parametrize("cursor", ["nonsense", "e30", "=", "\u2603", "x" * 1000])
-def test_a_cursor_that_is_not_ours_is_refused(work: Casework, cursor: str):
+def test_an_invalid_cursor_is_refused(work: Casework, cursor: str):
     for path in ("/api/exceptions", "/api/playbooks"):
         work.admin.problem(400, "invalid_cursor", "GET", path, params={"cursor": cursor})
 
@@ -123,7 +123,7 @@ def test_a_cursor_of_another_order_is_refused(work: Casework):
         {"owner": "a\x00b"},
     ],
 )
-def test_parameters_that_mean_nothing_are_told(work: Casework, query: dict[str, Any]):
+def test_invalid_parameters_are_reported(work: Casework, query: dict[str, Any]):
     problem = work.admin.problem(422, "invalid_document", "GET", "/api/exceptions", params=query)
     assert problem["errors"][0]["pointer"] == f"/{next(iter(query))}"
 
@@ -156,7 +156,7 @@ def test_a_change_is_made_only_to_the_version_that_was_read(work: Casework):
         work.admin.ok("PATCH", path, {"entity": "Pier 10"}, headers={"If-Match": header})
 
 
-def test_whatever_happens_to_an_exception_makes_another_version_of_it(work: Casework):
+def test_every_change_of_an_exception_changes_its_version(work: Casework):
     work.publish("Two", [note(), note("Again")])
     path = f"/api/exceptions/{work.create_exception()}"
     seen = [work.admin("GET", path).headers["ETag"]]
@@ -167,7 +167,7 @@ def test_whatever_happens_to_an_exception_makes_another_version_of_it(work: Case
     assert len(set(seen)) == 3
 
 
-def test_a_change_is_told_with_what_was_before_and_one_that_is_none_is_not_told(work: Casework):
+def test_a_change_is_logged_with_the_old_value_and_an_equal_value_is_not_logged(work: Casework):
     exception_id = work.create_exception(sla_deadline=work.due(hours=3))
     path = f"/api/exceptions/{exception_id}"
     deadline = work.admin.ok("GET", path)["sla_deadline"]
@@ -181,7 +181,7 @@ def test_a_change_is_told_with_what_was_before_and_one_that_is_none_is_not_told(
 
 
 @pytest.mark.parametrize("body", [{}, {"status": "resolved"}, {"severity": 3}, {"exception_type": ""}])
-def test_a_change_of_nothing_or_of_what_cannot_be_changed_is_refused(work: Casework, body: dict[str, Any]):
+def test_an_empty_or_forbidden_change_is_refused(work: Casework, body: dict[str, Any]):
     path = f"/api/exceptions/{work.create_exception()}"
     work.admin.problem(422, "invalid_document", "PATCH", path, body)
 

@@ -43,12 +43,12 @@ def test_pages_of_the_log_give_the_whole_log(work: Casework, limit: int):
 
 
 @pytest.mark.parametrize("query", [{"after_seq": -1}, {"wait": 21}, {"wait": -1}, {"limit": 0}, {"wait": "NaN"}])
-def test_parameters_out_of_range_are_told(work: Casework, query: dict[str, Any]):
+def test_parameters_out_of_range_are_reported(work: Casework, query: dict[str, Any]):
     path = f"/api/exceptions/{work.create_exception()}/events"
     work.admin.problem(422, "invalid_document", "GET", path, params=query)
 
 
-def test_a_cursor_that_is_none_is_refused(work: Casework):
+def test_an_invalid_cursor_is_refused(work: Casework):
     path = f"/api/exceptions/{work.create_exception()}/events"
     work.admin.problem(400, "invalid_cursor", "GET", path, params={"cursor": "xyz"})
 
@@ -101,7 +101,7 @@ def test_a_comment_is_answered_as_its_event(work: Casework):
 
 
 @pytest.mark.parametrize("body", [{}, {"text": ""}, {"text": 1}, {"text": "x", "author": "y"}])
-def test_a_comment_that_is_none_is_refused(work: Casework, body: dict[str, Any]):
+def test_an_invalid_comment_is_refused(work: Casework, body: dict[str, Any]):
     path = f"/api/exceptions/{work.create_exception()}/comments"
     work.admin.problem(422, "invalid_document", "POST", path, body)
 

@@ -36,7 +36,7 @@ def test_the_best_ranked_is_recommended_with_its_reasons(work: Casework):
     assert state["better_match"] is None
 
 
-def test_asking_again_any_number_of_times_is_as_asking_once(work: Casework):
+def test_recalculation_is_idempotent(work: Casework):
     playbook_id = work.publish("One", [note()])
     exception_id = work.create_exception()
     before = work.events(exception_id)
@@ -51,7 +51,7 @@ def test_asking_again_any_number_of_times_is_as_asking_once(work: Casework):
     assert work.events(exception_id) == before
 
 
-def test_an_unstarted_recommendation_follows_what_is_published(work: Casework):
+def test_a_recommendation_not_yet_started_follows_new_publications(work: Casework):
     first = work.publish("First", [note()])
     exception_id = work.create_exception()
     second = work.publish("Second", [note()], priority=5)
@@ -65,7 +65,7 @@ def test_an_unstarted_recommendation_follows_what_is_published(work: Casework):
     assert payload["reasoning"]
 
 
-def test_a_change_of_what_conditions_look_at_recalculates(work: Casework):
+def test_a_change_of_an_attribute_used_in_conditions_recalculates(work: Casework):
     medium = work.publish("Medium", [note()], severity="medium")
     work.publish("Billing", [note()], exception_type="Bill*", priority=9)
     visited = work.publish("Visited", [note()], **{"context.visits_gte": 5}, priority=20)
@@ -81,7 +81,7 @@ def test_a_change_of_what_conditions_look_at_recalculates(work: Casework):
     assert work.events(exception_id, "PlaybookRecalculated")[-1]["payload"]["trigger"] == "updated"
 
 
-def test_a_recommendation_that_fits_no_more_is_withdrawn(work: Casework):
+def test_a_recommendation_that_no_longer_matches_is_withdrawn(work: Casework):
     work.publish("Medium", [note()], severity="medium")
     exception_id = work.create_exception()
     changed = work.admin.ok("PATCH", f"/api/exceptions/{exception_id}", {"severity": "high"})
@@ -92,7 +92,7 @@ def test_a_recommendation_that_fits_no_more_is_withdrawn(work: Casework):
     assert state["reasoning"]
 
 
-def test_a_playbook_in_progress_is_never_pulled_away_but_a_better_one_is_shown(work: Casework):
+def test_a_playbook_in_progress_is_kept_and_a_better_one_is_shown(work: Casework):
     kept = work.publish("Kept", [note(), note("More")])
     exception_id = work.create_exception()
     work.complete(exception_id, 1)
@@ -109,7 +109,7 @@ def test_a_playbook_in_progress_is_never_pulled_away_but_a_better_one_is_shown(w
     assert work.state(exception_id)["better_match"] is None
 
 
-def test_one_that_was_started_and_fits_no_more_stays(work: Casework):
+def test_a_started_playbook_that_no_longer_matches_is_kept(work: Casework):
     kept = work.publish("Medium", [note(), note("More")], severity="medium")
     exception_id = work.create_exception()
     work.admin.ok("POST", f"/api/exceptions/{exception_id}/playbook/start", PERSON)
@@ -118,7 +118,7 @@ def test_one_that_was_started_and_fits_no_more_stays(work: Casework):
     work.complete(exception_id, 1)
 
 
-def test_a_person_switches_and_coming_back_starts_clean(work: Casework):
+def test_a_person_can_switch_and_returning_starts_a_new_run(work: Casework):
     old = work.publish("Old", [note(), note("More")])
     exception_id = work.create_exception()
     work.complete(exception_id, 1)
@@ -133,7 +133,7 @@ def test_a_person_switches_and_coming_back_starts_clean(work: Casework):
     assert work.complete(exception_id, 1)["outcome"] == "completed"
 
 
-def test_an_agent_does_not_switch(work: Casework):
+def test_an_agent_cannot_switch(work: Casework):
     work.publish("Old", [note(), note("More")])
     exception_id = work.create_exception()
     work.complete(exception_id, 1)
@@ -143,7 +143,7 @@ def test_an_agent_does_not_switch(work: Casework):
     assert work.acting(AGENT).ok("POST", path)["changed"] is False
 
 
-def test_switching_when_nothing_better_is_there_changes_nothing(work: Casework):
+def test_switching_without_a_better_playbook_changes_nothing(work: Casework):
     work.publish("Only", [note(), note("More")])
     exception_id = work.create_exception()
     work.complete(exception_id, 1)
@@ -151,7 +151,7 @@ def test_switching_when_nothing_better_is_there_changes_nothing(work: Casework):
     assert work.state(exception_id)["progress"]["done"] == 1
 
 
-def test_a_blocked_playbook_is_passed_over_for_the_next_one(work: Casework):
+def test_a_blocked_playbook_is_skipped_for_the_next_ranked(work: Casework):
     work.publish("Cuts", [call("cut_supply", "Cut", reason="x")], priority=50)
     mild = work.publish("Mild", [note()], priority=1)
     exception_id = work.create_exception()
@@ -163,7 +163,7 @@ def test_a_blocked_playbook_is_passed_over_for_the_next_one(work: Casework):
     assert "not approved" in alternative["blocked"][0]
 
 
-def test_when_every_one_is_blocked_there_is_none(work: Casework):
+def test_no_playbook_is_recommended_if_all_are_blocked(work: Casework):
     work.policy(blocked_actions=["add_comment"])
     work.publish("Comments", [note()])
     exception_id = work.create_exception()
@@ -190,7 +190,7 @@ def test_a_policy_that_blocks_for_another_reason_says_so_once(work: Casework):
     assert ["the action add_comment is blocked" in " ".join(each) for each in reasons] == [True, False]
 
 
-def test_however_many_are_blocked_the_next_ranked_is_found(work: Casework):
+def test_the_next_ranked_is_found_after_many_blocked_playbooks(work: Casework):
     for number in range(RANKED + 3):
         work.publish(f"Cuts {number}", [call("cut_supply", "Cut", reason="x")], priority=50 - number)
     mild = work.publish("Mild", [note()], priority=1)
@@ -205,14 +205,14 @@ def test_however_many_are_blocked_the_next_ranked_is_found(work: Casework):
     assert changed["playbook"]["name"] == "Milder"
 
 
-def test_what_needs_a_person_is_recommended_and_told(work: Casework):
+def test_a_playbook_that_needs_a_person_is_recommended_and_marked(work: Casework):
     work.publish("Reads", [call()])
     payload = work.events(work.create_exception(), "PolicyEvaluated")[0]["payload"]
     assert payload["verdict"] == "needs_approval"
     assert payload["reasons"]
 
 
-def test_when_a_threshold_passes_the_worker_asks_anew(work: Casework, pair: Threaded):
+def test_the_worker_recalculates_when_a_threshold_passes(work: Casework, pair: Threaded):
     calm = work.publish("Calm", [note()])
     hurry = work.publish("Hurry", [note()], sla_minutes_remaining_lt=20, priority=9)
     exception_id = work.create_exception(sla_deadline=work.due(minutes=45))
@@ -230,7 +230,7 @@ def test_when_a_threshold_passes_the_worker_asks_anew(work: Casework, pair: Thre
     assert work.events(exception_id) == before
 
 
-def test_one_that_is_reopened_is_followed_again(work: Casework, pair: Threaded):
+def test_a_reopened_exception_is_recalculated_again(work: Casework, pair: Threaded):
     steps = [note(), to_status("resolved"), to_status("analyzing"), note("More")]
     work.publish("Long", steps)
     work.publish("Hurry", [note()], sla_minutes_remaining_lt=20, priority=9)

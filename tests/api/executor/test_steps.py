@@ -36,7 +36,7 @@ def test_a_playbook_is_worked_from_start_to_end(work: Casework):
     assert all(step["completed_at"] and step["preview"] is None for step in done)
 
 
-def test_each_call_is_told_in_the_log_by_what_it_did(work: Casework):
+def test_each_call_is_logged_by_its_effect(work: Casework):
     playbook_id = work.publish("Two", [own(user_id="ines"), tell(channel="log")])
     exception_id = work.create_exception()
     seen = len(work.events(exception_id))
@@ -94,7 +94,7 @@ def test_a_step_that_the_playbook_does_not_have_is_not_found(work: Casework, ste
     work.admin.problem(404, "not_found", "POST", step_path(work.create_exception(), step), PERSON)
 
 
-def test_what_is_done_stays_done_and_adds_nothing(work: Casework):
+def test_repeating_a_completed_step_adds_no_events(work: Casework):
     work.publish("Two", [own(queue="field"), note()])
     exception_id = work.create_exception()
     work.complete(exception_id, 1, notes="first")
@@ -127,7 +127,7 @@ def test_many_at_once_complete_a_step_once(work: Casework):
     assert len(work.events(exception_id, "NotificationRequested")) == 1
 
 
-def test_skipping_needs_a_reason_and_is_told_as_such(work: Casework):
+def test_skipping_needs_a_reason_and_is_logged(work: Casework):
     work.publish("Two", [note(), note("Last")])
     exception_id = work.create_exception()
     for reason in ("", "  ", None):
@@ -150,7 +150,7 @@ def test_a_mandatory_step_is_never_skipped_but_may_be_attested(work: Casework):
     assert work.complete(exception_id, 1, mode="attest", notes="by phone")["outcome"] == "completed"
 
 
-def test_attesting_records_and_does_nothing(work: Casework):
+def test_attesting_records_the_step_without_carrying_it_out(work: Casework):
     work.publish("Two", [own(queue="field"), tell()])
     exception_id = work.create_exception()
     state = work.complete(exception_id, 1, mode="attest", notes="Told them in person.")
@@ -213,7 +213,7 @@ def test_an_approval_rule_asks_only_where_all_that_it_names_is_so(work: Casework
 
 @pytest.mark.parametrize("verb", ["start", "complete", "skip"])
 @pytest.mark.parametrize("body", [{"actor_type": "human", "actor_id": "noor"}, {**AGENT, "actor_id": "other"}])
-def test_nobody_acts_as_another(work: Casework, verb: str, body: dict[str, str]):
+def test_no_caller_can_act_as_another(work: Casework, verb: str, body: dict[str, str]):
     work.publish("One", [note()])
     exception_id = work.create_exception()
     path = f"/api/exceptions/{exception_id}/playbook/start"
@@ -298,7 +298,7 @@ def test_a_step_that_would_be_refused_is_blocked_says_why_and_leaves_no_trace(
     assert work.complete(exception_id, 1, mode="attest", notes="Done outside.")["outcome"] == "completed"
 
 
-def test_a_step_that_was_blocked_goes_on_when_nothing_stands_in_its_way(work: Casework):
+def test_a_blocked_step_can_be_completed_once_unblocked(work: Casework):
     work.publish("One", [call(meter="{exception.normalized_context.serial}")])
     exception_id = work.create_exception()
     work.admin.problem(422, "template_unresolved", "POST", step_path(exception_id, 1), PERSON)
@@ -395,7 +395,7 @@ def test_the_end_of_a_playbook_sets_the_status_where_that_is_asked_for(
     assert [event["payload"]["to"] for event in changed] == ([status] if status != "open" else [])
 
 
-def test_skipping_everything_resolves_nothing(work: Casework):
+def test_skipping_every_step_does_not_resolve_the_exception(work: Casework):
     work.policy(resolve_on_completion=True)
     work.publish("One", [note()])
     exception_id = work.create_exception()
@@ -418,7 +418,7 @@ def test_skipping_everything_resolves_nothing(work: Casework):
         {**PERSON, "step": 1},
     ],
 )
-def test_a_completion_that_is_none_is_refused(work: Casework, body: dict[str, Any]):
+def test_an_invalid_completion_is_refused(work: Casework, body: dict[str, Any]):
     work.publish("One", [note()])
     work.admin.problem(422, "invalid_document", "POST", step_path(work.create_exception(), 1), body)
 

@@ -82,7 +82,9 @@ def imported(database: Database, source: Path, **options: bool) -> dict[str, str
     return {f"{change.kind} {change.name}".strip(): change.action for change in changes}
 
 
-def test_what_goes_out_comes_in_elsewhere_and_goes_out_alike(database: Database, other: Database, tmp_path: Path):
+def test_an_export_can_be_imported_elsewhere_and_exported_identically(
+    database: Database, other: Database, tmp_path: Path
+):
     hostile = [playbook(name, on_completion={"set_status": "resolved"}) for name in NAMES]
     files = exported(filled(database, *hostile), tmp_path / "a")
     assert len(files) == len(NAMES) + 2
@@ -91,7 +93,7 @@ def test_what_goes_out_comes_in_elsewhere_and_goes_out_alike(database: Database,
     assert set(imported(other, tmp_path / "b").values()) == {UNCHANGED}
 
 
-def test_files_stand_below_the_folder_and_apart_where_case_does_not_count(database: Database, tmp_path: Path):
+def test_files_are_inside_the_folder_and_distinct_if_case_is_ignored(database: Database, tmp_path: Path):
     files = exported(filled(database, *(playbook(name) for name in NAMES)), tmp_path / "a")
     assert all(re.fullmatch(r"(playbooks/)?[a-z0-9-]+\.json", name) for name in files)
     assert len({name.lower() for name in files}) == len(files)
@@ -157,7 +159,7 @@ WRONG: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("slip", WRONG)
-def test_one_wrong_file_keeps_all_out_and_is_named(database: Database, tmp_path: Path, slip: str):
+def test_one_invalid_file_prevents_the_import_and_is_named(database: Database, tmp_path: Path, slip: str):
     source = tmp_path / "a"
     folder.write(source, folder.files_of(folder.Bundle(PACK, {"Ports": DOMAIN}, {"One": playbook("One")})))
     path = source / "playbooks" / "zz.json"
@@ -171,7 +173,7 @@ def test_one_wrong_file_keeps_all_out_and_is_named(database: Database, tmp_path:
         assert pack_store.newest_policy_pack(session) is None
 
 
-def test_a_folder_with_nothing_in_it_is_no_catalogue(database: Database, tmp_path: Path):
+def test_an_empty_folder_is_rejected(database: Database, tmp_path: Path):
     """As when the folder above was meant: it must not retire everything."""
     filled(database, playbook("Kept"))
     exported(database, tmp_path / "catalogue" / TENANT)
@@ -193,7 +195,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_have_been_meant_changes_nothing(database: Database, tmp_path: Path, name: str):
+def test_refused_arguments_change_nothing(database: Database, tmp_path: Path, name: str):
     filled(database, playbook("Kept"))
     (tmp_path / "out").mkdir()
     kept = tmp_path / "out" / "kept.json"

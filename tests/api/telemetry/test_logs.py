@@ -96,7 +96,7 @@ def test_one_id_and_one_trace_find_a_recalculation_in_both_services(site: Site) 
         assert line["timestamp"].endswith("Z")
 
 
-def test_a_request_without_a_trace_is_in_none_whatever_was_served_before(site: Site) -> None:
+def test_a_request_without_a_trace_does_not_inherit_one(site: Site) -> None:
     exception_id = site.work.create_exception()
     for number in range(6):
         headers = {"traceparent": _TRACEPARENT} if number % 2 else {}
@@ -109,7 +109,7 @@ def test_a_request_without_a_trace_is_in_none_whatever_was_served_before(site: S
 
 
 @pytest.mark.parametrize("given", ["two words", "x" * 129, "caf\u00e9", ""])
-def test_an_id_that_is_none_is_replaced(site: Site, given: str) -> None:
+def test_an_invalid_id_is_replaced(site: Site, given: str) -> None:
     headers = {"X-Request-ID": given.encode()}
     answer = requests.get(f"{site.pair.executor.url}/healthz", headers=headers, timeout=10)
     made = answer.headers["X-Request-ID"]
@@ -121,7 +121,7 @@ def test_an_id_that_is_none_is_replaced(site: Site, given: str) -> None:
 @pytest.mark.parametrize(
     "given", ["no", f"00-{'0' * 32}-9f1c2d3e4a5b6c7d-01", f"00-{_TRACE.upper()}-9f1c2d3e4a5b6c7d-01"]
 )
-def test_a_trace_that_is_none_is_left_out(site: Site, given: str) -> None:
+def test_an_invalid_trace_is_omitted(site: Site, given: str) -> None:
     request_id = uuid4().hex
     headers = {"X-Request-ID": request_id, "traceparent": given}
     requests.get(f"{site.pair.matcher.url}/healthz", headers=headers, timeout=10)
@@ -130,7 +130,7 @@ def test_a_trace_that_is_none_is_left_out(site: Site, given: str) -> None:
     assert "tenant_id" not in line
 
 
-def test_nothing_that_was_said_reaches_a_log(site: Site) -> None:
+def test_logs_contain_no_content_of_requests(site: Site) -> None:
     _say_it_everywhere(site)
     with Worker(site.pair.settings, site.folder / "worker.log") as worker:
         until(lambda: '"notification"' in worker.log.read_text())

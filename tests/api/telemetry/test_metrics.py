@@ -108,7 +108,7 @@ def test_what_a_killed_worker_counted_stays_counted(site: Site) -> None:
         assert fallen == []
 
 
-def test_labels_are_few_whatever_is_asked_for(site: Site) -> None:
+def test_labels_are_bounded_for_any_request(site: Site) -> None:
     exception_id = site.work.create_exception()
     for number in range(5):
         site.work.admin("GET", f"/nowhere/{number}-{exception_id}")

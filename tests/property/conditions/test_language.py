@@ -107,7 +107,7 @@ def test_evaluating_what_the_guard_lets_through_raises_one_kind_of_error(rule: A
 
 @given(HOSTILE)
 @settings(max_examples=400)
-def test_whatever_the_guard_lets_through_names_only_allowed_operators(rule: Any) -> None:
+def test_accepted_rules_use_only_allowed_operators(rule: Any) -> None:
     if not check_logic(rule):
         assert set(_operators(rule)) <= set(words.OPERATORS)
 

@@ -112,9 +112,7 @@ STEPS = st.one_of(
 
 
 @given(DOCUMENTS, st.lists(EVENTS | STEPS, max_size=8))
-def test_whatever_happens_the_fields_are_what_the_events_say(
-    document: dict[str, Any], happening: list[Any]
-) -> None:
+def test_the_fields_always_follow_from_the_events(document: dict[str, Any], happening: list[Any]) -> None:
     of = taken_in(document)
     changeset = ChangeSet(of, PERSON, NOON)
     changeset.add_event(intake.created(of, PERSON))

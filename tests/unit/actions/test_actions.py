@@ -118,7 +118,7 @@ def test_a_template_that_the_pack_lost_refuses_the_step() -> None:
         planned("notify", channel="log", template_id="gone")
 
 
-def test_an_owner_is_set_and_the_one_before_is_told() -> None:
+def test_an_owner_is_set_and_the_previous_one_is_logged() -> None:
     given = context(
         step("assign_owner", queue="berth-4"), record=record(owner_kind="user", owner_id="pim"), packs=LIFT
     )

@@ -119,7 +119,7 @@ def test_what_may_not_do_what_was_meant_is_a_warning(
     ],
 )
 @pytest.mark.parametrize("packs", [PACKS, NONE])
-def test_a_path_at_which_a_value_may_stand_is_not_doubted(text: str, packs: Packs) -> None:
+def test_a_path_that_may_have_a_value_causes_no_warning(text: str, packs: Packs) -> None:
     errors, warnings = check_params("add_comment", {"text": text}, packs)
     assert (list(errors), list(warnings)) == ([], [])
 

@@ -57,7 +57,7 @@ def test_without_rules_the_severity_stays_open() -> None:
     assert triage.completed(record(severity=None), proposal, None).payload["applied"] == {}
 
 
-def test_a_type_is_written_as_the_pack_writes_it_and_an_unknown_one_is_told() -> None:
+def test_a_type_is_spelt_as_in_the_pack_and_an_unknown_one_is_reported() -> None:
     packs = Packs(domain=DOMAIN, policy={})
     assert triage.propose(record(exception_type="FIRE"), packs, NOON).exception_type == "Fire"
     unknown = triage.propose(record(exception_type="Flood"), packs, NOON)
@@ -65,7 +65,7 @@ def test_a_type_is_written_as_the_pack_writes_it_and_an_unknown_one_is_told() ->
     assert any("Flood" in line for line in unknown.basis)
 
 
-def test_what_the_caller_gave_stands_and_what_he_left_open_is_applied() -> None:
+def test_given_values_are_kept_and_missing_ones_are_filled_in() -> None:
     packs = Packs(domain=DOMAIN, policy={"severity_overrides": [{"severity": "critical"}]})
     for given, stands, applied in (("low", "low", {}), (None, "critical", {"severity": "critical"})):
         of = record(severity=given)

@@ -193,7 +193,7 @@ def test_a_rule_brings_just_its_warnings(document: Any, expected: list[str]) -> 
     assert codes(document) == expected
 
 
-def test_a_path_without_its_first_part_is_mended() -> None:
+def test_a_path_without_its_first_part_gets_a_suggestion() -> None:
     (finding, *_) = lint(parse({"logic": {">": [{"var": "amount"}, 5]}}))
     assert (finding.code, finding.suggestion) == ("impossible_path", "exception.amount")
 

@@ -78,7 +78,7 @@ def test_a_new_version_waits_for_its_schema(name: str) -> None:
     assert "executor migrate --check" in first["command"][-1]
 
 
-def test_whatever_is_scraped_or_served_can_be_reached() -> None:
+def test_network_policies_allow_serving_and_scraping() -> None:
     reachable: dict[str, set[int]] = {}
     for policy in documents(DEPLOY / "kubernetes" / "network-policies.yaml"):
         chosen = policy["spec"]["podSelector"].get("matchLabels", {}).get("app.kubernetes.io/name")

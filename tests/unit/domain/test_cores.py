@@ -203,7 +203,7 @@ def test_integers_at_the_edge_of_a_double_have_forms_of_their_own(edge: int) -> 
     assert hash_chain.canonical([edge]) not in {hash_chain.canonical([other]) for other in others if other != edge}
 
 
-def test_a_large_integer_and_its_text_are_told_apart() -> None:
+def test_a_large_integer_differs_from_its_text() -> None:
     large = 2**60 + 1
     forms = {
         hash_chain.canonical({"n": value, "m": large}) for value in (large, str(large), f"i{large}", f"s{large}")

@@ -42,7 +42,7 @@ def test_a_database_without_a_driver_is_refused_and_its_password_not_repeated(ur
     assert "sesame" not in str(refused.value)
 
 
-def test_everything_that_is_wrong_is_told_at_once():
+def test_all_errors_are_reported_together():
     with pytest.raises(SettingsError, match=r"SENTINAI_MATCHER_URL.*; SENTINAI_EXECUTOR_PORT.*"):
         load({"SENTINAI_EXECUTOR_PORT": "x", "SENTINAI_MATCHER_URL": "x"})
 
