@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from datetime import datetime
 from threading import Lock
 from typing import Any
 
 import structlog
-from cachetools import TTLCache, cached
+from cachetools import LRUCache, cached
 
 from sentinai import client
 from sentinai.client import ApiProblem, RetryPolicy, ServiceUnavailable
 from sentinai.documents.schemas import check
 from sentinai.exception_fields import RULE_FIELDS
-from sentinai.identity import mint_token
+from sentinai.identity import CLOCK_LEEWAY_SECONDS, mint_token
 from sentinai.problems import MatcherUnavailable
 from sentinai.settings import Settings, SettingsError
 from sentinai.telemetry import MATCHER_CALLS, TRACEPARENT
@@ -35,7 +36,7 @@ class HttpMatcher:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._token = cached(TTLCache(_TENANTS, _TOKEN_SECONDS / 2), lock=Lock())(self._mint_token)
+        self._token_of_period = cached(LRUCache(_TENANTS), lock=Lock())(self._mint_token)
         try:
             self._client = client.MatcherClient(
                 settings.matcher_url,
@@ -90,7 +91,15 @@ class HttpMatcher:
             return "the service at SENTINAI_MATCHER_URL is not a matcher"
         return "ok" if health["status"] == "ok" else "the matcher is not ready"
 
-    def _mint_token(self, tenant_id: str) -> str:
+    def _token(self, tenant_id: str) -> str:
+        """The tenant's token for this period of the wall clock.
+
+        After the clock has been set, forward or back, it is another period, so the token is minted again. Within
+        a period, a token is at most the leeway too early.
+        """
+        return self._token_of_period(tenant_id, int(time.time() // CLOCK_LEEWAY_SECONDS))
+
+    def _mint_token(self, tenant_id: str, _period: int) -> str:
         return mint_token(
             self._settings,
             subject="executor",

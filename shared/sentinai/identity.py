@@ -28,6 +28,8 @@ _INCLUDES = {
 }
 ROLES = tuple(_INCLUDES)
 LEAST_KEY_BYTES = 32
+CLOCK_LEEWAY_SECONDS = 60
+"""How far the clocks of whoever signs a token and whoever verifies it may differ."""
 _LATEST = 253_402_300_800
 """The end of the year 9999, in seconds since the epoch."""
 
@@ -99,7 +101,7 @@ class TokenVerifier:
         identity = self._decode(token)
         if identity.purpose != purpose:
             raise InvalidToken("The token was issued for another purpose.")
-        if identity.expires_at <= (time.time() if now is None else now):
+        if identity.expires_at + CLOCK_LEEWAY_SECONDS <= (time.time() if now is None else now):
             raise ExpiredToken("The token has expired; get a new one.")
         return identity
 
@@ -111,6 +113,7 @@ class TokenVerifier:
                 algorithms=[self._settings.jwt_algorithm],
                 audience=self._settings.jwt_audience,
                 issuer=self._settings.jwt_issuer,
+                leeway=CLOCK_LEEWAY_SECONDS,
                 options={"require": ["exp", "aud", "iss", "sub"], "verify_exp": False},
             )
         except (jwt.InvalidTokenError, ValueError) as error:

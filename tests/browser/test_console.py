@@ -427,7 +427,7 @@ def test_a_link_that_cannot_be_used_says_so_in_words(pair: Pair, tenant: Console
         subject="kim",
         tenant_id=tenant.tenant_id,
         roles=["viewer"],
-        lifetime_seconds=-1,
+        lifetime_seconds=-61,
         jti="late",
         purpose=PURPOSE,
     )

@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,16 @@ import requests
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from tests.support.casework import AGENT, PERSON, Casework, note, step_path
+from tests.support.faults import saying
 from tests.support.threaded import Threaded, serving
 
 from executor.app import create_app
-from executor.web.console.links import sign_in_link
+from executor.matcher_client import HttpMatcher
+from executor.web.console.links import PURPOSE, sign_in_link
 from matcher.app import create_app as create_matcher
+from sentinai.exception_fields import RULE_FIELDS
 from sentinai.identity import TokenVerifier, mint_token
-from sentinai.problems import InvalidToken
+from sentinai.problems import InvalidToken, MatcherUnavailable
 from sentinai.settings import Settings, SettingsError
 
 Forge = Callable[[dict[str, Any], str], str]
@@ -91,9 +95,58 @@ def test_a_forged_token_opens_neither_service(work: Casework, pair: Threaded, fo
 
 
 def test_an_expired_token_is_reported_as_expired(work: Casework, pair: Threaded):
-    for seconds in (-1, -10_000_000):
+    for seconds in (-61, -10_000_000):
         stale = pair.client(work.tenant_id, lifetime_seconds=seconds)
         stale.problem(401, "expired_token", "GET", "/api/exceptions")
+
+
+@pytest.mark.parametrize("seconds", [-30, 30])
+def test_clocks_that_differ_by_less_than_a_minute_do_not_matter(work: Casework, pair: Threaded, seconds: int):
+    signed_elsewhere = time.time() + seconds
+    for lifetime, nbf in ((1, None), (3600, int(signed_elsewhere))):
+        claims = {"now": signed_elsewhere, "lifetime_seconds": lifetime, **({"nbf": nbf} if nbf else {})}
+        pair.client(work.tenant_id, **claims).ok("GET", "/api/exceptions")
+
+
+def test_a_sign_in_link_is_used_once_even_in_the_leeway(work: Casework, pair: Threaded):
+    """Its use is remembered for as long as it is accepted."""
+    before = pair.clock()
+    pair.clock.set(datetime.now(UTC))
+    token = mint_token(
+        pair.settings,
+        subject="kim",
+        tenant_id=work.tenant_id,
+        roles=["viewer"],
+        lifetime_seconds=-20,
+        jti="late",
+        purpose=PURPOSE,
+    )
+    url = f"{pair.urls['executor']}/console/session"
+    statuses = [requests.post(url, json={"token": token}, timeout=20).status_code for _ in range(2)]
+    pair.clock.set(before)
+    assert statuses == [200, 401]
+
+
+@pytest.mark.parametrize("seconds", [-3600, 3600])
+def test_after_a_clock_is_set_the_executor_signs_its_calls_anew(
+    work: Casework, pair: Threaded, monkeypatch: pytest.MonkeyPatch, seconds: int
+):
+    tokens: list[str] = []
+
+    def record(environ: dict[str, Any], start_response: Any) -> Any:
+        tokens.append(environ["HTTP_AUTHORIZATION"].partition(" ")[2])
+        return saying("{}", 400)(environ, start_response)
+
+    exception = dict.fromkeys(RULE_FIELDS) | {"exception_id": "EX-1"}
+    with serving(record) as url:
+        matcher = HttpMatcher(replace(pair.settings, matcher_url=url))
+        real = time.time
+        for shift in (0, seconds):
+            monkeypatch.setattr(time, "time", lambda shift=shift: real() + shift)
+            with pytest.raises(MatcherUnavailable):
+                matcher.match(work.tenant_id, exception, pair.clock(), 1)
+            claims = jwt.decode(tokens[-1], options={"verify_signature": False})
+            assert claims["iat"] - 60 <= time.time() < claims["exp"]
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic YTpi", "bearer:x"])

@@ -40,6 +40,10 @@ class Clock:
         """The instant it is."""
         return self._now
 
+    def set(self, now: datetime) -> None:
+        """Say that it is another time."""
+        self._now = now
+
     def advance(self, **distance: float) -> datetime:
         """Move forward, by the arguments of a timedelta."""
         self._now += timedelta(**distance)
