@@ -22,6 +22,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from sentinai.database import postgresql
 from sentinai.database.compiled_statement import CompiledStatement, execute_on_driver
 from sentinai.database.tenant_session import ACROSS_TENANTS, TenantSession
 from sentinai.documents import strict_json
@@ -40,7 +41,7 @@ _UNAVAILABLE_STATES = (*_RETRIED_STATES, _UNDEFINED_TABLE, _READ_ONLY)
 """States of a database that cannot be used now: too much contention, no tables, or a standby."""
 _UNMIGRATED = (_UNDEFINED_TABLE, "SQLITE_ERROR")
 """SQLite has no code of its own for a missing table; statements of this product have no other error in SQL."""
-_SET_TENANT = text("SELECT set_config('sentinai.tenant_id', :tenant_id, true)")
+_LEAVE_TENANT = text("SELECT set_config('sentinai.tenant_id', '', true)")
 _ROLE_BYPASSING_RLS = "SELECT rolname FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls)"
 _SQLITE_UNIQUE_VIOLATIONS = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
 
@@ -59,10 +60,9 @@ class Database:
         snapshot = {"isolation_level": "REPEATABLE READ"} if self.dialect == "postgresql" else {}
         self._reader = self._writer.execution_options(**snapshot)
         self.engine = self._writer.execution_options()
-        if self.dialect == "sqlite":
-            # For plain connections; sessions of tenants begin without SQLAlchemy's events.
-            event.listen(self.engine, "begin", _begin_reading)
-        self._set_tenant = CompiledStatement(_SET_TENANT, self.engine.dialect)
+        self._set_tenant = CompiledStatement(postgresql.set_tenant(settings), self.engine.dialect)
+        # For plain connections; sessions of tenants begin without SQLAlchemy's events.
+        event.listen(self.engine, "begin", _begin_reading if self.dialect == "sqlite" else self._begin_plain)
 
     @contextmanager
     def read(self, tenant_id: str) -> Iterator[TenantSession]:
@@ -127,6 +127,9 @@ class Database:
         with translated_errors(), self.engine.connect() as connection:
             yield connection
 
+    def _begin_plain(self, connection: Connection) -> None:
+        self._set_tenant.rows(connection, {"tenant_id": ""})
+
     def check(self) -> str:
         """``"ok"``, or why the database cannot be used now."""
         try:
@@ -163,14 +166,7 @@ def _create_engine(settings: Settings) -> Engine:
         engine = create_engine(url, connect_args={"timeout": settings.database_timeout_seconds}, **options)
         event.listen(engine, "connect", _prepare_sqlite)
         return engine
-    milliseconds = int(settings.database_timeout_seconds * 1000)
-    timeouts = f"-c lock_timeout={milliseconds} -c statement_timeout={milliseconds * 6}"
-    connect_args = {
-        "connect_timeout": max(1, round(settings.database_timeout_seconds)),
-        # In another time zone, instants near the years 1 and 9999 would be dates that Python cannot represent.
-        "options": f"{timeouts} -c timezone=UTC",
-    }
-    engine = create_engine(url, connect_args=connect_args, pool_pre_ping=True, **options)
+    engine = postgresql.engine(url, settings, **options)
     event.listen(engine, "first_connect", _warn_of_bypassed_rls)
     return engine
 
@@ -224,7 +220,7 @@ def _begin_writing(connection: Connection) -> None:
 def leave_tenant(session: TenantSession) -> None:
     """Let the rest of a transaction reach rows of all tenants; its statements must say ACROSS_TENANTS as well."""
     if session.get_bind().dialect.name == "postgresql":
-        session.execute(_SET_TENANT, {"tenant_id": ""}, execution_options={ACROSS_TENANTS: True})
+        session.execute(_LEAVE_TENANT, execution_options={ACROSS_TENANTS: True})
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from alembic import context
 from sqlalchemy import text
 
 import executor.store.tables  # noqa: F401 - adds its tables to the metadata
+from sentinai.database.postgresql import lift_time_limits
 from sentinai.database.tables import Base
 
 # Any number that no other program uses for an advisory lock on this database.
@@ -13,6 +14,7 @@ connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=Base.metadata, transaction_per_migration=False)
 with context.begin_transaction():
     if connection.dialect.name == "postgresql":
+        lift_time_limits(connection)
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
     context.run_migrations()
     if after_migrations := context.config.attributes.get("after_migrations"):
