@@ -34,7 +34,7 @@ from sentinai.settings import Settings
 
 SIZES = (100, 1_000, 10_000, 100_000)
 _SEEN = 2_000
-"""So many different exceptions that what the index remembers of one seldom answers for the next."""
+"""Enough different exceptions that the cached answers of the index are seldom reused."""
 _TENANT = "bench"
 
 

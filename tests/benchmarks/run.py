@@ -19,7 +19,7 @@ RESULTS = Path(__file__).with_name("results")
 
 
 def main() -> None:
-    """Measure what was asked for, print the table, and keep the figures as JSON."""
+    """Run the requested benchmarks, print the table, and store the figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=("matcher", "executor"), help="measure one service")
     parser.add_argument("--quick", action="store_true", help="smaller catalogues and a shorter log")

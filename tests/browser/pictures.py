@@ -1,4 +1,4 @@
-"""The pictures in the documentation: ``python -m tests.browser.pictures docs/images`` takes them anew.
+"""The pictures in the documentation: ``python -m tests.browser.pictures docs/images`` takes them again.
 
 A pair of its own with the demo data, a few exceptions brought into the states worth seeing, and a browser. With
 pngquant on the machine the files are made small.

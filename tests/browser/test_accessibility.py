@@ -23,7 +23,7 @@ SERIOUS = ("serious", "critical")
 
 
 def failures(page: Page) -> list[str]:
-    """What axe finds serious on a page as it stands, in both colour schemes, wide and narrow."""
+    """The serious findings of axe on the current page, in both colour schemes, wide and narrow."""
     found: list[str] = []
     for size in SIZES:
         page.set_viewport_size(size)  # type: ignore[arg-type]
@@ -79,10 +79,10 @@ STATES: dict[str, tuple[Callable[[ConsoleTenant], str], str]] = {
 
 @pytest.mark.parametrize("state", STATES)
 def test_an_exception_in_every_state(pair: Pair, tenant: ConsoleTenant, sign_in: SignIn, state: str) -> None:
-    bring_about, told = STATES[state]
+    bring_about, text = STATES[state]
     page = sign_in(tenant.tenant_id, reduced_motion="reduce")
     page.goto(f"{pair.executor.url}/console/exceptions/{bring_about(tenant)}")
-    expect(page.get_by_text(told).first).to_be_visible()
+    expect(page.get_by_text(text).first).to_be_visible()
     for summary in page.locator("summary").all():
         summary.click()
     assert failures(page) == []
@@ -152,10 +152,10 @@ def test_the_workbench(pair: Pair, tenant: ConsoleTenant, sign_in: SignIn) -> No
     page.goto(f"{pair.matcher.url}/workbench")
     page.get_by_role("textbox", name="Exception").fill(HELD)
     found: list[str] = []
-    for condition, told in CONDITIONS.items():
+    for condition, text in CONDITIONS.items():
         page.get_by_role("textbox", name="Condition").fill(condition)
         verdict = page.get_by_role("status", name="Verdict")
-        expect(verdict).to_contain_text(told, use_inner_text=True)
+        expect(verdict).to_contain_text(text, use_inner_text=True)
         found += failures(page)
     page.get_by_role("textbox", name="Condition").fill('{"match": {"')
     page.keyboard.press("Control+Space")

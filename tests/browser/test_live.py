@@ -1,4 +1,4 @@
-"""What happens while a page stands open: others act, services go away, sessions end, time passes."""
+"""An open page while others act, services become unavailable, sessions expire and time passes."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def test_the_queue_keeps_itself_up_to_date(pair: Pair, sign_in: SignIn) -> None:
     expect(row).to_contain_text("Late Lines")
     expect(page.get_by_role("row").nth(1)).to_contain_text(new)
     expect(tally).to_contain_text(f"{breached + 1} breached")
-    # Who was about to open an exception still opens that one, wherever it stands now.
+    # The selected exception stays selected, even if its row has moved.
     assert page.evaluate("document.activeElement.getAttribute('href')") == address
 
     page.route("**/console/exceptions*", lambda route: route.abort())

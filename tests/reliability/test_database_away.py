@@ -1,4 +1,4 @@
-"""The database is locked, stopped, or crashes: callers are told so, nothing is lost, and it goes on by itself."""
+"""The database is locked, stopped, or crashes: callers get 503, nothing is lost, and service resumes."""
 
 from __future__ import annotations
 

@@ -34,7 +34,9 @@ def test_nothing_acknowledged_is_lost_or_done_twice_when_processes_are_killed(
         prepare_for_clients(work)
         with ConcurrentClients(work, [pair.executor.url], seed) as clients:
             _kill(pair.executor, kills, random.Random(seed), clients.wait_for)
-        print(f"{kills} kills, {len(clients.memory.told)} answers, tried again: {dict(clients.memory.failures)}")
+        print(
+            f"{kills} kills, {len(clients.memory.acknowledged)} answers, retries: {dict(clients.memory.failures)}"
+        )
         assert sum(clients.memory.failures.values()) > kills / 5, "hardly any of the kills was felt"
         compare_with_log(clients.memory, work, pair.settings)
     prove(pair.settings)

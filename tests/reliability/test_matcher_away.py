@@ -1,4 +1,4 @@
-"""The matcher is slow, gone, or talks rubbish: the executor says so, keeps working, and loses nothing."""
+"""The matcher is slow, down or sends invalid responses: the executor reports it, keeps working, loses nothing."""
 
 from __future__ import annotations
 

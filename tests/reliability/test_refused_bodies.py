@@ -1,4 +1,4 @@
-"""A refused body costs its caller that one call: the connection is good for the next, and the refusal is told."""
+"""A request with a refused body gets its response, and the connection stays usable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asked to stop under load: whatever was begun is finished and answered in full, and nothing is begun after."""
+"""A graceful stop under load: started requests are completed, and no new ones are accepted."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class Yard:
     start_worker: Callable[[], Worker]
 
     def ask_for_messages(self, exceptions: int, each: int) -> None:
-        """Complete notifying steps, so that so many messages wait."""
+        """Complete notify steps, so that this many messages are pending."""
         self.work.publish("Tell", [tell(channel="webhook") for _ in range(each)])
         for _ in range(exceptions):
             exception_id = self.work.create_exception()

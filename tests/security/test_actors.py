@@ -1,4 +1,4 @@
-"""Who is said to act: the token's holder, or one it may act for; never whom a body would rather name."""
+"""The recorded actor is the token's subject, or one that it may act for; a body cannot claim another."""
 
 from __future__ import annotations
 
@@ -114,9 +114,9 @@ def test_who_acts_for_a_person_is_recorded_beside_them(work: Casework, pair: Thr
     backend.ok("POST", step_path(exception_id, 1), VISITOR)
     backend.ok("POST", step_path(exception_id, 2), VISITOR)
     backend.ok("POST", step_path(exception_id, 3, "skip"), {**VISITOR, "reason": "They know."})
-    told = work.events(exception_id, "PlaybookStarted", "PlaybookStepCompleted", "PlaybookStepSkipped")
-    assert len(told) == 4
-    for event in told:
+    events = work.events(exception_id, "PlaybookStarted", "PlaybookStepCompleted", "PlaybookStepSkipped")
+    assert len(events) == 4
+    for event in events:
         assert (event["actor_type"], event["actor_id"]) == ("human", "imani")
         assert event["payload"]["called_by"] == "desk-backend"
 

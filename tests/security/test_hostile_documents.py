@@ -106,8 +106,8 @@ def test_json_that_parsers_read_differently_is_refused_everywhere(
     for method, url, headers, _ in calls(pair, work, target):
         if malformed == "nothing" and url.endswith("/recalculate"):
             continue  # its body may be left out
-        told = {**headers, "Content-Type": "application/json"}
-        answer = requests.request(method, url, data=MALFORMED[malformed], headers=told, timeout=20)
+        sent_headers = {**headers, "Content-Type": "application/json"}
+        answer = requests.request(method, url, data=MALFORMED[malformed], headers=sent_headers, timeout=20)
         assert refused(answer, 400)["code"] == "malformed_json"
     assert work.events(target) == before
 
@@ -138,8 +138,8 @@ def test_what_is_not_declared_as_json_is_refused_everywhere(
     work: Casework, pair: Threaded, target: str, kind: str | None
 ):
     for method, url, headers, body in calls(pair, work, target):
-        told = {**headers, "Content-Type": kind} if kind else headers
-        answer = requests.request(method, url, data=json.dumps(body).encode(), headers=told, timeout=20)
+        sent_headers = {**headers, "Content-Type": kind} if kind else headers
+        answer = requests.request(method, url, data=json.dumps(body).encode(), headers=sent_headers, timeout=20)
         assert refused(answer, 415)["code"] == "unsupported_media_type"
 
 
@@ -148,8 +148,8 @@ def test_a_body_with_a_too_large_content_length_is_refused_before_it_is_sent(
 ):
     for method, url, headers, _ in calls(pair, work, target):
         limit = 16 * MEBIBYTE if url.endswith("/batch") else MEBIBYTE
-        told = {**headers, "Content-Type": "application/json", "Content-Length": str(limit + 1)}
-        status, problem = _only_headers(method, url, told)
+        sent_headers = {**headers, "Content-Type": "application/json", "Content-Length": str(limit + 1)}
+        status, problem = _only_headers(method, url, sent_headers)
         assert (status, problem["code"]) == (413, "too_large"), url
 
 

@@ -1,4 +1,4 @@
-"""The pages that people see: what users wrote is text there, and nothing runs that is not ours."""
+"""Pages show user input as text, and run only their own scripts."""
 
 from __future__ import annotations
 

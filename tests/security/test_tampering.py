@@ -353,8 +353,8 @@ def test_the_command_says_where_and_fails(scene: Scene):
     cells = [cell.strip() for cell in line.split("│")[1:-1]]
     assert cells == [scene.work.tenant_id, scene.exception_id, "hash chain breaks at seq 3"]
     assert "✗ Verification failed for 1 exception " in ill.stdout
-    told = json.loads(verify("--json", "--tenant", scene.work.tenant_id).stdout)
-    assert (told["valid"], told["faults"][0]["first_broken_seq"]) == (False, 3)
+    report = json.loads(verify("--json", "--tenant", scene.work.tenant_id).stdout)
+    assert (report["valid"], report["faults"][0]["first_broken_seq"]) == (False, 3)
     neighbour = new_casework(scene.pair, scene.pair.clock())
     assert verify("--tenant", neighbour.tenant_id).returncode == 0
     assert verify("--tenant", "nobody").returncode == 2

@@ -1,4 +1,4 @@
-"""Statements that are made once: the tenant is the session's, whatever the statement or its values say."""
+"""Precompiled statements always use the session's tenant, whatever values they are given."""
 
 from __future__ import annotations
 

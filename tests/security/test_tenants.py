@@ -48,7 +48,7 @@ class Operation:
 
     @property
     def names_something(self) -> bool:
-        """Whether its path names a thing that belongs to a tenant."""
+        """Whether its path identifies a resource of a tenant."""
         return "{exception_id}" in self.template or "{playbook_id}" in self.template
 
 
@@ -139,8 +139,8 @@ def test_a_match_sees_only_the_callers_playbooks(victim: Victim, pair: Threaded)
     stranger = pair.client(f"{victim.work.tenant_id}-empty", "viewer", service="matcher")
     found = stranger.ok("POST", "/api/match", body)
     assert (found["selected"], found["near_misses"], found["policy_tags"]) == (None, [], [])
-    told = {**body, "exception": {**exception, "tenant_id": victim.work.tenant_id}}
-    stranger.problem(403, "tenant_mismatch", "POST", "/api/match", told)
+    forged = {**body, "exception": {**exception, "tenant_id": victim.work.tenant_id}}
+    stranger.problem(403, "tenant_mismatch", "POST", "/api/match", forged)
 
 
 def test_the_console_shows_nothing_of_another_tenant(victim: Victim, pair: Threaded):

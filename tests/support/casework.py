@@ -17,7 +17,7 @@ AGENT = {"actor_type": "agent", "actor_id": "sweeper"}
 
 
 class Callers(Protocol):
-    """Whatever hands out clients: the pair in processes, or in threads."""
+    """A source of clients: the pair in processes, or in threads."""
 
     def client(self, tenant_id: str, *roles: str, **claims: Any) -> Client:
         """A caller of the executor."""
@@ -87,7 +87,7 @@ class Casework:
     now: datetime
 
     def acting(self, actor: Mapping[str, str], *roles: str, **claims: Any) -> Client:
-        """A caller that is some actor; an operator, unless told otherwise."""
+        """A client for an actor; an operator by default."""
         who = {"subject": actor["actor_id"], "actor_type": actor["actor_type"]}
         return self.callers.client(self.tenant_id, *(roles or ("operator",)), **who, **claims)
 
@@ -134,7 +134,7 @@ class Casework:
         return str(self.admin.ok("POST", "/api/exceptions", self.document(**attributes))["exception_id"])
 
     def state(self, exception_id: str) -> Any:
-        """Where an exception stands with its playbook, held against its schema."""
+        """The playbook state of an exception, validated by its schema."""
         state = self.admin.ok("GET", f"/api/exceptions/{exception_id}/playbook")
         assert check("playbook-state", state) == []
         return state

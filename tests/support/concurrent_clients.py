@@ -1,6 +1,6 @@
 """Many clients at work on the same exceptions at once, who try again when a connection breaks, and remember.
 
-Each has a name of its own, so that the log can be held against what each was told.
+Each has a name of its own, so that the log can be compared with the responses.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _PATIENCE_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """What one client was told about one step, with 200."""
+    """One client's successful response about one step."""
 
     exception_id: str
     step_order: int
@@ -45,15 +45,15 @@ class Acknowledged:
 
 @dataclass(slots=True)
 class Memory:
-    """What all clients were told; ``failures`` counts what made them try again."""
+    """The responses to all clients; ``failures`` counts the causes of retries."""
 
-    told: list[Acknowledged] = field(default_factory=list)
+    acknowledged: list[Acknowledged] = field(default_factory=list)
     created: list[str] = field(default_factory=list)
     failures: Counter[str] = field(default_factory=Counter)
 
 
 class ConcurrentClients:
-    """Clients, each in a thread, until told to stop; ``urls`` are the executors they spread over.
+    """Clients, each in a thread, until stopped; ``urls`` are the executors they spread over.
 
     They take in exceptions, ``open_at_once`` at a time, and all go through the steps of each, so that
     several are at the same step most of the time. ``awaited`` are the codes of refusals that will pass.
@@ -93,10 +93,10 @@ class ConcurrentClients:
             client.result()
 
     def wait_for(self, more: int) -> None:
-        """Wait until so many more answers have come."""
-        goal = len(self.memory.told) + more
+        """Wait for this many more responses."""
+        goal = len(self.memory.acknowledged) + more
         until = time.monotonic() + _PATIENCE_SECONDS
-        while len(self.memory.told) < goal:
+        while len(self.memory.acknowledged) < goal:
             for client in self._running:
                 if client.done():
                     client.result()
@@ -110,7 +110,7 @@ class ConcurrentClients:
         at = 0
         while not self._stopping.is_set():
             self._work_through(ask, chance, name, f"K-{at + chance.randrange(self._open_at_once)}")
-            at = len(self.memory.told) // (len(STEPS) * self._clients) * self._open_at_once
+            at = len(self.memory.acknowledged) // (len(STEPS) * self._clients) * self._open_at_once
 
     def _token(self, name: str) -> str:
         return self.work.callers.token(self.work.tenant_id, "operator", subject=name)
@@ -123,7 +123,7 @@ class ConcurrentClients:
             verb = "skip" if chance.random() < 0.1 else "complete"
             body = {"actor_type": "human", "actor_id": name, **({"reason": "Late."} if verb == "skip" else {})}
             answer = ask("POST", step_path(exception_id, step, verb), body)
-            self.memory.told.append(Acknowledged(exception_id, step, name, answer["outcome"]))
+            self.memory.acknowledged.append(Acknowledged(exception_id, step, name, answer["outcome"]))
 
 
 class Patient:
@@ -169,18 +169,18 @@ def prepare_for_clients(work: Casework) -> None:
 
 
 def compare_with_log(memory: Memory, work: Casework, settings: Settings) -> None:
-    """Whatever anyone was told is in the log, exactly once, and what callers see is what the log says."""
-    doers = [told for told in memory.told if told.outcome != "already_completed"]
-    winners = {(told.exception_id, told.step_order): told for told in doers}
-    assert len(winners) == len(doers), "two were told that they did the same step"
-    told_done = {(told.exception_id, told.step_order) for told in memory.told}
+    """Every acknowledged step is in the log exactly once, and the API agrees with the log."""
+    doers = [each for each in memory.acknowledged if each.outcome != "already_completed"]
+    winners = {(each.exception_id, each.step_order): each for each in doers}
+    assert len(winners) == len(doers), "the same step was acknowledged twice"
+    acknowledged_steps = {(each.exception_id, each.step_order) for each in memory.acknowledged}
     sent = _messages(settings, work.tenant_id)
     for exception_id in sorted(set(memory.created)):
         log = work.events(exception_id)
         finishing = [event for event in log if event["event_type"] in _FINISHING]
         steps = [event["payload"]["step_order"] for event in finishing]
         assert steps == sorted(set(steps)), (exception_id, "a step is in the log twice, or out of order")
-        assert {step for found, step in told_done if found == exception_id} <= set(steps), exception_id
+        assert {step for found, step in acknowledged_steps if found == exception_id} <= set(steps), exception_id
         for event in finishing:
             _held_by_its_winner(event, winners.get((exception_id, event["payload"]["step_order"])))
         _seen_as_logged(work.state(exception_id), finishing)
@@ -194,7 +194,7 @@ _FINISHING = {"PlaybookStepCompleted": "completed", "PlaybookStepSkipped": "skip
 
 
 def _held_by_its_winner(event: Any, winner: Acknowledged | None) -> None:
-    """Who was told to have done a step is the one who did it; the answer to a doer may have been lost."""
+    """The log names the client that was acknowledged; the response of the one that acted may be lost."""
     if winner is not None:
         assert (event["actor_id"], _FINISHING[event["event_type"]]) == (winner.client, winner.outcome)
 

@@ -84,7 +84,7 @@ class Postgres:
         self._server.stop()
 
     def crash(self) -> None:
-        """Let it die with whatever it was at; it recovers from its log when it is started."""
+        """Crash the server; it recovers from its log when it is started."""
         process = self._server.get_postmaster_info().process
         process.send_signal(signal.SIGQUIT)
         process.wait(30)
@@ -116,7 +116,7 @@ def as_role(url: str, role: str) -> str:
 
 
 def hang_up(url: str) -> None:
-    """Close every connection there is to a database; a PostgreSQL takes only so many, and pools keep theirs."""
+    """Close every connection to a database: PostgreSQL limits their number, and pools keep theirs open."""
     if make_url(url).get_backend_name() == "sqlite":
         return
     engine = create_engine(as_role(url, "postgres"), isolation_level="AUTOCOMMIT")

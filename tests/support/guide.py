@@ -42,7 +42,7 @@ class Exchange:
 
 @dataclass
 class Run:
-    """Runs a guide. ``places`` maps what stands in the guide (``$NOOR``, a URL) to what it is in this run."""
+    """Runs a guide. ``places`` maps names in the guide (``$NOOR``, a URL) to their values in this run."""
 
     places: Mapping[str, str]
     names: dict[str, Any]
@@ -64,10 +64,10 @@ class Run:
             text = shown(self.exchanges[-1].answer, options(info))
         else:
             self.exchanges.append(self._request(text))
-        return f"```{kind}{f' {info}' if info else ''}\n{self._told(text)}```"
+        return f"```{kind}{f' {info}' if info else ''}\n{self._as_in_guide(text)}```"
 
-    def _told(self, text: str) -> str:
-        """With what stands in the guide for the addresses of this run."""
+    def _as_in_guide(self, text: str) -> str:
+        """The text with the guide's names in place of the values of this run."""
         for name, place in self.places.items():
             text = text.replace(place, name)
         return text

@@ -28,7 +28,7 @@ class Pair:
     settings: Settings
 
     def token(self, tenant_id: str, *roles: str, **claims: Any) -> str:
-        """A token that both services take; of a person, unless told otherwise."""
+        """A token that both services accept; for a person by default."""
         given = {"subject": "someone", "actor_type": "human", **claims}
         return mint_token(self.settings, tenant_id=tenant_id, roles=roles or ("admin",), **given)
 
@@ -53,7 +53,7 @@ class Client:
         self.session.headers["Authorization"] = f"Bearer {token}"
 
     def __call__(self, method: str, path: str, body: Any = None, **options: Any) -> requests.Response:
-        """One call; the answer, whatever its status."""
+        """One call; the response, of any status."""
         options.setdefault("timeout", 30)
         return self.session.request(method, self.url + path, json=body, **options)
 

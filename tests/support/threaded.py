@@ -31,7 +31,7 @@ Wsgi = Callable[..., Any]
 
 
 class Clock:
-    """Tells the time that a test says it is; tokens go by the real one."""
+    """A clock that a test sets; tokens use the real time."""
 
     def __init__(self, start: datetime = START) -> None:
         self._now = start
@@ -64,7 +64,7 @@ class Threaded:
         return {"executor": self.settings.executor_url, "matcher": self.settings.matcher_url}
 
     def token(self, tenant_id: str, *roles: str, **claims: Any) -> str:
-        """A token that both services take; of a person, unless told otherwise."""
+        """A token that both services accept; for a person by default."""
         given = {"subject": "someone", "actor_type": "human", **claims}
         return mint_token(self.settings, tenant_id=tenant_id, roles=roles or ("admin",), **given)
 

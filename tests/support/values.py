@@ -18,8 +18,8 @@ NO_PACKS = Packs(domain={}, policy={})
 
 
 def record(**fields: Any) -> ExceptionRecord:
-    """An exception of a port authority: a container that stands where it should not."""
-    standing: dict[str, Any] = {
+    """An exception of a port authority: a container in the wrong place."""
+    defaults: dict[str, Any] = {
         "tenant_id": "harbour",
         "exception_id": "BOX-77",
         "domain": "Port",
@@ -45,7 +45,7 @@ def record(**fields: Any) -> ExceptionRecord:
         "event_seq": 0,
         "event_hash": GENESIS,
     }
-    return ExceptionRecord(**{**standing, **fields})
+    return ExceptionRecord(**{**defaults, **fields})
 
 
 def step(action_type: str, order: int = 1, *, approval: bool = False, **params: Any) -> Step:
@@ -84,7 +84,7 @@ def context(of: Step, *, completed: bool = False, **members: Any) -> StepContext
 
 
 def written(events: Iterable[NewEvent], *, first: int = 1, at: datetime = NOON) -> list[Event]:
-    """New events as they stand in a log, without the chain."""
+    """New events as in a log, without the chain."""
     return [
         Event(
             event_id=f"00000000-0000-7000-8000-{seq:012d}",

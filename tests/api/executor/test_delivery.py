@@ -1,4 +1,4 @@
-"""The outbox and the worker: what a step asked for is delivered, tried again, and given up in plain sight."""
+"""The outbox and the worker: messages are delivered, retried, and visibly marked as failed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KEY = "Idempotency-Key"
 
 
 class Sink:
-    """Takes what is posted; refuses the first so many."""
+    """A receiver that rejects a number of requests first."""
 
     def __init__(self, refusals: int = 0) -> None:
         self.refusals = refusals

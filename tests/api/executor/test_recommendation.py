@@ -1,4 +1,4 @@
-"""Which playbook an exception has: given, kept, switched, withdrawn; and asked for anew when time has passed."""
+"""Which playbook an exception has: recommended, kept, switched, withdrawn, and recalculated as time passes."""
 
 from __future__ import annotations
 

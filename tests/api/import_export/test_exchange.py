@@ -276,7 +276,7 @@ def test_the_commands_of_the_guide_do_what_it_says(tmp_path: Path):
     import_bundle(database, "finance", source, utc_now(), Options(domain_packs=True))
     database.engine.dispose()
     shutil.rmtree(tmp_path / "catalogue" / "finance" / "playbooks")
-    told = []
+    outputs = []
     for command in commands:
         program, *arguments = shlex.split(command)
         done = subprocess.run(
@@ -288,8 +288,8 @@ def test_the_commands_of_the_guide_do_what_it_says(tmp_path: Path):
             check=False,
         )
         assert done.returncode == 0, (command, done.stdout, done.stderr)
-        told.append(done.stdout + done.stderr)
+        outputs.append(done.stdout + done.stderr)
     assert len(commands) == 6
-    assert "Wrote 24 files" in told[0]
-    assert "0 new, 0 new version, 0 retired, 24 unchanged. Dry run: nothing was stored." in told[1]
-    assert "0 new, 0 new version, 0 retired, 24 unchanged." in told[2]
+    assert "Wrote 24 files" in outputs[0]
+    assert "0 new, 0 new version, 0 retired, 24 unchanged. Dry run: nothing was stored." in outputs[1]
+    assert "0 new, 0 new version, 0 retired, 24 unchanged." in outputs[2]

@@ -70,7 +70,7 @@ class Caller:
         return Reply(answer.status_code, answer.get_json(force=True), answer.headers)
 
     def match(self, exception: Mapping[str, Any] | None = None, **options: Any) -> Any:
-        """The answer to a match that must succeed, held against its schema."""
+        """The response to a match that must succeed, validated by its schema."""
         body = {"exception": {"exception_id": "X-1", **(exception or {})}, **options}
         reply = self.post("/api/match", body)
         assert reply.status == 200, reply.body

@@ -45,7 +45,7 @@ class Site:
         return [json.loads(line) for line in self.text(name).splitlines()]
 
     def requests(self, name: str, request_id: str) -> list[Any]:
-        """The lines of a service's log that tell of a request, once there are any."""
+        """A request's lines in a service's log; waits for the first."""
 
         def found() -> list[Any]:
             return [each for each in self.lines(name) if each.get("request_id") == request_id]
@@ -230,5 +230,5 @@ def test_a_variable_that_is_no_setting_is_warned_of(tmp_path: Path) -> None:
     given = {"SENTINAI_DATABASE_URL": f"sqlite:///{tmp_path / 'a.db'}", misspelt: "1"}
     command = [Path(sys.executable).with_name("executor"), "migrate"]
     done = subprocess.run(command, env={**os.environ, **given}, capture_output=True, text=True, check=True)
-    told = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
-    assert [(line["event"], line["variable"]) for line in told] == [("unknown_setting", misspelt)]
+    warnings = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+    assert [(line["event"], line["variable"]) for line in warnings] == [("unknown_setting", misspelt)]

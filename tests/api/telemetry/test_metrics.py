@@ -134,7 +134,7 @@ def test_a_worker_shows_what_waits_and_what_was_given_up(site: Site) -> None:
 
 
 def _each(times: int, work: Callable[[int], Any]) -> list[Any]:
-    """Do it so many times, several at once, so that no worker process does it all."""
+    """Run it a number of times, concurrently, so that several worker processes take part."""
     with ThreadPoolExecutor(4) as pool:
         return list(pool.map(work, range(times)))
 

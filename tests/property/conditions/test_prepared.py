@@ -36,7 +36,7 @@ RULES = st.recursive(
 
 
 def outcome(run: Any, *given_values: Any) -> Any:
-    """What came of it: ``repr`` tells 1 from 1.0 and true."""
+    """The outcome as ``repr``, which distinguishes 1, 1.0 and true."""
     try:
         return repr(wrap_errors(run, *given_values))
     except EvaluationError as error:

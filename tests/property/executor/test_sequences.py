@@ -1,4 +1,4 @@
-"""Whatever is called in whatever order: the log determines the fields, and each step is finished once in a run."""
+"""After any sequence of calls, the log determines the fields, and each step is finished once in a run."""
 
 from __future__ import annotations
 
@@ -235,7 +235,7 @@ class Office(RuleBasedStateMachine):
 
 
 def test_any_sequence_of_calls_leaves_a_log_that_proves_the_state(moody_pair: tuple[Threaded, FaultyApp]):
-    # Shrinking would repeat the failure over HTTP for minutes; the steps that led to it are told as they are.
+    # Shrinking would repeat the failure over HTTP for minutes; the steps are reported unshrunk.
     phases = [phase for phase in Phase if phase is not Phase.shrink]
     budget = settings(max_examples=12, stateful_step_count=30, phases=phases)
     run_state_machine_as_test(lambda: Office(*moody_pair), settings=budget)

@@ -20,7 +20,7 @@ _NUMERALS = st.from_regex(r"-?(0|[1-9][0-9]{0,30})(\.[0-9]{1,20})?([eE][+-]?[0-9
 
 
 def _told(value: Any) -> str:
-    """A value with its types: ``1`` and ``1.0``, ``0.0`` and ``-0.0`` are told apart."""
+    """A value with its types: ``1`` and ``1.0``, ``0.0`` and ``-0.0`` differ."""
     return repr(value)
 
 

@@ -1,4 +1,4 @@
-"""What an author is told about the params of a step."""
+"""Findings about the params of a step."""
 
 from __future__ import annotations
 

@@ -102,12 +102,12 @@ def test_a_finished_run_is_summed_up() -> None:
     changeset = ChangeSet(at.record, PERSON, NOON)
     changeset.add_event(finishing(3, "odile"))
     event = feedback.capture(changeset, at, "playbook_completed")
-    told = event.payload
-    assert check("events/FeedbackCaptured", told) == []
-    assert (told["steps_total"], told["steps_completed"], told["steps_skipped"]) == (3, 2, 1)
-    assert [each["seconds"] for each in told["steps"]] == [20 * 60, 25 * 60, 75 * 60]
-    assert sum(each["seconds"] for each in told["steps"]) == told["duration_seconds"] == 7200
-    assert {(who["actor_id"], who["steps"]) for who in told["actors"]} == {("odile", 2), ("pim", 1)}
+    payload = event.payload
+    assert check("events/FeedbackCaptured", payload) == []
+    assert (payload["steps_total"], payload["steps_completed"], payload["steps_skipped"]) == (3, 2, 1)
+    assert [each["seconds"] for each in payload["steps"]] == [20 * 60, 25 * 60, 75 * 60]
+    assert sum(each["seconds"] for each in payload["steps"]) == payload["duration_seconds"] == 7200
+    assert {(who["actor_id"], who["steps"]) for who in payload["actors"]} == {("odile", 2), ("pim", 1)}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-# ruff: noqa: E501 - a rule and its words stand in one line
+# ruff: noqa: E501 - a rule and its words are on one line
 """Clauses of every operator in words, with the values they met."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The engine evaluates with our operators whatever anyone does to the library's own table."""
+"""Changes to the library's own table of operators do not affect the engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an author is told, by example: the typical slips are found, and what is fine is left alone."""
+"""Warnings by example: typical mistakes are found, and correct conditions cause none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo tenants as they stand in their files."""
+"""The demo tenants as in their files."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ def test_loading_again_changes_nothing(pair: Pair) -> None:
 
 
 def test_files_name_the_place_of_what_is_wrong(pair: Pair, tmp_path: Path) -> None:
-    """A copy of the demo is where people start from; a slip in it is told with its file."""
+    """People start from a copy of the demo, so a mistake in it is reported with its file."""
     folder = tmp_path / "copy" / "finance"
     (folder / "playbooks").mkdir(parents=True)
     for name in ("tenant.json", "domain-pack.json", "policy-pack.json", "exceptions.json"):

@@ -1,4 +1,4 @@
-"""What is shipped for running elsewhere: read by its own schemas and parsers, and held against the code."""
+"""Deployment files: parsed, validated by their schemas, and compared with the code."""
 
 from __future__ import annotations
 

@@ -36,8 +36,8 @@ CACHED = ("tenant_id", "exception_id", "recommendation", "valid_until", "row_ver
 
 def fresh(**fields: Any) -> Any:
     """An exception as it comes in."""
-    standing = {"status": "open", "current_playbook_id": None, "current_step": None, "playbook_run": 0}
-    return record(**{**standing, **fields})
+    defaults = {"status": "open", "current_playbook_id": None, "current_step": None, "playbook_run": 0}
+    return record(**{**defaults, **fields})
 
 
 def birth(of: Any) -> NewEvent:

@@ -74,7 +74,7 @@ EXAMPLES = list(examples())
 (OTHER,) = blocks("other")
 
 
-def told(findings: Any) -> list[str]:
+def texts_of(findings: Any) -> list[str]:
     return [
         " ".join(
             filter(None, (finding.pointer or "(document)", f"{finding.code}: {finding.message}", finding.hint))
@@ -87,9 +87,9 @@ def told(findings: Any) -> list[str]:
 def test_an_example_does_what_the_guide_says(example):
     chase = Playbook(1, "Chase", 1, AS_OF, parse(OTHER))
     found = review(example.conditions, domain_pack=DOMAIN_PACK, policy_pack=POLICY_PACK, others=[chase])
-    assert told(found.errors) == example.errors
+    assert texts_of(found.errors) == example.errors
     if example.warnings or not (example.fits or example.misses):
-        assert told(found.warnings) == example.warnings
+        assert texts_of(found.warnings) == example.warnings
     for exception, expected in [(each, True) for each in example.fits] + [
         (each, False) for each in example.misses
     ]:
