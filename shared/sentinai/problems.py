@@ -213,6 +213,12 @@ class StepMandatory(Problem, status=422, code="step_mandatory", title="Step is m
     """A mandatory step cannot be skipped."""
 
 
+class EvaluationBudgetExceeded(
+    Problem, status=422, code="evaluation_budget_exceeded", title="Evaluation budget exceeded"
+):
+    """Evaluating the rules would take more work than a request may cause."""
+
+
 class RateLimited(Problem, status=429, code="rate_limited", title="Too many requests"):
     """Too many requests."""
 

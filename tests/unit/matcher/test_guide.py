@@ -22,7 +22,7 @@ from matcher.authoring.evaluation import evaluate_clauses
 from matcher.authoring.review import review
 from matcher.matching import Playbook
 from sentinai.conditions import parse
-from sentinai.conditions.evaluation import context, evaluate, operator_limits
+from sentinai.conditions.evaluation import budget, context, operator_limits
 from sentinai.conditions.evaluation.glob import MAX_COMPARED
 from sentinai.conditions.language import document, guard, predicates, vocabulary
 from sentinai.conditions.lint import lint, pack_references, paths
@@ -132,7 +132,7 @@ def test_every_path_is_in_the_guide():
         document.MAX_DOCUMENT_BYTES,
         document.MAX_PRIORITY,
         operator_limits.MAX_ITEMS,
-        evaluate.MAX_STEPS,
+        budget.CLAUSE_UNITS,
         MAX_COMPARED,
         operator_limits.MAX_TEXT,
         operator_limits.MAX_MERGED,

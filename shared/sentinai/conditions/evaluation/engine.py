@@ -13,7 +13,8 @@ from types import ModuleType
 from typing import Any
 
 from sentinai.conditions.evaluation.glob import glob
-from sentinai.conditions.evaluation.operator_limits import BOUNDED
+from sentinai.conditions.evaluation.operator_limits import BOUNDED, charge_iteration, charge_names
+from sentinai.conditions.language.operators import ITERATORS
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {**BOUNDED, "glob": glob}
 """The operators that are not the library's own functions."""
@@ -27,9 +28,38 @@ def engine() -> ModuleType:
     assert spec.loader is not None, "json-logic-qubit has no source"
     library = module_from_spec(spec)
     spec.loader.exec_module(library)
+    # Operators that get the data, or rules that are not evaluated yet, are in tables of their own.
+    tables = vars(library)
+    lookups, iterators = tables["_data_operations"], tables["_scoped_operations"]
+    for name in ("missing", "missing_some"):
+        lookups[name] = _charged_lookup(lookups[name])
+    for name in ITERATORS:
+        iterators[name] = _charged_iterator(iterators[name], library.jsonLogic)
     for name, function in FUNCTIONS.items():
         library.add_operation(name, function)
     return library
+
+
+def _charged_lookup(function: Callable[..., Any]) -> Callable[..., Any]:
+    def run(data: Any, *given: Any) -> Any:
+        for each in given:
+            charge_names(each)
+        return function(data, *given)
+
+    return run
+
+
+def _charged_iterator(function: Callable[..., Any], evaluate: Callable[..., Any]) -> Callable[..., Any]:
+    def run(data: Any, *given: Any) -> Any:
+        if len(given) < 2:
+            return function(data, *given)
+        source, body, *rest = given
+        items = evaluate(source, data)
+        charge_iteration(items, body)
+        # The list is read as data: the library would take items that look like rules for rules.
+        return function(items or {}, {"var": ""}, body, *rest)
+
+    return run
 
 
 def run_library(rule: Any, data: Any) -> Any:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
+
+from sentinai.problems import Problem
 
 T = TypeVar("T")
 
@@ -11,16 +13,18 @@ T = TypeVar("T")
 class EvaluationError(Exception):
     """A rule could not be evaluated for this data, so the playbook does not match. The message says why."""
 
+    code: ClassVar[str] = "failed"
+
 
 def wrap_errors(run: Callable[..., T], *given: Any) -> T:
     """What ``run`` returns.
 
     Raises:
-        EvaluationError: ``run`` raised.
+        EvaluationError: ``run`` raised anything but a problem of the whole request.
     """
     try:
         return run(*given)
-    except EvaluationError:
+    except (EvaluationError, Problem):
         raise
     except RecursionError as error:
         raise EvaluationError("The data is nested too deeply.") from error

@@ -1,13 +1,14 @@
-"""``glob``: whether a text matches a pattern, in time linear in the text."""
+"""``glob``: whether a text matches a pattern. Nothing is compiled or cached: patterns may come from the data."""
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Any
 
+from sentinai.conditions.evaluation.budget import charge, charge_search, charge_text
 from sentinai.conditions.evaluation.errors import EvaluationError
 
+_LITERAL = re.compile(r"[^?]+")
 MAX_COMPARED = 1_000_000
 """The length of a text times that of a pattern with ``?``: about the number of characters compared."""
 
@@ -23,6 +24,7 @@ def glob(value: Any, pattern: Any) -> bool:
     """
     if not isinstance(value, str) or not isinstance(pattern, str):
         return False
+    charge_text(len(value) + len(pattern))
     text, wanted = value.lower(), pattern.lower()
     if "*" not in wanted and "?" not in wanted:
         return text == wanted
@@ -30,40 +32,46 @@ def glob(value: Any, pattern: Any) -> bool:
         raise EvaluationError(
             f"A text of {len(text)} characters is too long for a pattern of {len(wanted)} characters with ?."
         )
-    return _matches(text, _segments(wanted))
+    first, *rest = wanted.split("*")
+    charge_search(len(text), len(wanted))
+    charge(len(rest) + len(text) * wanted.count("?"))
+    return _matches(text, first, rest)
 
 
-@lru_cache(maxsize=8192)
-def _segments(pattern: str) -> tuple[re.Pattern[str], ...]:
-    """The parts between stars, as expressions of a fixed length."""
-    return tuple(
-        re.compile("".join("." if character == "?" else re.escape(character) for character in part), re.DOTALL)
-        for part in pattern.split("*")
-    )
-
-
-def _matches(text: str, segments: tuple[re.Pattern[str], ...]) -> bool:
+def _matches(text: str, first: str, rest: list[str]) -> bool:
     """Greedy from the left for every segment except the last, which must end the text."""
-    first, *rest = segments
-    found = first.match(text)
-    if found is None:
+    if not _is_at(text, first, 0):
         return False
     if not rest:
-        return found.end() == len(text)
-    position = found.end()
+        return len(first) == len(text)
+    position = len(first)
     for segment in rest[:-1]:
-        found = segment.search(text, position)
-        if found is None:
+        start = _find(text, segment, position)
+        if start < 0:
             return False
-        position = found.end()
-    return _ends_with(text, rest[-1], position)
+        position = start + len(segment)
+    start = len(text) - len(rest[-1])
+    return start >= position and _is_at(text, rest[-1], start)
 
 
-def _ends_with(text: str, segment: re.Pattern[str], position: int) -> bool:
-    length = _length(segment)
-    return len(text) - length >= position and segment.match(text, len(text) - length) is not None
+def _find(text: str, segment: str, position: int) -> int:
+    """Where a segment is found first, from a position on; -1 where it is not."""
+    if "?" not in segment:
+        return text.find(segment, position)
+    runs, last = _runs(segment), len(text) - len(segment)
+    return next((start for start in range(position, last + 1) if _fits(text, runs, start)), -1)
 
 
-def _length(segment: re.Pattern[str]) -> int:
-    """How many characters an expression of fixed length matches."""
-    return len(re.sub(r"\\(.)", r"\1", segment.pattern, flags=re.DOTALL))
+def _is_at(text: str, segment: str, start: int) -> bool:
+    if "?" not in segment:
+        return text.startswith(segment, start)
+    return start + len(segment) <= len(text) and _fits(text, _runs(segment), start)
+
+
+def _runs(segment: str) -> list[tuple[int, str]]:
+    """The parts of a segment between question marks, each with its offset."""
+    return [(found.start(), found.group()) for found in _LITERAL.finditer(segment)]
+
+
+def _fits(text: str, runs: list[tuple[int, str]], start: int) -> bool:
+    return all(text.startswith(run, start + offset) for offset, run in runs)
