@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
+from sentinai.conditions.evaluation.budget import charge_reading
 from sentinai.conditions.evaluation.pack_rules import logic_of
 from sentinai.documents.foreign_schemas import check_schema
-from sentinai.problems import Finding, InvalidDocument
+from sentinai.problems import MAX_FINDINGS, Finding, InvalidDocument
 from sentinai.templates import render
 
 Pack = Mapping[str, Any]
@@ -117,19 +119,21 @@ def check_policy_pack(pack: Pack) -> Checked:
 
 
 def check_rules(pack: Pack) -> list[Finding]:
-    """Errors in the rules of a pack of either kind: those that the guard refuses."""
-    return [
+    """Errors in the rules of a pack of either kind: those that the guard refuses, up to ``MAX_FINDINGS``."""
+    found = (
         finding
         for name in _RULES
         for index, rule in enumerate(pack.get(name, ()))
         for finding in _check_when(rule, f"/{name}/{index}")
-    ]
+    )
+    return list(islice(found, MAX_FINDINGS))
 
 
 def _check_when(rule: Pack, pointer: str) -> list[Finding]:
     """A rule's ``when`` is a conditions document or a bare JSON-Logic rule; it may be left out."""
     if "when" not in rule:
         return []
+    charge_reading(rule["when"])
     try:
         logic_of(rule["when"])
     except InvalidDocument as problem:

@@ -96,7 +96,7 @@ def _parsed(row: Row[Any]) -> Playbook | MatchError:
         conditions = parse(row.conditions)
     except InvalidDocument as problem:
         clause = json_pointer.value_at(row.conditions, problem.findings[0].pointer)
-        return MatchError(row.playbook_id, clause, f"Excluded from matching: {problem.detail}")
+        return MatchError(row.playbook_id, clause, f"Excluded from matching: {problem.detail}", "excluded")
     return Playbook(row.playbook_id, row.name, row.version, row.created_at, conditions)
 
 

@@ -97,6 +97,6 @@ def _holds(query: IndexQuery, position: int, errors: list[MatchError]) -> bool:
     except EvaluationError as error:
         if len(errors) < MAX_ERRORS:
             playbook_id = query.catalogue.playbooks[position].playbook_id
-            errors.append(MatchError(playbook_id, clause, str(error)))
+            errors.append(MatchError(playbook_id, clause, str(error), error.code))
         return False
     return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -60,10 +60,11 @@ class MatchError:
     playbook_id: int
     clause: Any
     message: str
+    code: str
 
     def to_json(self) -> dict[str, Any]:
         """The error in the response."""
-        return {"playbook_id": self.playbook_id, "clause": self.clause, "message": self.message}
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from matcher.bootstrap import Services
 from matcher.web.match_inputs import instant
 from matcher.web.packs import check_tenant, pack_source
 from sentinai.conditions import Conditions, EvaluationError, check_logic, domain_named, parse
-from sentinai.conditions.evaluation import evaluate
+from sentinai.conditions.evaluation import budget, evaluate
+from sentinai.conditions.evaluation.budget import Budget
 from sentinai.conditions.evaluation.operator_limits import is_longer
 from sentinai.conditions.language import vocabulary
 from sentinai.documents import strict_json
@@ -59,7 +60,8 @@ def evaluate_conditions(call: _Call) -> Answer:
     """Evaluate conditions on one exception, clause by clause; or a bare rule on any data."""
     if "logic" in call.body:
         return Answer(_evaluate_rule(call.body["logic"], call.body.get("data")))
-    return Answer(_evaluate_conditions(call))
+    with budget.spending(Budget()):
+        return Answer(_evaluate_conditions(call))
 
 
 @api.operation("GET", "/api/operators", answers={200: "operators"})

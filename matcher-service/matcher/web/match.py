@@ -10,8 +10,10 @@ from matcher.matching import match
 from matcher.web.match_inputs import MatchInputs, resolve_match_inputs
 from matcher.web.packs import check_tenant
 from sentinai.clock import format_time
+from sentinai.conditions.evaluation import budget
+from sentinai.conditions.evaluation.budget import BATCH_UNITS, MATCH_UNITS, REQUEST_UNITS, Budget
 from sentinai.documents.schemas import require
-from sentinai.problems import InvalidDocument, Problem
+from sentinai.problems import EvaluationBudgetExceeded, InvalidDocument, TenantMismatch
 from sentinai.telemetry import CANDIDATES, EVALUATION_ERRORS, MATCHES
 from sentinai.web import Answer, Api, Call
 
@@ -26,8 +28,9 @@ def match_exception(call: Call[Services]) -> Answer:
     """Find the playbook that fits an exception, and explain why."""
     body = call.body
     check_tenant(call.identity, body["exception"], "/exception")
-    inputs = resolve_match_inputs(call.services, call.identity, body)
-    return Answer(_match(body["exception"], inputs, body))
+    with budget.spending(Budget()):
+        inputs = resolve_match_inputs(call.services, call.identity, body)
+        return Answer(_match(body["exception"], inputs, body))
 
 
 @api.operation(
@@ -40,21 +43,27 @@ def match_exception(call: Call[Services]) -> Answer:
 def match_batch(call: Call[Services]) -> Answer:
     """Find the playbooks of up to 1,000 exceptions, in order; an invalid one gets a problem in its place."""
     body = call.body
-    inputs = resolve_match_inputs(call.services, call.identity, body)
+    whole = Budget(BATCH_UNITS)
+    with budget.spending(whole.part(REQUEST_UNITS)):
+        inputs = resolve_match_inputs(call.services, call.identity, body)
     results = [
-        _match_item(call, exception, f"/exceptions/{index}", inputs)
+        _match_item(call, exception, f"/exceptions/{index}", inputs, whole)
         for index, exception in enumerate(body["exceptions"])
     ]
     return Answer({"results": results})
 
 
-def _match_item(call: Call[Services], exception: Any, pointer: str, inputs: MatchInputs) -> dict[str, Any]:
+def _match_item(
+    call: Call[Services], exception: Any, pointer: str, inputs: MatchInputs, whole: Budget
+) -> dict[str, Any]:
     try:
         _require_exception(exception, pointer)
         check_tenant(call.identity, exception, pointer)
-    except Problem as problem:
+        with budget.spending(whole.part(REQUEST_UNITS)) as part:
+            part.charge(MATCH_UNITS)
+            return _match(exception, inputs, call.body)
+    except (InvalidDocument, TenantMismatch, EvaluationBudgetExceeded) as problem:
         return problem.to_json(f"/api/match/batch#{pointer}")
-    return _match(exception, inputs, call.body)
 
 
 def _require_exception(exception: Any, pointer: str) -> None:

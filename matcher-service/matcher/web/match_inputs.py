@@ -12,8 +12,9 @@ from matcher.matching import Catalogue, MatchError, Playbook, compile_catalogue
 from matcher.web.packs import PackSource, pack_source
 from sentinai.clock import parse_time
 from sentinai.conditions import parse
+from sentinai.conditions.evaluation.budget import charge_reading
 from sentinai.identity import Identity
-from sentinai.problems import Finding, InvalidDocument
+from sentinai.problems import MAX_FINDINGS, Finding, InvalidDocument
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -35,7 +36,8 @@ def resolve_match_inputs(services: Services, identity: Identity, body: Mapping[s
 
     Raises:
         TenantMismatch: the given Policy Pack belongs to another tenant.
-        InvalidDocument: the conditions of given playbooks are not valid; with every finding, at its pointer.
+        InvalidDocument: the conditions of given playbooks are not valid; with the findings, each at its pointer.
+        EvaluationBudgetExceeded: there are more rules in the request than the current budget allows for.
         DatabaseUnavailable: stored data is needed, and cannot be read.
     """
     as_of = instant(services, body)
@@ -61,16 +63,19 @@ def _playbooks(given: Sequence[Mapping[str, Any]]) -> list[Playbook]:
     playbooks: list[Playbook] = []
     ids: set[int] = set()
     for index, document in enumerate(given):
+        if len(findings) >= MAX_FINDINGS:
+            break
         at = f"/playbooks/{index}"
         if document["playbook_id"] in ids:
             findings.append(Finding(f"{at}/playbook_id", "duplicate_id", "Duplicate playbook_id; keep only one."))
         ids.add(document["playbook_id"])
+        charge_reading(document["conditions"])
         try:
             playbooks.append(_playbook(document))
         except InvalidDocument as problem:
             findings += [finding.under(f"{at}/conditions") for finding in problem.findings]
     if findings:
-        raise InvalidDocument.about("Playbooks", findings)
+        raise InvalidDocument.about("Playbooks", findings[:MAX_FINDINGS])
     return playbooks
 
 

@@ -14,7 +14,7 @@ from sentinai import packs
 from sentinai.conditions.evaluation import context
 from sentinai.conditions.evaluation.context import TagRule
 from sentinai.identity import Identity
-from sentinai.problems import Finding, InvalidDocument, TenantMismatch
+from sentinai.problems import MAX_FINDINGS, Finding, InvalidDocument, TenantMismatch
 
 Pack = Mapping[str, Any]
 _NO_PACK = VersionedPack(None, {})
@@ -60,6 +60,7 @@ def pack_source(services: Services, identity: Identity, body: Pack, *, needs_cat
     Raises:
         TenantMismatch: the given Policy Pack belongs to another tenant.
         InvalidDocument: a given pack has a rule that the guard refuses.
+        EvaluationBudgetExceeded: the given packs have more rules than the current budget allows for.
         DatabaseUnavailable: stored data is needed, and cannot be read.
     """
     domain_pack, policy_pack = _given(body, "domain_pack"), _given(body, "policy_pack")
@@ -87,7 +88,7 @@ def _check_rules(body: Pack) -> None:
         for finding in packs.check_rules(body.get(name, {}))
     ]
     if found:
-        raise InvalidDocument.about("Packs", found)
+        raise InvalidDocument.about("Packs", found[:MAX_FINDINGS])
 
 
 def check_tenant(identity: Identity, document: Pack, pointer: str) -> None:

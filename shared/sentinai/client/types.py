@@ -97,6 +97,7 @@ class EvaluationFailure(TypedDict):
     playbook_id: NotRequired[int | None]
     clause: NotRequired[Any]
     message: str
+    code: NotRequired[Literal["budget", "failed", "excluded"]]
 
 
 class Event(TypedDict):

@@ -20,8 +20,13 @@ REQUEST_UNITS = 1_500_000
 """What all that is evaluated for one exception may spend, and reading the rules that came with it."""
 BATCH_UNITS = 12_000_000
 """What a request about many exceptions may spend on all of them."""
+MATCH_UNITS = 1_000
+"""What matching one exception costs at least, whatever the rules."""
 STEP = 10
 """What an operator costs whatever it is given."""
+_RULE, _KEY, _NODE = 500, 150, 20
+"""What it costs to read a rule: the rule itself, each key of its objects, each node."""
+_REASON = 50
 _ITEM = 2
 _CHARACTERS_A_UNIT = 16
 _SHORT = 512
@@ -113,6 +118,20 @@ def charge(units: float) -> None:
         budget.charge_clause(units)
 
 
+def charge_reading(rule: Any) -> None:
+    """Charge the request for checking and compiling a rule that came with it, if there is a budget."""
+    budget = _current.get()
+    if budget is not None:
+        budget.charge(_RULE + _NODE * nodes(rule) + _KEY * _keys(rule))
+
+
+def charge_reasons(count: int) -> None:
+    """Charge the request for the reasons of so many clauses, if there is a budget."""
+    budget = _current.get()
+    if budget is not None:
+        budget.charge(_REASON * count)
+
+
 def charge_text(length: int) -> None:
     """Charge for going through a text of a length."""
     if length > _SHORT:
@@ -151,3 +170,9 @@ def nodes(rule: Any) -> int:
     if isinstance(rule, dict):
         return 1 + sum(map(nodes, rule.values()))
     return 1 + len(rule) // (STEP * _CHARACTERS_A_UNIT) if isinstance(rule, str) else 1
+
+
+def _keys(rule: Any) -> int:
+    if isinstance(rule, list):
+        return sum(map(_keys, rule))
+    return len(rule) + sum(map(_keys, rule.values())) if isinstance(rule, dict) else 0

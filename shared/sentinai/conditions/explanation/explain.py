@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sentinai.conditions.evaluation import evaluate
+from sentinai.conditions.evaluation.budget import charge_reasons
 from sentinai.conditions.evaluation.errors import EvaluationError
 from sentinai.conditions.evaluation.path_reader import reader
 from sentinai.conditions.explanation.rule_text import rule_in_words
@@ -79,6 +80,7 @@ class ClauseExplainer:
 
     def explain_all(self, clauses: tuple[Clause, ...], context: Mapping[str, Any]) -> tuple[Reason, ...]:
         """The reasons of a playbook that matches, one per clause."""
+        charge_reasons(len(clauses))
         return tuple([explained.reason(context, True) for explained in self._explained(clauses)])
 
     def explain_failed(self, clauses: tuple[Clause, ...], index: int, context: Mapping[str, Any]) -> Reason:
