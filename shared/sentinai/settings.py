@@ -91,6 +91,11 @@ class Settings:
     )
     body_limit_bytes: int = _setting(1_048_576, "Maximum size of a request body in bytes", least=1024)
     batch_body_limit_bytes: int = _setting(16_777_216, "Maximum size of a batch request body in bytes", least=1024)
+    context_limit_bytes: int = _setting(
+        65_536,
+        "Maximum size of an exception's normalized_context in bytes; the same for both services",
+        least=1024,
+    )
     tool_mode: str = _setting(
         "log_only",
         "What call_tool does: log_only records the call, stub also posts it to the dummy tool",

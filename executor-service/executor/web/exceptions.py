@@ -20,6 +20,7 @@ from executor.web.queries import ExceptionsQuery, paging
 from sentinai.database.tenant_session import TenantSession
 from sentinai.problems import TenantMismatch, VersionConflict
 from sentinai.web import Answer, Api, Call
+from sentinai.web.inputs import require_context
 
 api: Api[Services] = Api("Exceptions", "Operational exceptions: create, find, change and comment on them.")
 _Call = Call[Services]
@@ -39,6 +40,7 @@ def create_exception(call: _Call) -> Answer:
     services, body = call.services, call.body
     if body.get("tenant_id", call.identity.tenant_id) != call.identity.tenant_id:
         raise TenantMismatch("Omit tenant_id, or send the tenant of the token.")
+    require_context(body, services.settings.context_limit_bytes)
     created = create.create_exception(
         services.store,
         services.matcher,
@@ -106,6 +108,7 @@ def get_exception(call: _Call, exception_id: str) -> Answer:
 )
 def change_exception(call: _Call, exception_id: str) -> Answer:
     """Update attributes of an exception, and its recommendation where they matter to it."""
+    require_context(call.body, call.services.settings.context_limit_bytes)
     snapshot = update.update_exception(
         call.services.store,
         call.services.matcher,

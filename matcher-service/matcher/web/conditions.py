@@ -17,6 +17,7 @@ from sentinai.conditions.language import vocabulary
 from sentinai.documents import strict_json
 from sentinai.problems import InvalidDocument, MalformedJson
 from sentinai.web import Answer, Api, Call
+from sentinai.web.inputs import require_context
 
 api: Api[Services] = Api("Conditions", "Checking and evaluating conditions while writing them.")
 _Call = Call[Services]
@@ -100,6 +101,7 @@ def _why_not_json(result: Any) -> str | None:
 def _evaluate_conditions(call: _Call) -> dict[str, Any]:
     exception = call.body["exception"]
     check_tenant(call.identity, exception, "/exception")
+    require_context(exception, call.services.settings.context_limit_bytes, "/exception")
     conditions = _parsed(call.body["conditions"])
     packs = pack_source(call.services, call.identity, call.body, needs_catalogue=False)
     as_of = instant(call.services, call.body)

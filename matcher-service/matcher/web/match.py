@@ -13,9 +13,10 @@ from sentinai.clock import format_time
 from sentinai.conditions.evaluation import budget
 from sentinai.conditions.evaluation.budget import BATCH_UNITS, MATCH_UNITS, REQUEST_UNITS, Budget
 from sentinai.documents.schemas import require
-from sentinai.problems import EvaluationBudgetExceeded, InvalidDocument, TenantMismatch
+from sentinai.problems import EvaluationBudgetExceeded, InvalidDocument, TenantMismatch, TooLarge
 from sentinai.telemetry import CANDIDATES, EVALUATION_ERRORS, MATCHES
 from sentinai.web import Answer, Api, Call
+from sentinai.web.inputs import require_context
 
 api: Api[Services] = Api("Matching", "Which playbook fits an exception, and why.")
 _EXCEPTION = "match-exception"
@@ -27,7 +28,7 @@ _NEAR_MISSES = 3
 def match_exception(call: Call[Services]) -> Answer:
     """Find the playbook that fits an exception, and explain why."""
     body = call.body
-    check_tenant(call.identity, body["exception"], "/exception")
+    _check_exception(call, body["exception"], "/exception")
     with budget.spending(Budget()):
         inputs = resolve_match_inputs(call.services, call.identity, body)
         return Answer(_match(body["exception"], inputs, body))
@@ -58,12 +59,17 @@ def _match_item(
 ) -> dict[str, Any]:
     try:
         _require_exception(exception, pointer)
-        check_tenant(call.identity, exception, pointer)
+        _check_exception(call, exception, pointer)
         with budget.spending(whole.part(REQUEST_UNITS)) as part:
             part.charge(MATCH_UNITS)
             return _match(exception, inputs, call.body)
-    except (InvalidDocument, TenantMismatch, EvaluationBudgetExceeded) as problem:
+    except (InvalidDocument, TenantMismatch, TooLarge, EvaluationBudgetExceeded) as problem:
         return problem.to_json(f"/api/match/batch#{pointer}")
+
+
+def _check_exception(call: Call[Services], exception: Mapping[str, Any], pointer: str) -> None:
+    check_tenant(call.identity, exception, pointer)
+    require_context(exception, call.services.settings.context_limit_bytes, pointer)
 
 
 def _require_exception(exception: Any, pointer: str) -> None:

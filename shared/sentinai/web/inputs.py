@@ -71,6 +71,20 @@ def _require_size(size: int, limit: int) -> None:
         raise TooLarge(f"The body has {size} bytes; the limit is {limit}.")
 
 
+def require_context(exception: Mapping[str, Any], limit: int, pointer: str = "") -> None:
+    """Insist that an exception's context is small enough for rules to see it.
+
+    Raises:
+        TooLarge: its ``normalized_context`` has more than ``limit`` bytes as compact JSON.
+    """
+    size = len(strict_json.encode(exception.get("normalized_context")))
+    if size > limit:
+        message = f"normalized_context has {size} bytes as compact JSON; the limit is {limit}."
+        hint = "Send what rules need, and refer to the rest."
+        found = Finding(f"{pointer}/normalized_context", "context_too_large", message, hint)
+        raise TooLarge(f"{message} {hint}", findings=[found])
+
+
 def _receive() -> bytes:
     try:
         return request.stream.read()

@@ -192,3 +192,29 @@ def test_a_request_id_comes_back_and_one_is_made_where_there_is_none(work: Casew
     named = work.admin("GET", "/api/exceptions", headers={"X-Request-ID": "abc-123"})
     assert named.headers["X-Request-ID"] == "abc-123"
     assert len(work.admin("GET", "/api/exceptions").headers["X-Request-ID"]) >= 16
+
+
+def of_size(size: int) -> dict[str, str]:
+    """A context of so many bytes as compact JSON."""
+    return {"note": "é" * ((size - len('{"note":""}')) // 2)}
+
+
+def test_a_context_that_is_accepted_fits_the_matcher(work: Casework):
+    playbook_id = work.publish("Look", [note()])
+    created = work.admin("POST", "/api/exceptions", work.document(normalized_context=of_size(65_536)))
+    assert created.status_code == 201
+    assert created.json()["playbook"]["playbook_id"] == playbook_id
+
+
+def test_a_context_over_the_limit_is_refused(work: Casework):
+    exception_id = work.create_exception()
+    asked = [
+        work.admin("POST", "/api/exceptions", work.document(normalized_context=of_size(65_540))),
+        work.admin("PATCH", f"/api/exceptions/{exception_id}", {"normalized_context": of_size(65_540)}),
+    ]
+    for answer in asked:
+        assert answer.status_code == 413
+        problem = answer.json()
+        assert check("problem", problem) == []
+        assert (problem["code"], problem["errors"][0]["code"]) == ("too_large", "context_too_large")
+        assert problem["errors"][0]["pointer"] == "/normalized_context"
