@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from sentinai.problems import Finding, MalformedJson
 _START = Position(1, 1)
 STDIN = Path("-")
 """The path that means the standard input."""
+_MAX_REPEATED = 50_000
+"""How many nodes the aliases of a YAML file may repeat together."""
 _AT_KEYS = ("unknown_field", "unknown_predicate", "root_predicates", "operator_not_allowed")
 
 
@@ -114,7 +117,18 @@ def read_yaml(path: Path) -> Any:
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """Safe YAML without timestamps, which may be relative here, and without duplicate keys, as in strict JSON."""
+    """Safe YAML without timestamps, which may be relative here, and without duplicate keys, as in strict JSON.
+
+    Aliases are bounded in what they expand to: each level may repeat the one before many times.
+    """
+
+    def get_single_node(self) -> yaml.Node | None:
+        node: yaml.Node | None = super().get_single_node()
+        sizes: dict[int, float] = {}
+        if node is not None and _expanded_size(node, sizes) > len(sizes) + _MAX_REPEATED:
+            problem = f"aliases repeat more than {_MAX_REPEATED:,} nodes"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         found: dict[Any, Any] = super().construct_mapping(node, deep)
@@ -123,6 +137,16 @@ class _PlainLoader(yaml.SafeLoader):
         keys = [self.construct_object(key) for key, _ in node.value]
         at, key = next((index, key) for index, key in enumerate(keys) if key in keys[:index])
         raise yaml.MarkedYAMLError(problem=f"duplicate key {key!r}", problem_mark=node.value[at][0].start_mark)
+
+
+def _expanded_size(node: yaml.Node, sizes: dict[int, float]) -> float:
+    """How many nodes there are with every alias written out; endless for a node that contains itself."""
+    if id(node) not in sizes:
+        sizes[id(node)] = math.inf
+        parts = node.value if isinstance(node, yaml.CollectionNode) else ()
+        nodes = (each for part in parts for each in (part if isinstance(part, tuple) else (part,)))
+        sizes[id(node)] = 1 + sum(_expanded_size(each, sizes) for each in nodes)
+    return sizes[id(node)]
 
 
 _PlainLoader.yaml_implicit_resolvers = {

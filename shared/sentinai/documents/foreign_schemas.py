@@ -9,6 +9,7 @@ import jsonschema_rs
 from jsonschema import Draft202012Validator
 from referencing import Registry
 
+from sentinai.documents.schema_expansion import why_unbounded
 from sentinai.documents.schema_messages import ExplainingValidator, finding_of_fast, findings_of
 from sentinai.problems import Finding
 
@@ -16,10 +17,14 @@ from sentinai.problems import Finding
 def check_schema(schema: Any, document: Any) -> list[Finding]:
     """What is wrong with ``document`` by a given schema; an unusable schema is a finding, not an exception.
 
-    The schema may refer only to itself. Its patterns are left to jsonschema-rs, whose search is bounded: in
-    Python's, a pattern such as ``^(a+)+$`` takes hours for a few dozen characters.
+    The schema may refer only to its own parts, and is bounded in what it expands to. Its patterns are left to
+    jsonschema-rs, whose search is bounded: in Python's, a pattern such as ``^(a+)+$`` takes hours for a few dozen
+    characters.
     """
     try:
+        unbounded = why_unbounded(schema)
+        if unbounded:
+            return [Finding("", "invalid_schema", f"The schema is not usable: {unbounded}.")]
         Draft202012Validator.check_schema(schema)
         fast = jsonschema_rs.Draft202012Validator(schema, retriever=_refuse)
         if fast.is_valid(document):

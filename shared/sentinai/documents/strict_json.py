@@ -16,7 +16,8 @@ import orjson
 
 from sentinai.problems import MalformedJson
 
-MAX_DEPTH = 64
+MAX_DEPTH = 72
+"""An inline rule of the greatest depth, two levels for each of its operators, and what is around it."""
 _MOST_DIGITS = 308
 _PYTHON_DIGITS = 4000
 _DIGITS_SHOWN = 40
@@ -29,7 +30,7 @@ def loads(body: bytes) -> Any:
     """Parse a request body or a document file.
 
     Raises:
-        MalformedJson: the body is not UTF-8 or not JSON, is nested deeper than 64, or has a duplicate key, NaN or
+        MalformedJson: the body is not UTF-8 or not JSON, is nested deeper than 72, or has a duplicate key, NaN or
             Infinity, a number beyond the range of a double, a NUL, or an unpaired surrogate.
     """
     try:

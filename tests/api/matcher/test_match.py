@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sentinai.clock import format_time
+from sentinai.conditions.language.guard import MAX_DEPTH
 from sentinai.database.engine import Database
 from sentinai.database.tables import PlaybookRow
 
@@ -210,7 +211,7 @@ def test_an_unknown_field_has_a_suggestion(caller):
             "malformed_json",
         ),
         (b"\xff\xfe{}", "application/json", 400, "malformed_json"),
-        (b"[" * 70 + b"]" * 70, "application/json", 400, "malformed_json"),
+        (b"[" * 80 + b"]" * 80, "application/json", 400, "malformed_json"),
         (b'{"exception": {"exception_id": "X"}}', "text/plain", 415, "unsupported_media_type"),
         (b"[1]", "application/json", 422, "invalid_document"),
         (b'{"exception": {"exception_id": "' + b"x" * 1_100_000 + b'"}}', "application/json", 413, "too_large"),
@@ -292,3 +293,14 @@ def test_every_response_has_the_callers_request_id(app, caller):
     headers = {"Authorization": f"Bearer {caller.token}", "X-Request-ID": "trace-81"}
     answer = app.test_client().post("/api/match", json={}, headers=headers)
     assert answer.headers["X-Request-ID"] == "trace-81"
+
+
+def test_a_rule_of_the_greatest_depth_is_accepted_within_a_request(caller):
+    rule = {"var": "exception.amount"}
+    for _ in range(MAX_DEPTH - 1):
+        rule = {"or": [rule]}
+    given = {"playbook_id": 1, "name": "Deep", "version": 1, "conditions": {"logic": rule}}
+    assert caller.match({"amount": 4}, playbooks=[given])["selected"]["name"] == "Deep"
+    refused = {**given, "conditions": {"logic": {"or": [rule]}}}
+    reply = caller.post("/api/match", {"exception": {"exception_id": "X"}, "playbooks": [refused]})
+    assert [error["code"] for error in reply.problem(422, "invalid_document")["errors"]] == ["too_deep"]

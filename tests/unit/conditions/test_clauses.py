@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sentinai.conditions.explanation import rule_text
 from sentinai.conditions.explanation.explain import explain
 from sentinai.conditions.language import vocabulary
 
@@ -119,3 +120,14 @@ def test_a_long_rule_is_cut() -> None:
     text = explain(rule, CONTEXT).text
     assert len(text) < 400
     assert text.endswith("… (actual: entity is Quay 9)")
+
+
+def test_each_part_of_a_nested_rule_is_put_into_words_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rule: Any = {"-": [{"var": "exception.amount"}]}
+    for _ in range(8):
+        rule = {"or": [rule]}
+    calls: list[Any] = []
+    words = rule_text._words
+    monkeypatch.setattr(rule_text, "_words", lambda logic: calls.append(logic) or words(logic))
+    rule_text.rule_in_words(rule)
+    assert len(calls) == 10

@@ -42,7 +42,7 @@ NOT_JSON = [
     ('[{"a": 1, "a": 2}, oops', "1:11", "Duplicate key 'a'"),
     ('{"a": {"b": 1, "b": 2}, "a": 3}', "1:16", "Duplicate key 'b'"),
     ('{"match": {"entity": "1e999",\n "amount": 1e999}}', "2:12", "1e999 is beyond the range"),
-    ("[" * 65 + "]" * 65, "1:1", "nested deeper than 64"),
+    ("[" * 73 + "]" * 73, "1:1", "nested deeper than 72"),
     ('{"\t": {}}', "1:3", "Tab character in a string."),
     ('{"\\"\t": {}}', "1:5", "Tab character in a string."),
     ('{"match": {"entity": "a\tb"}}', "1:24", "Tab character in a string. Write \\t."),

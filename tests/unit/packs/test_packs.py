@@ -163,3 +163,36 @@ def test_sound_packs_have_no_findings() -> None:
 def test_a_tool_both_approved_and_blocked_is_doubtful() -> None:
     errors, (doubt,) = packs.check_policy_pack({"approved_tools": ["a", "lift"], "blocked_actions": ["lift"]})
     assert (errors, doubt.pointer, doubt.code) == ([], "/approved_tools/1", "approved_and_blocked")
+
+
+def _levels(count: int, keyword: str = "allOf") -> dict[str, Any]:
+    """A schema of a few lines that expands to two to the power of ``count`` parts."""
+    parts = {
+        f"d{level}": {keyword: [{"$ref": f"#/$defs/d{level + 1}"}, {"$ref": f"#/$defs/d{level + 1}"}]}
+        for level in range(count)
+    }
+    return {"$ref": "#/$defs/d0", "$defs": {**parts, f"d{count}": {"type": "object"}}}
+
+
+_ITSELF = {"$ref": "#"}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        _levels(15),
+        _levels(15, "anyOf"),
+        {"properties": {"a": {"allOf": [_ITSELF, _ITSELF]}}},
+        {"$defs": {"a": {"$anchor": "a"}}, "$ref": "#a"},
+        {"$dynamicRef": "#/$defs/a", "$defs": {"a": {}}},
+        {"$defs": {"a": {"$id": "urn:x:a"}}, "$ref": "#/$defs/a"},
+    ],
+    ids=["allOf", "anyOf", "recursive", "anchor", "dynamic", "embedded"],
+)
+def test_a_schema_whose_expansion_is_not_bounded_is_not_usable(schema: dict[str, Any]) -> None:
+    assert [finding.code for finding in check_schema(schema, {})] == ["invalid_schema"]
+
+
+@pytest.mark.parametrize("schema", [_levels(5), {"properties": {"children": {"type": "array", "items": _ITSELF}}}])
+def test_a_schema_may_refer_to_its_own_parts(schema: dict[str, Any]) -> None:
+    assert check_schema(schema, {}) == []

@@ -31,21 +31,23 @@ def _words(logic: Any) -> str:
     if special is not None and given:
         return special(given)
     operator = OPERATORS.get(name)
+    # Each argument is put into words once: more often, and the work would multiply with every level.
+    words = [*map(_words, given)]
+    parts = [*map(_in_parentheses, given, words)]
     if operator is not None and operator.joined_by and len(given) > 1:
-        return operator.joined_by.join(map(_part, given))
+        return operator.joined_by.join(parts)
     phrase = operator.phrase(len(given)) if operator is not None and given else None
     if phrase is None:
-        return f"{name} of {_listed(given) or 'nothing'}"
-    return phrase.format(*map(_part, given), words=[*map(_words, given)], all=_listed(given))
+        return f"{name} of {', '.join(parts) or 'nothing'}"
+    return phrase.format(*parts, words=words, all=", ".join(parts))
 
 
 def _listed(values: list[Any]) -> str:
-    return ", ".join(map(_part, values))
+    return ", ".join(_in_parentheses(value, _words(value)) for value in values)
 
 
-def _part(value: Any) -> str:
-    """A part of a phrase, in parentheses where it would run into the rest."""
-    text = _words(value)
+def _in_parentheses(value: Any, text: str) -> str:
+    """The words of a part of a phrase, in parentheses where it would run into the rest."""
     return text if not isinstance(value, dict) or set(value) & _UNAMBIGUOUS else f"({text})"
 
 
