@@ -26,11 +26,13 @@ run: $(VENV)/.runtime ## Start matcher, executor and worker with demo data; Ctrl
 test: $(VENV)/.dev $(NODE_MODULES) ## Run the tests, on SQLite and PostgreSQL and in a browser (all but the long ones)
 	@$(BIN)/python -m tests.support.browser
 	@$(BIN)/python -m tests.support.nginx
+	@$(BIN)/python -m tests.support.pgbouncer
 	$(BIN)/python -m pytest --numprocesses=$(TEST_PROCESSES) --maxprocesses=8 -m "not slow" $(PYTEST_ARGS)
 
 test-all: $(VENV)/.dev $(NODE_MODULES) ## Run every test, the long ones too
 	@$(BIN)/python -m tests.support.browser
 	@$(BIN)/python -m tests.support.nginx
+	@$(BIN)/python -m tests.support.pgbouncer
 	$(BIN)/python -m pytest --numprocesses=$(TEST_PROCESSES) --maxprocesses=8 $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev $(NODE_MODULES) ## Check style, format, types, documents, and which way imports run

@@ -65,6 +65,9 @@ class Settings:
     database_timeout_seconds: float = _setting(
         5.0, "Seconds to wait for a lock or a connection before answering 503", least=0.1
     )
+    database_prepared_statements: bool = _setting(
+        True, "Let PostgreSQL prepare repeated statements; set it to false behind PgBouncer in transaction mode"
+    )
     jwt_algorithm: str = _setting(
         "HS256", "The only accepted signature algorithm of tokens", choices=("HS256", "RS256", "ES256")
     )

@@ -72,6 +72,8 @@ def engine(url: URL, settings: Settings, **options: Any) -> Engine:
         "keepalives_count": _KEEPALIVES,
         "tcp_user_timeout": int(silence_seconds * 1000),
     }
+    if not settings.database_prepared_statements:
+        connect_args["prepare_threshold"] = None
     made = create_engine(url, connect_args=connect_args, pool_pre_ping=True, **options)
 
     def connect(_dialect: Dialect, _record: ConnectionPoolEntry, args: Any, arguments: Any) -> GuardedConnection:
