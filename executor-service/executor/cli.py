@@ -15,7 +15,7 @@ from rich.progress import Progress
 from rich.text import Text
 
 from executor import seed as demo_seed
-from executor import verification, worker
+from executor import verification
 from executor.bootstrap import Services, assemble
 from executor.import_export import export
 from executor.import_export import folder as catalogue_folder
@@ -26,6 +26,7 @@ from executor.store.migrations import runner
 from executor.store.migrations.runner import MigrationFailed
 from executor.store.tenants import tenant_ids
 from executor.web.console.links import sign_in_link
+from executor.worker import loop
 from sentinai import settings as sentinai_settings
 from sentinai.identity import ACTOR_TYPES, ROLES, is_tenant_id, mint_token, require_signing_key
 from sentinai.problems import Finding, NotFound, Problem
@@ -231,9 +232,9 @@ def worker_command(once: bool) -> None:
         services = _services()
         require_signing_key(services.settings)
         if not once:
-            worker.run(services)
+            loop.run(services)
             return
-        while worker.work_once(services):
+        while loop.work_once(services):
             pass
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from executor.domain.changeset import ChangeSet
 from executor.domain.model import Actor, NewEvent
@@ -26,12 +28,17 @@ from sentinai.telemetry import logger
 
 _log = logger("delivery")
 _TOKEN_SECONDS = 60
-_MAX_RESPONSE_BYTES = 1_048_576
-"""A tool's response is stored in the log, so its size is limited."""
+_MAX_RESPONSE_BYTES = 65_536
+"""As much of a response is read. A tool's is stored in the log; that of a webhook is of no interest."""
+_READ_BYTES = 4096
 
 
 class DeliveryFailed(Exception):
-    """A message was not delivered. It may be attempted again."""
+    """A message was not delivered. It may be attempted again. ``status`` is that of the response, if any came."""
+
+    def __init__(self, reason: str, status: int | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,15 @@ class Receipt:
     outcome: str
     detail: str
     response: Any = None
+    status: int | None = None
+
+
+def address(settings: Settings, message: ClaimedMessage) -> str:
+    """Where a message goes. Messages to other addresses do not wait for it."""
+    if message.kind == "tool_call":
+        return settings.executor_url
+    is_posted = message.payload["channel"] == "webhook" and settings.webhook_url
+    return settings.webhook_url if is_posted else "log"
 
 
 def deliver(settings: Settings, tenant_id: str, message: ClaimedMessage) -> Receipt:
@@ -53,8 +69,8 @@ def deliver(settings: Settings, tenant_id: str, message: ClaimedMessage) -> Rece
         return _call_tool(settings, tenant_id, message)
     channel = message.payload["channel"]
     if channel == "webhook" and settings.webhook_url:
-        _post(settings, settings.webhook_url, message.payload, message, {})
-        return Receipt("sent", "Posted to the configured webhook.")
+        status, _ = _post(settings, settings.webhook_url, message.payload, message, {})
+        return Receipt("sent", "Posted to the configured webhook.", status=status)
     _log.info("notification", tenant_id=tenant_id, channel=channel, outbox_id=message.outbox_id)
     return Receipt("sent", f"Stub: {channel} logs and sends nothing.")
 
@@ -70,38 +86,54 @@ def _call_tool(settings: Settings, tenant_id: str, message: ClaimedMessage) -> R
     )
     url = f"{settings.executor_url}/api/dummy-tools/{message.payload['tool_id']}"
     body = {"payload": message.payload["payload"]}
-    response = _post(settings, url, body, message, {"Authorization": f"Bearer {token}"})
+    status, content = _post(settings, url, body, message, {"Authorization": f"Bearer {token}"})
+    if len(content) > _MAX_RESPONSE_BYTES:
+        raise DeliveryFailed(f"the response has more than {_MAX_RESPONSE_BYTES:,} bytes", status)
     try:
-        return Receipt("succeeded", "Stub: the dummy tool accepted the call.", strict_json.loads(response.content))
+        response = strict_json.loads(content)
     except MalformedJson as error:
-        raise DeliveryFailed(f"the tool's response is not valid JSON: {error.detail}") from error
+        raise DeliveryFailed(f"the tool's response is not valid JSON: {error.detail}", status) from error
+    return Receipt("succeeded", "Stub: the dummy tool accepted the call.", response, status)
 
 
 def _post(
     settings: Settings, url: str, body: Any, message: ClaimedMessage, headers: dict[str, str]
-) -> requests.Response:
+) -> tuple[int, bytes]:
+    """Post a message; the status and the beginning of the response."""
     try:
-        with new_session() as session:
-            response = session.post(
+        with (
+            new_session() as session,
+            session.post(
                 url,
                 data=strict_json.dumps(body).encode(),
                 headers={
                     "Content-Type": "application/json",
+                    "Accept-Encoding": "identity",
                     "Idempotency-Key": message.idempotency_key,
                     **headers,
                 },
                 timeout=settings.outbox_timeout_seconds,
                 allow_redirects=False,
-            )
-    except requests.RequestException as error:
+                stream=True,
+            ) as response,
+        ):
+            content = _beginning(response)
+    except (requests.RequestException, HTTPError, OSError) as error:
         raise DeliveryFailed(f"the request failed ({type(error).__name__})") from error
-    if not response.ok:
-        raise DeliveryFailed(f"the receiver responded with status {response.status_code}")
-    if len(response.content) > _MAX_RESPONSE_BYTES:
-        raise DeliveryFailed(
-            f"the response has {len(response.content):,} bytes, more than the limit of {_MAX_RESPONSE_BYTES:,}"
-        )
-    return response
+    if not HTTPStatus.OK <= response.status_code < HTTPStatus.MULTIPLE_CHOICES:
+        raise DeliveryFailed(f"the receiver responded with status {response.status_code}", response.status_code)
+    return response.status_code, content
+
+
+def _beginning(response: requests.Response) -> bytes:
+    """A little more than the limit. It is not decompressed: a few bytes may become millions."""
+    content = b""
+    while len(content) <= _MAX_RESPONSE_BYTES:
+        read = response.raw.read(_READ_BYTES, decode_content=False)
+        if not read:
+            break
+        content += read
+    return content
 
 
 def record(
@@ -118,6 +150,7 @@ def record(
             status="failed" if failed else "delivered",
             now=now,
             error=receipt.detail if failed else None,
+            status_code=receipt.status,
         )
         if closed:
             changeset = ChangeSet(exception, actor, now)

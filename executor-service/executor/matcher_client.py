@@ -16,7 +16,7 @@ from sentinai.client import ApiProblem, RetryPolicy, ServiceUnavailable
 from sentinai.documents.schemas import check
 from sentinai.exception_fields import RULE_FIELDS
 from sentinai.identity import CLOCK_LEEWAY_SECONDS, mint_token
-from sentinai.problems import MatcherUnavailable
+from sentinai.problems import MatcherUnavailable, MatchRejected
 from sentinai.settings import Settings, SettingsError
 from sentinai.telemetry import MATCHER_CALLS, TRACEPARENT
 
@@ -25,6 +25,8 @@ _TENANTS = 1024
 """Tenants whose tokens are cached."""
 _RETRY_AFTER_SECONDS = 5
 _LONGEST_PAUSE_SECONDS = 1.0
+_REJECTIONS = (400, 409, 413, 422)
+"""Statuses that are about the exception that was sent, not about the matcher or the token."""
 
 
 class HttpMatcher:
@@ -73,6 +75,10 @@ class HttpMatcher:
                 {name: exception[name] for name in RULE_FIELDS}, as_of=as_of, limit=ranked
             )
         except ApiProblem as problem:
+            if problem.status in _REJECTIONS:
+                raise MatchRejected(
+                    f"The matcher does not accept this exception ({problem})", retry_after=_RETRY_AFTER_SECONDS
+                ) from problem
             raise _unavailable(f"The matcher did not answer ({problem})") from problem
         found = check("match-response", answer)
         if found:

@@ -227,5 +227,9 @@ class MatcherUnavailable(Problem, status=503, code="matcher_unavailable", title=
     """The matcher did not respond, or its response was not valid."""
 
 
+class MatchRejected(MatcherUnavailable, status=503, code="matcher_unavailable", title="Matcher unavailable"):
+    """The matcher refuses this one exception as it is; others are not affected."""
+
+
 class DatabaseUnavailable(Problem, status=503, code="database_unavailable", title="Database unavailable"):
     """The database cannot be reached, or stays locked."""

@@ -114,7 +114,10 @@ class Settings:
     worker_metrics_port: int = _setting(
         0, "Port on which a worker serves its metrics; 0 disables it", least=0, most=_LAST_PORT
     )
-    outbox_attempts: int = _setting(8, "Delivery attempts before an outbox entry is marked as failed", least=1)
+    outbox_hours: float = _setting(
+        24.0, "Hours for which delivery is attempted before an outbox entry is marked as failed", least=0
+    )
+    outbox_retention_days: float = _setting(30.0, "Days after which a delivered outbox entry is removed", least=0)
     outbox_timeout_seconds: float = _setting(5.0, "Timeout in seconds of one delivery attempt", least=0.05)
     session_hours: float = _setting(12.0, "Lifetime of a console session in hours", least=0.1)
     cookie_secure: bool = _setting(False, "Send the session cookie over TLS only; set it to true behind TLS")

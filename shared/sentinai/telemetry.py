@@ -41,6 +41,7 @@ OUTBOX_FAILED = Gauge(
 DUE_RECALCULATIONS = Gauge(
     "sentinai_due_recalculations", "Exceptions whose recommendation is due", multiprocess_mode="mostrecent"
 )
+WORKER_ERRORS = Counter("sentinai_worker_errors_total", "Unexpected errors of the worker", ["job"])
 
 TRACEPARENT: ContextVar[str | None] = ContextVar("traceparent", default=None)
 """Trace context of the current request (W3C ``traceparent``), passed on with the calls made for it."""

@@ -81,6 +81,7 @@ def test_an_exception_is_accepted_despite_matcher_faults_and_the_worker_catches_
     desk.pair.work()
     assert (work.admin.ok("GET", "/api/exceptions/LATE"), work.events("LATE")) == before
     desk.faulty_app.fault = None
+    desk.pair.clock.advance(minutes=1)
     desk.pair.work()
     assert work.admin.ok("GET", "/api/exceptions/LATE")["current_playbook_id"] == desk.playbook_id
     [given] = work.events("LATE", "PlaybookRecalculated")

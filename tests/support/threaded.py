@@ -6,7 +6,7 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,9 +20,11 @@ from werkzeug.serving import make_server
 
 import executor.app
 import matcher.app
-from executor import verification, worker
+from executor import verification
 from executor.bootstrap import Services, assemble
+from executor.worker import deliveries, loop, recalculations
 from sentinai.identity import mint_token
+from sentinai.problems import MatcherUnavailable
 from sentinai.settings import Settings
 
 START = datetime(2026, 4, 14, 7, 15, tzinfo=UTC)
@@ -76,10 +78,12 @@ class Threaded:
         """Let the worker look once after some tenants, or after every one; by other settings where given."""
         services = replace(self.services, settings=replace(self.settings, **settings))
         if not tenants:
-            worker.work_once(services)
-        for tenant_id in tenants:
-            worker.recalculate_due(services, tenant_id)
-            worker.deliver_due(services, tenant_id)
+            loop.work_once(services)
+            return
+        with suppress(MatcherUnavailable):
+            for tenant_id in tenants:
+                recalculations.recalculate_due(services, tenant_id)
+        deliveries.deliver_once(services, *tenants)
 
     def verify(self, *tenants: str) -> verification.Report:
         """The proof over some tenants, or over the whole database."""

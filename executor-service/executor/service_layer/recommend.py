@@ -135,7 +135,7 @@ def apply_or_defer(tx: Transaction, changeset: ChangeSet, answer: Answer, trigge
         EveryRankedBlocked: as ``apply_answer`` does. MatcherUnavailable: the answer makes no sense.
     """
     if isinstance(answer, MatcherUnavailable):
-        _defer(changeset, answer.detail, trigger)
+        defer(changeset, answer.detail, trigger)
     else:
         apply_answer(tx, changeset, answer, trigger=trigger, switch=False)
 
@@ -161,8 +161,9 @@ def apply_answer(
     return move is not Move.KEEP
 
 
-def _defer(changeset: ChangeSet, reason: str, trigger: str) -> None:
-    retry_at = changeset.now + RETRY_AFTER
+def defer(changeset: ChangeSet, reason: str, trigger: str, retry_after: timedelta = RETRY_AFTER) -> None:
+    """Leave the recommendation to the worker, because the matcher gave none."""
+    retry_at = changeset.now + retry_after
     payload = {"reason": reason, "retry_at": format_time(retry_at), "trigger": trigger}
     changeset.add_event(NewEvent("RecommendationDeferred", payload))
     changeset.cache_recommendation(replace(changeset.record.recommendation, deferred=True), retry_at)

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, se
 
 from executor.domain.model import FINISHING_EVENTS, ExceptionRecord
 from executor.store.cursor import decode, encode
-from executor.store.exceptions import COLUMNS
+from executor.store.exceptions import COLUMNS, get
 from executor.store.tables import ExceptionEventRow, ExceptionRow
 from sentinai.clock import parse_time
 from sentinai.database.tenant_session import TenantSession
@@ -45,6 +45,25 @@ FILTER_NAMES = tuple(field.name for field in fields(Filters))
 
 
 @dataclass(frozen=True, slots=True)
+class ExceptionPage:
+    """Exceptions in order, the cursor of the next page, and ids of those left out because they cannot be read."""
+
+    records: Sequence[ExceptionRecord]
+    next_cursor: str | None
+    unreadable: Sequence[str] = ()
+
+
+_SORT_COLUMNS = (
+    ExceptionRow.exception_id,
+    ExceptionRow.created_at,
+    ExceptionRow.sla_deadline,
+    ExceptionRow.status,
+)
+_CORRUPT = (ValueError, TypeError, KeyError, AttributeError)
+"""What reading a row raises whose documents are not what was stored."""
+
+
+@dataclass(frozen=True, slots=True)
 class QueueCounts:
     """Numbers of unresolved exceptions."""
 
@@ -68,17 +87,32 @@ def count_queue(session: TenantSession, now: datetime) -> QueueCounts:
 
 def page(
     session: TenantSession, filters: Filters, *, limit: int, cursor: str | None, now: datetime
-) -> tuple[list[ExceptionRecord], str | None]:
-    """A page of exceptions, and the cursor of the next page.
+) -> ExceptionPage:
+    """A page of exceptions.
 
     Raises:
         InvalidCursor: it is malformed, or belongs to another sort order.
     """
     query = _filtered(select(*COLUMNS), filters, now)
     query = _most_urgent_first(query, cursor) if filters.sort == "sla" else _newest_first(query, cursor)
-    records = [ExceptionRecord(*row) for row in session.execute(query.limit(limit + 1))]
+    try:
+        records = [ExceptionRecord(*row) for row in session.execute(query.limit(limit + 1))]
+    except _CORRUPT:
+        return _readable_page(session, query, filters.sort, limit)
     shown = records[:limit]
-    return shown, _cursor_after(shown[-1], filters.sort) if len(records) > limit else None
+    return ExceptionPage(shown, _cursor_after(shown[-1], filters.sort) if len(records) > limit else None)
+
+
+def _readable_page(session: TenantSession, query: Select[Any], sort: str, limit: int) -> ExceptionPage:
+    """The page row by row, without those that cannot be read."""
+    rows = session.execute(query.with_only_columns(*_SORT_COLUMNS).limit(limit + 1)).all()
+    records, unreadable = [], []
+    for row in rows[:limit]:
+        try:
+            records.append(get(session, row.exception_id))
+        except _CORRUPT:
+            unreadable.append(row.exception_id)
+    return ExceptionPage(records, _cursor_after(rows[limit - 1], sort) if len(rows) > limit else None, unreadable)
 
 
 def count_finished_steps(session: TenantSession, records: Sequence[ExceptionRecord]) -> dict[str, int]:
@@ -152,7 +186,7 @@ def _after(column: Any, instant: datetime, last_id: str, *, descending: bool) ->
     return or_(beyond, and_(column == instant, tie))
 
 
-def _cursor_after(record: ExceptionRecord, sort: str) -> str:
+def _cursor_after(record: Any, sort: str) -> str:
     if sort == "created_at":
         instant = record.created_at
     else:

@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, func, insert, select, update
 
 from executor.domain.model import ExceptionRecord
 from executor.store.tables import ExceptionRow
+from executor.store.tenants import WITHOUT_SYNCHRONIZATION
 from sentinai.database.tenant_session import TenantSession
 from sentinai.database.tenant_statement import TenantStatement
 from sentinai.problems import NotFound
@@ -46,9 +47,11 @@ def add(session: TenantSession, record: ExceptionRecord) -> None:
 
 
 def save(session: TenantSession, before: ExceptionRecord, record: ExceptionRecord) -> None:
-    """Store the fields of an exception that have changed."""
+    """Store the fields of an exception that have changed. A new recommendation ends a series of failures."""
     pairs = zip(_NAMES, _values(before), _values(record), strict=True)
     changed = {name: new for name, old, new in pairs if new is not old}
+    if "valid_until" in changed:
+        changed["recalculation_failures"] = 0
     if changed:
         _update_of(tuple(changed)).change(session, {**changed, "stored_id": record.exception_id})
 
@@ -73,10 +76,20 @@ def due_ids(session: TenantSession, now: datetime, limit: int) -> list[str]:
     return list(session.scalars(query))
 
 
-def count_due(session: TenantSession, now: datetime) -> int:
-    """The number of exceptions whose recommendation has expired."""
-    query = select(func.count(ExceptionRow.exception_id)).where(ExceptionRow.valid_until <= now)
+def recalculation_failures(session: TenantSession, exception_id: str) -> int:
+    """How often in a row an exception's recalculation has failed."""
+    query = select(ExceptionRow.recalculation_failures).where(ExceptionRow.exception_id == exception_id)
     return session.scalar(query) or 0
+
+
+def put_off(session: TenantSession, exception_id: str, until: datetime) -> None:
+    """Let a recalculation that failed wait. Reads none of the row's documents: they may be what failed."""
+    session.execute(
+        update(ExceptionRow)
+        .where(ExceptionRow.exception_id == exception_id)
+        .values(valid_until=until, recalculation_failures=ExceptionRow.recalculation_failures + 1),
+        execution_options=WITHOUT_SYNCHRONIZATION,
+    )
 
 
 def count(session: TenantSession) -> int:

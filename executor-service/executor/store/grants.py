@@ -10,6 +10,8 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection, text
 
+from executor.store import backlog
+
 _READ, _ADD, _CHANGE = "SELECT", "SELECT, INSERT", "SELECT, INSERT, UPDATE"
 
 PRIVILEGES: Mapping[str, Mapping[str, str]] = {
@@ -22,9 +24,10 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
         "playbook_step": _ADD,
         "exception": _CHANGE,
         "exception_event": _ADD,
-        "outbox": _CHANGE,
+        "outbox": "SELECT, INSERT, UPDATE, DELETE",
         "used_token": "SELECT, INSERT, DELETE",
         "ALL SEQUENCES IN SCHEMA public": "USAGE",
+        **{f"FUNCTION {name}(timestamptz)": "EXECUTE" for name in backlog.FUNCTIONS},
     },
     "sentinai_matcher": {
         "domain_pack": _READ,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, insert, literal, select, update
 
 from executor.domain.model import ExceptionRecord, OutboxMessage
 from executor.store.tables import OutboxRow
@@ -18,7 +17,7 @@ from sentinai.database.tenant_session import TenantSession
 
 @dataclass(frozen=True, slots=True)
 class ClaimedMessage:
-    """A message that a worker has claimed. ``attempts`` includes this one."""
+    """A message that a worker has claimed. ``attempts`` includes this one; ``tried_since`` begins its window."""
 
     outbox_id: str
     exception_id: str
@@ -26,9 +25,7 @@ class ClaimedMessage:
     payload: dict[str, Any]
     idempotency_key: str
     attempts: int
-
-
-_claimed_values = attrgetter(*(field.name for field in fields(ClaimedMessage)))
+    tried_since: datetime
 
 
 def add(session: TenantSession, record: ExceptionRecord, messages: Sequence[OutboxMessage], now: datetime) -> None:
@@ -46,50 +43,95 @@ def add(session: TenantSession, record: ExceptionRecord, messages: Sequence[Outb
     session.execute(insert(OutboxRow), [asdict(message) | common for message in messages])
 
 
-def claim(session: TenantSession, now: datetime, *, lease: timedelta, limit: int) -> list[ClaimedMessage]:
-    """Claim due messages for one attempt each. No other worker can claim them until the lease expires.
+def claim(session: TenantSession, now: datetime, *, lease: timedelta, limit: int) -> list[str]:
+    """Claim due messages for one attempt each; their ids. No other worker can claim them until the lease expires.
 
-    If the worker dies, they are still pending and become due again when the lease expires.
+    If the worker dies, they are still pending and become due again when the lease expires. Their content is not
+    read here: one that cannot be read must not keep the others.
     """
     query = (
-        select(OutboxRow)
+        select(OutboxRow.outbox_id)
         .where(OutboxRow.status == "pending", OutboxRow.next_attempt_at <= now)
         .order_by(OutboxRow.next_attempt_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    rows = session.scalars(query).all()
-    for row in rows:
-        row.attempts += 1
-        row.next_attempt_at = now + lease
-    return [ClaimedMessage(*_claimed_values(row)) for row in rows]
-
-
-def release(session: TenantSession, outbox_ids: Sequence[str], now: datetime) -> None:
-    """Undo the claim on messages that were not attempted: they are due at once, for any worker."""
+    ids = list(session.scalars(query))
     session.execute(
         update(OutboxRow)
-        .where(OutboxRow.outbox_id.in_(outbox_ids), OutboxRow.status == "pending")
-        .values(attempts=OutboxRow.attempts - 1, next_attempt_at=now),
+        .where(OutboxRow.outbox_id.in_(ids))
+        .values(attempts=OutboxRow.attempts + 1, next_attempt_at=now + lease),
         execution_options=WITHOUT_SYNCHRONIZATION,
+    )
+    return ids
+
+
+def get(session: TenantSession, outbox_id: str) -> ClaimedMessage:
+    """A claimed message."""
+    row = session.scalars(select(OutboxRow).where(OutboxRow.outbox_id == outbox_id)).one()
+    return ClaimedMessage(
+        outbox_id=row.outbox_id,
+        exception_id=row.exception_id,
+        kind=row.kind,
+        payload=row.payload,
+        idempotency_key=row.idempotency_key,
+        attempts=row.attempts,
+        tried_since=row.requeued_at or row.created_at,
     )
 
 
-def close(session: TenantSession, outbox_id: str, *, status: str, now: datetime, error: str | None = None) -> bool:
+def release(session: TenantSession, outbox_id: str, until: datetime) -> None:
+    """Undo the claim on a message that was not attempted: it is due at ``until``, for any worker."""
+    _update(session, outbox_id, attempts=OutboxRow.attempts - 1, next_attempt_at=until)
+
+
+def close(
+    session: TenantSession,
+    outbox_id: str,
+    *,
+    status: str,
+    now: datetime,
+    error: str | None = None,
+    status_code: int | None = None,
+) -> bool:
     """Mark a message as ``delivered`` or ``failed``. Returns False if another worker already did."""
-    delivered_at = now if status == "delivered" else None
-    return _update(session, outbox_id, status=status, last_error=error, delivered_at=delivered_at)
+    return _update(
+        session,
+        outbox_id,
+        status=status,
+        last_error=error,
+        delivered_at=now if status == "delivered" else None,
+        last_attempt_at=now,
+        last_status=status_code,
+    )
 
 
-def reschedule(session: TenantSession, outbox_id: str, *, until: datetime, error: str) -> bool:
+def reschedule(
+    session: TenantSession, outbox_id: str, *, until: datetime, now: datetime, error: str, status_code: int | None
+) -> bool:
     """Leave a message pending, for another attempt at ``until``."""
-    return _update(session, outbox_id, next_attempt_at=until, last_error=error)
+    return _update(
+        session,
+        outbox_id,
+        next_attempt_at=until,
+        last_error=error,
+        last_attempt_at=now,
+        last_status=status_code,
+    )
 
 
-def count_by_status(session: TenantSession) -> dict[str, int]:
-    """The number of messages in each status that occurs."""
-    query = select(OutboxRow.status, func.count(OutboxRow.outbox_id)).group_by(OutboxRow.status)
-    return {row[0]: row[1] for row in session.execute(query)}
+def remove_delivered(session: TenantSession, before: datetime, limit: int) -> int:
+    """Remove messages that were delivered before an instant, at most ``limit``. Returns their number."""
+    old = (
+        select(OutboxRow.outbox_id)
+        .where(OutboxRow.status == literal("delivered", literal_execute=True), OutboxRow.delivered_at <= before)
+        .limit(limit)
+    )
+    ids = list(session.scalars(old))
+    session.execute(
+        delete(OutboxRow).where(OutboxRow.outbox_id.in_(ids)), execution_options=WITHOUT_SYNCHRONIZATION
+    )
+    return len(ids)
 
 
 def _update(session: TenantSession, outbox_id: str, **values: Any) -> bool:

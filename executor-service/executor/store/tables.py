@@ -30,6 +30,11 @@ _FINISHING = f"event_type IN {FINISHING_EVENTS}"
 _STATUSES = f"status IN {STATUSES}"
 
 
+def _partial(name: str, *columns: str, where: str) -> Index:
+    """An index of some rows only."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
 class JsonNumber(TypeDecorator[Any]):
     """A number stored exactly: as text on SQLite, whose JSON columns would convert large integers to doubles."""
 
@@ -90,6 +95,7 @@ class ExceptionRow(TenantOwned, Base):
             sqlite_where=text("valid_until IS NOT NULL"),
             postgresql_where=text("valid_until IS NOT NULL"),
         ),
+        _partial("ix_exception_due_tenants", "valid_until", "tenant_id", where="valid_until IS NOT NULL"),
     )
 
     exception_id: Mapped[str] = mapped_column(String(128), primary_key=True)
@@ -109,6 +115,7 @@ class ExceptionRow(TenantOwned, Base):
     playbook_run: Mapped[int] = mapped_column(default=0)
     recommendation: Mapped[Any] = mapped_column(RecommendationJson, nullable=True)
     valid_until: Mapped[datetime | None]
+    recalculation_failures: Mapped[int] = mapped_column(server_default="0")
     row_version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
@@ -165,6 +172,12 @@ class OutboxRow(TenantOwned, Base):
         CheckConstraint("status IN ('pending', 'delivered', 'failed')", name="status"),
         UniqueConstraint("tenant_id", "idempotency_key"),
         Index("ix_outbox_due", "tenant_id", "status", "next_attempt_at"),
+        Index("ix_outbox_created", "tenant_id", "created_at", "outbox_id"),
+        _partial(
+            "ix_outbox_pending_tenants", "next_attempt_at", "tenant_id", "created_at", where="status = 'pending'"
+        ),
+        _partial("ix_outbox_delivered_tenants", "delivered_at", "tenant_id", where="status = 'delivered'"),
+        _partial("ix_outbox_failed", "tenant_id", "created_at", "outbox_id", where="status = 'failed'"),
     )
 
     outbox_id: Mapped[str] = mapped_column(String(36), primary_key=True)
@@ -178,6 +191,9 @@ class OutboxRow(TenantOwned, Base):
     last_error: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime]
     delivered_at: Mapped[datetime | None]
+    requeued_at: Mapped[datetime | None]
+    last_attempt_at: Mapped[datetime | None]
+    last_status: Mapped[int | None]
 
 
 class UsedTokenRow(TenantOwned, Base):

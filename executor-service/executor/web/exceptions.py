@@ -66,18 +66,20 @@ def create_exception(call: _Call) -> Answer:
 def list_exceptions(call: _Call) -> Answer:
     """List exceptions, newest first or most urgent first."""
     with call.services.database.read(call.identity.tenant_id) as session:
-        items, cursor = exception_items(session, call.query, call.services.clock())
-    return Answer({"items": items, "next_cursor": cursor})
+        items, page = exception_items(session, call.query, call.services.clock())
+    unreadable = {"unreadable": page.unreadable} if page.unreadable else {}
+    return Answer({"items": items, "next_cursor": page.next_cursor, **unreadable})
 
 
 def exception_items(
     session: TenantSession, query: Mapping[str, Any], now: datetime
-) -> tuple[list[dict[str, Any]], str | None]:
-    """One page of exceptions as response items, each with its playbook and progress, and the next cursor."""
+) -> tuple[list[dict[str, Any]], exception_list.ExceptionPage]:
+    """One page of exceptions: as response items, each with its playbook and progress, and as it was read."""
     filters = exception_list.Filters(
         **{name: query[name] for name in exception_list.FILTER_NAMES if query.get(name) is not None}
     )
-    records, cursor = exception_list.page(session, filters, now=now, **paging(query))
+    page = exception_list.page(session, filters, now=now, **paging(query))
+    records = page.records
     playbooks = playbook_store.get_playbooks(
         session, (record.current_playbook_id for record in records if record.current_playbook_id)
     )
@@ -86,7 +88,7 @@ def exception_items(
         _document(record, playbooks.get(record.current_playbook_id or 0), done.get(record.exception_id, 0))
         for record in records
     ]
-    return items, cursor
+    return items, page
 
 
 @api.operation("GET", "/api/exceptions/{exception_id}", answers={200: "exception"}, role="viewer")

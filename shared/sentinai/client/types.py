@@ -155,6 +155,7 @@ class ExceptionPage(TypedDict):
 
     items: list[ExceptionDocument]
     next_cursor: str | None
+    unreadable: NotRequired[list[str]]
 
 
 class Finding(TypedDict):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import time
+import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -14,6 +16,7 @@ import pytest
 from sqlalchemy import select
 from tests.support.casework import PERSON, Casework, call, note, step_path, tell
 from tests.support.faults import dripping, saying
+from tests.support.outbox import counts as outbox_counts
 from tests.support.pair import Client
 from tests.support.processes import free_port
 from tests.support.threaded import Threaded, serving
@@ -52,8 +55,7 @@ def webhook(sink: Sink) -> Iterator[str]:
 
 
 def counts(pair: Threaded, work: Casework) -> dict[str, int]:
-    with pair.services.database.read(work.tenant_id) as session:
-        return outbox.count_by_status(session)
+    return outbox_counts(pair.services.database, work.tenant_id)
 
 
 def test_a_notification_waits_in_the_outbox_until_the_worker_sends_it_once(work: Casework, pair: Threaded):
@@ -112,11 +114,40 @@ def test_a_receiver_whose_answer_never_ends_does_not_keep_the_worker(work: Casew
     assert counts(pair, work) == {"pending": 1}
 
 
-def test_an_answer_too_long_to_be_kept_is_none(work: Casework, pair: Threaded):
+def test_a_long_answer_is_read_only_at_its_beginning(work: Casework, pair: Threaded):
+    work.publish("One", [tell(channel="webhook")])
+    work.complete(work.create_exception(), 1)
+    with serving(_endless) as url:
+        pair.work(work.tenant_id, webhook_url=url)
+    assert counts(pair, work) == {"delivered": 1}
+
+
+def test_a_compressed_answer_is_not_expanded(work: Casework, pair: Threaded):
+    """Expanded, it would have 64 MiB, and a byte more than any number of readable ones."""
+    work.publish("One", [tell(channel="webhook")])
+    work.complete(work.create_exception(), 1)
+    packed = gzip.compress(bytes(2**26))
+    tracemalloc.start()
+    with serving(Response(packed, headers={"Content-Encoding": "gzip"})) as url:
+        pair.work(work.tenant_id, webhook_url=url)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**24
+    assert counts(pair, work) == {"delivered": 1}
+
+
+def _endless(environ: Any, start_response: Any) -> Iterator[bytes]:
+    """An answer with no end."""
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    while True:
+        yield bytes(4096)
+
+
+def test_a_redirect_is_not_a_delivery(work: Casework, pair: Threaded):
     work.publish("One", [tell(channel="webhook")])
     exception_id = work.create_exception()
     work.complete(exception_id, 1)
-    with serving(saying("x" * 2**21)) as url:
+    with serving(saying("{}", 302, Location="http://127.0.0.1:9/")) as url:
         pair.work(work.tenant_id, webhook_url=url)
     assert counts(pair, work) == {"pending": 1}
     assert work.events(exception_id, "NotificationSent") == []
@@ -134,18 +165,31 @@ def test_deliveries_ignore_proxies_in_the_environment(
     assert (len(sink.taken), counts(pair, work)) == (1, {"delivered": 1})
 
 
+def test_an_outage_of_hours_loses_nothing(work: Casework, pair: Threaded, webhook: str, sink: Sink):
+    sink.refusals = 20
+    work.publish("One", [tell(channel="webhook")])
+    exception_id = work.create_exception()
+    work.complete(exception_id, 1)
+    while counts(pair, work) == {"pending": 1}:
+        pair.work(work.tenant_id, webhook_url=webhook)
+        pair.clock.advance(hours=1)
+    assert len(sink.taken) == 21
+    [sent] = work.events(exception_id, "NotificationSent")
+    assert (sent["payload"]["outcome"], sent["payload"]["attempts"]) == ("sent", 21)
+
+
 def test_what_keeps_failing_is_given_up_in_plain_sight(work: Casework, pair: Threaded, webhook: str, sink: Sink):
     sink.refusals = 99
     work.publish("One", [tell(channel="webhook")])
     exception_id = work.create_exception()
     work.complete(exception_id, 1)
-    for _ in range(5):
-        pair.work(work.tenant_id, webhook_url=webhook, outbox_attempts=3)
+    for _ in range(30):
+        pair.work(work.tenant_id, webhook_url=webhook)
         pair.clock.advance(hours=1)
-    assert len(sink.taken) == 3
+    assert len(sink.taken) == 25
     assert counts(pair, work) == {"failed": 1}
     [sent] = work.events(exception_id, "NotificationSent")
-    assert (sent["payload"]["outcome"], sent["payload"]["attempts"]) == ("failed", 3)
+    assert (sent["payload"]["outcome"], sent["payload"]["attempts"]) == ("failed", 25)
     assert "500" in sent["payload"]["detail"]
 
 
@@ -226,7 +270,7 @@ def test_a_tool_that_cannot_be_reached_is_given_up_in_plain_sight(work: Casework
     exception_id = work.create_exception()
     with serving(create_app(replace(pair.settings, tool_mode="stub"), pair.clock)) as url:
         _complete_at(url, pair, work, exception_id)
-    pair.work(work.tenant_id, executor_url=f"http://127.0.0.1:{free_port()}", outbox_attempts=1)
+    pair.work(work.tenant_id, executor_url=f"http://127.0.0.1:{free_port()}", outbox_hours=0)
     [recorded] = work.events(exception_id, "ToolCallRecorded")
     assert recorded["payload"]["outcome"] == "failed"
     assert counts(pair, work) == {"failed": 1}

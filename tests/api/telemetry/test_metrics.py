@@ -38,7 +38,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "gunicorn_workers": _WORKERS,
         "worker_metrics_port": free_port(),
         "worker_period_seconds": 0.1,
-        "outbox_attempts": 1,
+        "outbox_hours": 0,
         "webhook_url": f"http://127.0.0.1:{free_port()}/nobody-listens",
     }
     with running_pair(new_database("sqlite", folder), folder, **settings) as pair:

@@ -34,7 +34,7 @@ def queue() -> str:
     query = _query()
     filters = {name: value for name, value in query.items() if name not in _NOT_FILTERS}
     with services().database.read(g.person.tenant_id) as db:
-        items, cursor = exception_items(db, query, services().clock())
+        items, page = exception_items(db, query, services().clock())
         queue_counts = exception_list.count_queue(db, services().clock())
         types = _types(db)
         playbook = _playbook_name(db, query.get("playbook_id"))
@@ -50,7 +50,7 @@ def queue() -> str:
         playbook=playbook,
         statuses=STATUSES,
         severities=SEVERITIES,
-        **page_links(cursor),
+        **page_links(page.next_cursor),
     )
 
 

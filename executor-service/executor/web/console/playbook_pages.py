@@ -53,9 +53,9 @@ def playbook(playbook_id: int) -> str:
     with services().database.read(g.person.tenant_id) as db:
         found = playbook_store.get_playbook(db, playbook_id)
         versions, _ = playbook_store.page(db, status=None, name=found.name, limit=50, cursor=None)
-        assigned, _ = exception_list.page(
+        assigned = exception_list.page(
             db, exception_list.Filters(playbook_id=playbook_id), limit=10, cursor=None, now=services().clock()
-        )
+        ).records
         figures = analytics.by_playbook(db, [playbook_id]).get(playbook_id, PlaybookAnalytics())
     document = playbook_document(found)
     steps = [
