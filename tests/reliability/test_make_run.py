@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,32 @@ def test_the_first_run_prints_no_warning_and_ctrl_c_no_error(make_run: MakeRun) 
     assert make_run.output().count("stopped (rc=0)") == 3
     with pytest.raises(requests.ConnectionError):
         requests.get(f"http://127.0.0.1:{make_run.port}/healthz", timeout=2)
+
+
+def test_the_death_of_the_worker_stops_nothing_and_it_is_started_again(make_run: MakeRun) -> None:
+    until(lambda: _READY in make_run.output())
+    first = workers_of(make_run)
+    os.kill(first[0], signal.SIGKILL)
+    until(lambda: len(found := workers_of(make_run)) == 1 and found != first)
+    assert requests.get(f"http://127.0.0.1:{make_run.port}/healthz", timeout=10).ok
+    assert make_run.process.poll() is None
+
+
+def workers_of(run: MakeRun) -> list[int]:
+    """The worker processes that work in the run's folder."""
+    listed = subprocess.run(["ps", "-eo", "pid=,args="], capture_output=True, text=True, check=True).stdout
+    found = [line.split(None, 1) for line in listed.splitlines()]
+    return [
+        int(pid)
+        for pid, arguments in found
+        if arguments.endswith("/executor worker") and _folder_of(int(pid)) == run.log.parent
+    ]
+
+
+def _folder_of(pid: int) -> Path | None:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cwd").readlink()
+    return None
 
 
 def test_ctrl_c_during_the_start_prints_no_error_either(make_run: MakeRun) -> None:
