@@ -9,7 +9,7 @@ from flask import Flask
 import executor
 from executor.bootstrap import Services, assemble
 from executor.store.migrations import runner
-from executor.web import analytics, console, events, exceptions, playbook, publishing, tools
+from executor.web import analytics, console, deliveries, events, exceptions, playbook, publishing, tools
 from sentinai import settings as sentinai_settings
 from sentinai.clock import Clock, utc_now
 from sentinai.identity import TokenVerifier, require_signing_key
@@ -18,7 +18,7 @@ from sentinai.web import app as web
 from sentinai.web.app import Service
 from sentinai.web.session import session_identity
 
-APIS = (exceptions.api, playbook.api, events.api, publishing.api, analytics.api, tools.api)
+APIS = (exceptions.api, playbook.api, events.api, deliveries.api, publishing.api, analytics.api, tools.api)
 _DESCRIPTION = (
     "Manages exceptions, the progress of their playbooks, the actions of steps and the append-only event log. "
     "Gets recommendations from the matcher."

@@ -22,6 +22,7 @@ from executor.import_export import folder as catalogue_folder
 from executor.import_export.folder import InvalidFolder
 from executor.import_export.import_ import UNCHANGED, Options, import_bundle
 from executor.import_export.output import print_changes, print_findings
+from executor.store import deliveries
 from executor.store.migrations import runner
 from executor.store.migrations.runner import MigrationFailed
 from executor.store.tenants import tenant_ids
@@ -236,6 +237,27 @@ def worker_command(once: bool) -> None:
             return
         while loop.work_once(services):
             pass
+
+
+@main.group(name="outbox")
+def outbox_group() -> None:
+    """Work on messages that are to be delivered."""
+
+
+@outbox_group.command(name="retry")
+@click.option("--tenant", callback=_tenant_id, help="Retry only the messages of this tenant.")
+def retry_command(tenant: str | None) -> None:
+    """Attempt again to deliver the messages that were given up."""
+    with _exit_on_error():
+        services = _services()
+        if tenant:
+            _require_tenant(services, tenant)
+        now = services.clock()
+        count = sum(
+            services.database.write(each, lambda session: deliveries.retry_failed(session, now))
+            for each in ([tenant] if tenant else tenant_ids(services.database))
+        )
+        _terminal.print(f"Messages to be delivered again: {count}.")
 
 
 @main.command()

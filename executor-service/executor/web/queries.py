@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, fields, validate
 
+from executor.store import deliveries
 from sentinai.exception_fields import SEVERITIES, STATUSES
 
 _SAFE_TEXT = validate.Regexp(r"[^\x00\ud800-\udfff]*\Z", error="NUL and lone surrogates are not allowed.")
@@ -94,6 +95,18 @@ class PlaybooksQuery(Page):
         validate=validate.OneOf(("active", "retired")), metadata={"description": "Versions with this status"}
     )
     name = text("Versions of this name")
+
+
+class DeliveriesQuery(Page):
+    """Filters of the list of deliveries."""
+
+    kind = fields.String(
+        validate=validate.OneOf(tuple(deliveries.KINDS)), metadata={"description": "Deliveries of this kind"}
+    )
+    status = fields.String(
+        validate=validate.OneOf(deliveries.STATUSES), metadata={"description": "Deliveries with this status"}
+    )
+    exception_id = text("Deliveries of this exception", most=128)
 
 
 class PublishQuery(Query):

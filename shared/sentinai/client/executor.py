@@ -14,6 +14,8 @@ from sentinai.client.service import ServiceClient, all_items, fill_path, without
 from sentinai.client.types import (
     ActorType,
     ChainCheck,
+    Delivery,
+    DeliveryPage,
     DummyToolAnswer,
     Event,
     EventPage,
@@ -63,6 +65,14 @@ class PlaybookFilters(TypedDict, total=False):
 
     status: Literal["active", "retired"]
     name: str
+
+
+class DeliveryFilters(TypedDict, total=False):
+    """Filters of a list of deliveries."""
+
+    kind: Literal["notify", "call_tool"]
+    status: Literal["pending", "delivered", "failed"]
+    exception_id: str
 
 
 class ExecutorClient(ServiceClient):
@@ -187,6 +197,22 @@ class ExecutorClient(ServiceClient):
     def verify_events(self, exception_id: str) -> ChainCheck:
         """Whether an exception's log is intact."""
         return self._call(ChainCheck, "GET", fill_path(_EXCEPTION + "/events/verify", exception_id=exception_id))
+
+    def list_deliveries(
+        self, *, limit: int = 50, cursor: str | None = None, **filters: Unpack[DeliveryFilters]
+    ) -> DeliveryPage:
+        """One page of deliveries, newest first."""
+        query = without_none(limit=limit, cursor=cursor, **filters)
+        return self._call(DeliveryPage, "GET", "/api/deliveries", query=query)
+
+    def deliveries(self, **filters: Unpack[DeliveryFilters]) -> Iterator[Delivery]:
+        """Every delivery that the filters find, page by page."""
+        return all_items(lambda cursor: self.list_deliveries(limit=_MAX_PAGE_SIZE, cursor=cursor, **filters))
+
+    def redeliver(self, delivery_id: str) -> Delivery:
+        """Send a delivery again."""
+        path = fill_path("/api/deliveries/{delivery_id}/redeliver", delivery_id=delivery_id)
+        return self._call(Delivery, "POST", path)
 
     def publish_playbook(self, playbook: Document) -> Playbook:
         """Publish the next version of a playbook; unchanged content returns the current version."""

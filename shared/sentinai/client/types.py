@@ -64,6 +64,31 @@ class CurrentPlaybook(TypedDict):
     status: NotRequired[str]
 
 
+class Delivery(TypedDict):
+    """A notification or a tool call in the outbox."""
+
+    delivery_id: str
+    kind: Literal["notify", "call_tool"]
+    exception_id: str
+    channel: str | None
+    tool_id: str | None
+    status: Literal["pending", "delivered", "failed"]
+    attempts: int
+    last_attempt_at: str | None
+    next_attempt_at: str | None
+    last_status: int | None
+    last_error: str | None
+    created_at: str
+    delivered_at: str | None
+
+
+class DeliveryPage(TypedDict):
+    """One page of deliveries."""
+
+    items: list[Delivery]
+    next_cursor: str | None
+
+
 class DomainPack(TypedDict, total=False):
     """A domain's entities, exception types, severity rules, tools and templates."""
 

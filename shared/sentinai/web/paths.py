@@ -10,6 +10,7 @@ from sentinai.documents.schemas import check
 from sentinai.problems import NotFound
 
 DESCRIPTIONS = {
+    "delivery_id": "The id of a delivery.",
     "domain": "The domain that a Domain Pack describes.",
     "exception_id": "The exception's id.",
     "playbook_id": "The id of one playbook version.",

@@ -24,7 +24,9 @@ from werkzeug.wrappers import Request, Response
 
 from executor.app import create_app
 from executor.store import outbox
+from executor.store.deliveries import retry_failed
 from executor.store.tables import OutboxRow
+from sentinai.documents.schemas import check
 
 KEY = "Idempotency-Key"
 
@@ -191,6 +193,57 @@ def test_what_keeps_failing_is_given_up_in_plain_sight(work: Casework, pair: Thr
     [sent] = work.events(exception_id, "NotificationSent")
     assert (sent["payload"]["outcome"], sent["payload"]["attempts"]) == ("failed", 25)
     assert "500" in sent["payload"]["detail"]
+
+
+def test_what_was_given_up_is_listed_and_sent_again(work: Casework, pair: Threaded, webhook: str, sink: Sink):
+    sink.refusals = 1
+    work.publish("One", [tell(channel="webhook")])
+    exception_id = work.create_exception()
+    work.complete(exception_id, 1)
+    pair.work(work.tenant_id, webhook_url=webhook, outbox_hours=0)
+    [failed] = work.admin.ok("GET", "/api/deliveries", params={"status": "failed", "kind": "notify"})["items"]
+    assert (failed["exception_id"], failed["channel"], failed["last_status"]) == (exception_id, "webhook", 500)
+    assert failed["next_attempt_at"] is None
+    pair.clock.advance(days=2)
+    path = f"/api/deliveries/{failed['delivery_id']}/redeliver"
+    answer = work.admin("POST", path)
+    assert (answer.status_code, answer.json()["status"]) == (202, "pending")
+    assert check("delivery", answer.json()) == []
+    pair.work(work.tenant_id, webhook_url=webhook)
+    [sent] = work.admin.ok("GET", "/api/deliveries", params={"exception_id": exception_id})["items"]
+    assert (sent["status"], sent["attempts"], sent["last_status"]) == ("delivered", 1, 200)
+    outcomes = [event["payload"]["outcome"] for event in work.events(exception_id, "NotificationSent")]
+    assert outcomes == ["failed", "sent"]
+    assert len({key for key, _ in sink.taken}) == 1
+
+
+def test_all_that_was_given_up_is_due_again_and_has_its_whole_time(
+    work: Casework, pair: Threaded, webhook: str, sink: Sink
+):
+    sink.refusals = 3
+    work.publish("One", [tell(channel="webhook")])
+    work.complete(work.create_exception(), 1)
+    pair.work(work.tenant_id, webhook_url=webhook, outbox_hours=0)
+    pair.clock.advance(days=2)
+    database, now = pair.services.database, pair.clock()
+    assert database.write(work.tenant_id, lambda session: retry_failed(session, now)) == 1
+    pair.work(work.tenant_id, webhook_url=webhook)
+    assert counts(pair, work) == {"pending": 1}
+
+
+def test_deliveries_are_read_page_by_page_by_admins(work: Casework, pair: Threaded):
+    work.publish("Three", [tell(), tell(), tell()])
+    exception_id = work.create_exception()
+    for step in (1, 2, 3):
+        work.complete(exception_id, step)
+    first = work.admin.ok("GET", "/api/deliveries", params={"limit": 2})
+    rest = work.admin.ok("GET", "/api/deliveries", params={"limit": 2, "cursor": first["next_cursor"]})
+    assert rest["next_cursor"] is None
+    assert len({item["delivery_id"] for item in first["items"] + rest["items"]}) == 3
+    assert check("delivery-page", first) == []
+    work.admin.problem(404, "not_found", "POST", "/api/deliveries/absent/redeliver")
+    operator = pair.client(work.tenant_id, "operator")
+    operator.problem(403, "forbidden", "GET", "/api/deliveries")
 
 
 def test_one_that_fails_does_not_hold_up_the_others(work: Casework, pair: Threaded):

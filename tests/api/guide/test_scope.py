@@ -6,6 +6,8 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from tests.support.threaded import START
+
 from executor.actions.registry import actions
 from executor.delivery import deliver
 from executor.domain.assignment import PlaybookProgress
@@ -71,6 +73,6 @@ def test_actions_and_their_effects():
 def test_stubs_report_what_the_page_says():
     settings = Settings(webhook_url="")
     for channel in ("log", "email", "slack", "sms", "webhook"):
-        message = ClaimedMessage("o", "E-1", "notification", {"channel": channel}, "k", 1)
+        message = ClaimedMessage("o", "E-1", "notification", {"channel": channel}, "k", 1, START)
         assert deliver(settings, "t", message).detail == f"Stub: {channel} logs and sends nothing."
     assert f'"{deliver(settings, "t", replace(message, payload={"channel": "email"})).detail}"' in PAGE

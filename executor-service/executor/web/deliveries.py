@@ -1,0 +1,43 @@
+"""``/api/deliveries``: what the outbox delivered, is delivering, and gave up."""
+
+from __future__ import annotations
+
+from executor.bootstrap import Services
+from executor.store import deliveries
+from executor.web.queries import DeliveriesQuery, paging
+from sentinai.web import Answer, Api, Call
+
+api: Api[Services] = Api("Deliveries", "Notifications and tool calls on their way, delivered and given up.")
+_Call = Call[Services]
+
+
+@api.operation(
+    "GET",
+    "/api/deliveries",
+    answers={200: "delivery-page"},
+    role="admin",
+    query=DeliveriesQuery,
+    problems=(400,),
+)
+def list_deliveries(call: _Call) -> Answer:
+    """List deliveries, newest first."""
+    query = call.query
+    with call.services.database.read(call.identity.tenant_id) as session:
+        items, cursor = deliveries.page(
+            session,
+            kind=query.get("kind"),
+            status=query.get("status"),
+            exception_id=query.get("exception_id"),
+            **paging(query),
+        )
+    return Answer({"items": items, "next_cursor": cursor})
+
+
+@api.operation("POST", "/api/deliveries/{delivery_id}/redeliver", answers={202: "delivery"}, role="admin")
+def redeliver(call: _Call, delivery_id: str) -> Answer:
+    """Send a delivery again, under the same idempotency key."""
+    services = call.services
+    document = services.database.write(
+        call.identity.tenant_id, lambda session: deliveries.redeliver(session, delivery_id, services.clock())
+    )
+    return Answer(document, 202)
