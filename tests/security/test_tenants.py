@@ -63,7 +63,14 @@ class Victim:
         """Everything of the tenant's that a call could have changed."""
         admin = self.work.admin
         exception = f"/api/exceptions/{self.ids['exception_id']}"
-        paths = ("/api/exceptions", "/api/playbooks", "/api/policy-pack", exception, f"{exception}/events")
+        paths = (
+            "/api/exceptions",
+            "/api/playbooks",
+            "/api/policy-pack",
+            exception,
+            f"{exception}/events",
+            "/api/deliveries",
+        )
         return [admin.ok("GET", path) for path in paths]
 
 
@@ -74,6 +81,8 @@ def victim(work: Casework) -> Victim:
     exception_id = work.create_exception(entity=SECRET, normalized_context={"meter": SECRET})
     work.complete(exception_id, 1, notes=SECRET)
     ids = {"exception_id": exception_id, "playbook_id": str(playbook_id), "step_order": "2"}
+    [delivery] = work.admin.ok("GET", "/api/deliveries")["items"]
+    ids["delivery_id"] = delivery["delivery_id"]
     return Victim(work, {**ids, "domain": work.domain, "tool_id": "reread_meter"})
 
 

@@ -175,6 +175,9 @@ def auditors_look(executor: ExecutorClient, exception_id: str) -> None:
     assert [each["exception_id"] for each in executor.exceptions()] == [exception_id]
     [figures] = [each for each in executor.get_playbook_analytics()["items"] if each["started"]]
     assert (figures["completed"], figures["skipped_steps"]) == (1, 1)
+    assert list(executor.deliveries(status="failed")) == []
+    with pytest.raises(NotFound):
+        executor.redeliver("absent")
 
 
 def test_lists_are_paged(program: Program):
