@@ -49,7 +49,7 @@ class Operation:
     @property
     def names_something(self) -> bool:
         """Whether its path identifies a resource of a tenant."""
-        return "{exception_id}" in self.template or "{playbook_id}" in self.template
+        return any(f"{{{name}}}" in self.template for name in ("exception_id", "playbook_id", "delivery_id"))
 
 
 @dataclass(frozen=True, slots=True)
