@@ -65,8 +65,8 @@ def test_the_first_run_prints_no_warning_and_ctrl_c_no_error(make_run: MakeRun) 
     assert _READY in make_run.output()
     assert '"level"' not in make_run.output(), "only warnings and errors are logged, and there should be none"
 
-    # make passes the interrupt on to its caller; for itself it would report an error line.
-    assert make_run.press_ctrl_c() == -signal.SIGINT
+    # make passes the interrupt on to its caller, or was told of the clean exit before it noticed the interrupt.
+    assert make_run.press_ctrl_c() in (0, -signal.SIGINT)
     assert "Error" not in make_run.output()
     assert "Traceback" not in make_run.output()
     assert make_run.output().count("stopped (rc=0)") == 3

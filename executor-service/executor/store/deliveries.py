@@ -61,12 +61,12 @@ def page(
     }
     query = query.where(*(column == value for column, value in wanted.items() if value is not None))
     if cursor:
-        instant, last_id = decode(cursor, _ORDER)
+        instant, last_id = decode(cursor, _ORDER, datetime, str)
         tie = and_(OutboxRow.created_at == instant, OutboxRow.outbox_id < last_id)
         query = query.where(or_(OutboxRow.created_at < instant, tie))
     rows = session.execute(query).all()
     shown = rows[:limit]
-    more = encode(_ORDER, format_time(shown[-1].created_at), shown[-1].outbox_id) if len(rows) > limit else None
+    more = encode(_ORDER, shown[-1].created_at, shown[-1].outbox_id) if len(rows) > limit else None
     return [_document(row) for row in shown], more
 
 

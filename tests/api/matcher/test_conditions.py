@@ -137,7 +137,7 @@ def test_a_result_that_repeats_a_value_too_often_is_refused(author_caller):
     assert len(evaluate(author_caller, {"logic": rule, "data": {"note": "x" * 900}})["result"]) == 200
 
 
-@pytest.mark.parametrize("items", [70, 5000])
+@pytest.mark.parametrize("items", [80, 5000])
 def test_a_result_that_is_nested_too_deeply_is_refused(author_caller, items):
     rule = {"reduce": [{"var": "items"}, [{"var": "accumulator"}], 0]}
     found = evaluate(author_caller, {"logic": rule, "data": {"items": [1] * items}})

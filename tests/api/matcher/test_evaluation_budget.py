@@ -33,7 +33,7 @@ def playbooks(count: int, logic: Any) -> list[dict[str, Any]]:
 def test_a_clause_over_its_share_leaves_other_playbooks_alone(caller, author):
     heavy = author.publish("Heavy", {"logic": {"or": [{"missing": NAMES}] * 100}, "priority": 5})
     author.publish("Light", {"match": {}})
-    found = caller.match({"normalized_context": {"names": ["exception.exception_id"] * 3_000}})
+    found = caller.match({"normalized_context": {"names": ["exception.exception_id"] * 2_600}})
     assert found["selected"]["name"] == "Light"
     (error,) = found["errors"]
     assert (error["playbook_id"], error["code"]) == (heavy, "budget")
