@@ -7,7 +7,7 @@ and turned into an ``application/problem+json`` response (RFC 9457) in one place
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 MAX_FINDINGS = 100
@@ -20,7 +20,8 @@ class Finding:
 
     ``pointer`` is an RFC 6901 JSON pointer into the document, ``""`` for the whole of it. ``code`` is
     stable and for programs, ``message`` for people; ``hint`` says what to do, where that is known.
-    ``suggestion`` is the known name that was probably meant, ``playbook`` the other playbook that it is about.
+    ``suggestion`` is the known name that was probably meant, ``playbook`` the other playbook that it is about,
+    ``expected`` what the schema asks for (by its keyword, such as a type or a limit) and ``actual`` a short value.
     """
 
     pointer: str
@@ -29,8 +30,10 @@ class Finding:
     hint: str | None = None
     suggestion: str | None = None
     playbook: str | None = None
+    expected: Any = field(default=None, compare=False)
+    actual: Any = field(default=None, compare=False)
 
-    def to_json(self) -> dict[str, str]:
+    def to_json(self) -> dict[str, Any]:
         """The finding as an entry of ``errors`` or ``warnings``, without the keys that have no value."""
         return {key: value for key, value in asdict(self).items() if value is not None}
 

@@ -15,6 +15,7 @@ from executor.domain.model import FINISHING_EVENTS, Event, ExceptionRecord, NewE
 from sentinai.clock import parse_time
 from sentinai.documents.strict_json import same
 from sentinai.exception_fields import LOGGED_FIELDS
+from sentinai.problems import Problem
 
 Fields = Mapping[str, Any]
 _UNASSIGNED = {"current_playbook_id": None, "current_step": None, "playbook_run": 0, "resolved_at": None}
@@ -25,7 +26,7 @@ class StepState:
     """The status of a step and, once it is finished, who finished it, when, how, and with what result."""
 
     status: str
-    blocked_reason: str | None = None
+    blocked: Problem | None = None
     completed_at: datetime | None = None
     actor_type: str | None = None
     actor_id: str | None = None
@@ -61,15 +62,15 @@ def difference(record: ExceptionRecord, events: Iterable[Event]) -> dict[str, tu
 
 
 def step_states(
-    playbook: Playbook, record: ExceptionRecord, run_events: Sequence[Event], *, blocked_reason: str | None
+    playbook: Playbook, record: ExceptionRecord, run_events: Sequence[Event], *, blocked: Problem | None
 ) -> tuple[StepState, ...]:
-    """The state of every step, in order; ``blocked_reason`` says why the current one cannot be done now."""
+    """The state of every step, in order; ``blocked`` says why the current one cannot be done now."""
     finished = {event.payload["step_order"]: event for event in run_events if event.event_type in FINISHING_EVENTS}
     started = any(event.event_type == "PlaybookStarted" for event in run_events)
     return tuple(
         _finished(finished[step.step_order])
         if step.step_order in finished
-        else _open(step, record, started, blocked_reason)
+        else _open(step, record, started, blocked)
         for step in playbook.steps
     )
 
@@ -88,11 +89,11 @@ def _finished(event: Event) -> StepState:
     )
 
 
-def _open(step: Step, record: ExceptionRecord, started: bool, blocked_reason: str | None) -> StepState:
+def _open(step: Step, record: ExceptionRecord, started: bool, blocked: Problem | None) -> StepState:
     if step.step_order != record.current_step:
         return StepState(status="pending")
-    if blocked_reason is not None:
-        return StepState(status="blocked", blocked_reason=blocked_reason)
+    if blocked is not None:
+        return StepState(status="blocked", blocked=blocked)
     return StepState(status="running" if started else "pending")
 
 

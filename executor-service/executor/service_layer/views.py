@@ -94,8 +94,7 @@ def _steps(
     snapshot: Snapshot, playbook: Playbook, viewer: Actor, now: datetime, tool_mode: str
 ) -> list[dict[str, Any]]:
     refusal = obstacle(snapshot, viewer, now, tool_mode)
-    reason = refusal.detail if refusal else None
-    states = step_states(playbook, snapshot.record, snapshot.run_events, blocked_reason=reason)
+    states = step_states(playbook, snapshot.record, snapshot.run_events, blocked=refusal)
     return [
         _step(snapshot, step, state, viewer, now, tool_mode)
         for step, state in zip(playbook.steps, states, strict=True)
@@ -113,7 +112,9 @@ def _step(
         "effect": action.effect,
         "requires_human": found.requires_human,
         "mandatory": bool(step.params.get("mandatory")),
-        **members(state, "status", "blocked_reason", "actor_type", "actor_id", "mode", "notes", "result"),
+        "blocked_code": state.blocked.code if state.blocked else None,
+        "blocked_reason": state.blocked.detail if state.blocked else None,
+        **members(state, "status", "actor_type", "actor_id", "mode", "notes", "result"),
         "completed_at": format_optional_time(state.completed_at),
         "preview": action.preview(StepContext(snapshot, step, viewer, now, tool_mode)) if open_still else None,
     }

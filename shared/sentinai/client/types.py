@@ -192,6 +192,8 @@ class Finding(TypedDict):
     hint: NotRequired[str]
     suggestion: NotRequired[str]
     playbook: NotRequired[str]
+    expected: NotRequired[Any]
+    actual: NotRequired[Any]
     line: NotRequired[int]
     column: NotRequired[int]
 
@@ -465,6 +467,7 @@ class StepState(TypedDict):
     requires_human: bool
     mandatory: NotRequired[bool]
     status: Literal["pending", "running", "blocked", "completed", "skipped"]
+    blocked_code: str | None
     blocked_reason: str | None
     completed_at: str | None
     actor_type: ActorType | None

@@ -18,6 +18,7 @@ from sentinai.documents.suggestions import did_you_mean, nearest
 from sentinai.problems import MAX_FINDINGS, Finding
 
 _LONGEST = 300
+_SHORT = 60
 _EXAMPLES = {"date-time": "2026-11-23T09:30:00Z", "uuid": "6f1c2f0e-5d0b-4d63-9f0b-0d6a3f1c9a77"}
 _TYPES: dict[type, str] = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array"}
 
@@ -92,7 +93,14 @@ def _explain(error: ValidationError) -> list[Finding]:
     message = _MESSAGES[keyword](error) if keyword in _MESSAGES else error.message[:_LONGEST]
     # A schema describes what its pattern is for.
     hint = _schema_of(error).get("description") if keyword == "pattern" else None
-    return [Finding(pointer, _CODES.get(keyword, keyword), message, hint)]
+    expected = _if_short(error.validator_value, _LONGEST) if keyword in _MESSAGES else None
+    actual = None if isinstance(error.instance, (dict, list)) else _if_short(error.instance, _SHORT)
+    return [Finding(pointer, _CODES.get(keyword, keyword), message, hint, expected=expected, actual=actual)]
+
+
+def _if_short(value: Any, most: int) -> Any:
+    """The value if its text is short enough to be repeated in each finding."""
+    return value if len(json.dumps(value, default=str)) <= most else None
 
 
 def _schema_of(error: ValidationError) -> Mapping[str, Any]:
@@ -130,7 +138,7 @@ def _invalid_format(error: ValidationError) -> str:
 
 def _short(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 60 else text[:57] + "…"
+    return text if len(text) <= _SHORT else text[: _SHORT - 3] + "…"
 
 
 def _count(number: Any, unit: str) -> str:

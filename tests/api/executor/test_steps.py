@@ -293,7 +293,7 @@ def test_a_step_that_would_be_refused_is_blocked_says_why_and_leaves_no_trace(
     assert says in first["blocked_reason"]
     before = work.events(exception_id)
     problem = work.admin.problem(status, code, "POST", step_path(exception_id, 1), PERSON)
-    assert problem["detail"] == first["blocked_reason"]
+    assert (problem["code"], problem["detail"]) == (first["blocked_code"], first["blocked_reason"])
     assert work.events(exception_id) == before
     assert work.complete(exception_id, 1, mode="attest", notes="Done outside.")["outcome"] == "completed"
 

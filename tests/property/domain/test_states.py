@@ -17,7 +17,7 @@ from executor.domain.changeset import ChangeSet
 from executor.domain.model import Actor, Event, ExceptionRecord, NewEvent
 from sentinai.clock import format_time
 from sentinai.documents.schemas import check
-from sentinai.problems import Problem
+from sentinai.problems import Problem, ToolNotAllowed
 
 TIMES = st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC)).map(format_time)
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=8)
@@ -139,11 +139,11 @@ def test_the_steps_before_the_current_one_are_done_and_those_after_it_wait(
 ) -> None:
     done = data.draw(st.integers(0, total))
     kinds = data.draw(st.lists(st.sampled_from(["Completed", "Skipped"]), min_size=done, max_size=done))
-    reason = data.draw(st.none() | st.just("no crane"))
+    reason = data.draw(st.none() | st.just(ToolNotAllowed("no crane")))
     of = playbook(*(step("add_comment", order, text="x") for order in range(1, total + 1)))
     events = [_finishing(order, kind) for order, kind in enumerate(kinds, 1)]
     current = done + 1 if done < total else None
-    states = fold.step_states(of, record(current_step=current), events, blocked_reason=reason)
+    states = fold.step_states(of, record(current_step=current), events, blocked=reason)
     assert [each.status for each in states[:done]] == [kind.lower() for kind in kinds]
     assert all(each.status == "pending" for each in states[done + 1 :])
     if current is not None:

@@ -12,6 +12,7 @@ from executor.agents import intake
 from executor.domain import fold
 from executor.domain.model import Actor, Event, NewEvent
 from sentinai.clock import format_time
+from sentinai.problems import Problem, ToolNotAllowed
 
 OTHER = {
     "domain": "Rail",
@@ -150,9 +151,9 @@ def finished(order: int, *, skipped: bool = False, **members: Any) -> NewEvent:
     return NewEvent("PlaybookStepSkipped" if skipped else "PlaybookStepCompleted", payload)
 
 
-def statuses(current: int | None, events: list[Event], blocked: str | None = None) -> list[str]:
+def statuses(current: int | None, events: list[Event], blocked: Problem | None = None) -> list[str]:
     of = record(current_step=current)
-    return [each.status for each in fold.step_states(BOOK, of, events, blocked_reason=blocked)]
+    return [each.status for each in fold.step_states(BOOK, of, events, blocked=blocked)]
 
 
 STARTED = NewEvent("PlaybookStarted", {})
@@ -164,22 +165,23 @@ def test_a_recommended_playbook_waits_and_a_started_one_runs() -> None:
 
 
 def test_a_step_that_would_be_refused_is_blocked_whether_started_or_not() -> None:
+    refusal = ToolNotAllowed("no crane")
     for events in ([], written([STARTED])):
-        first, *others = fold.step_states(BOOK, record(current_step=1), events, blocked_reason="no crane")
-        assert (first.status, first.blocked_reason) == ("blocked", "no crane")
-        assert {(each.status, each.blocked_reason) for each in others} == {("pending", None)}
+        first, *others = fold.step_states(BOOK, record(current_step=1), events, blocked=refusal)
+        assert (first.status, first.blocked) == ("blocked", refusal)
+        assert {(each.status, each.blocked) for each in others} == {("pending", None)}
 
 
 def test_what_is_done_stays_done_and_the_next_one_runs() -> None:
     events = written([STARTED, finished(1, skipped=True), finished(2)])
     assert statuses(3, events) == ["skipped", "completed", "running"]
-    assert statuses(3, events, "no crane") == ["skipped", "completed", "blocked"]
+    assert statuses(3, events, ToolNotAllowed("no crane")) == ["skipped", "completed", "blocked"]
     assert statuses(None, [*events, *written([finished(3)])]) == ["skipped", "completed", "completed"]
 
 
 def test_a_finished_step_tells_who_did_it_when_and_how() -> None:
     events = written([finished(1), finished(2, skipped=True, actor_id="pim")])
-    done, skipped, _ = fold.step_states(BOOK, record(current_step=3), events, blocked_reason=None)
+    done, skipped, _ = fold.step_states(BOOK, record(current_step=3), events, blocked=None)
     assert done == fold.StepState(
         status="completed",
         completed_at=NOON,
