@@ -127,6 +127,18 @@ def test_a_sign_in_link_is_used_once_even_in_the_leeway(work: Casework, pair: Th
     assert statuses == [200, 401]
 
 
+@pytest.mark.parametrize("chunked", [False, True])
+def test_signing_in_reads_16_kib_at_most(work: Casework, pair: Threaded, chunked: bool):
+    """A link that works when it is alone in the body does not with 16 KiB more, declared or not."""
+    link = sign_in_link(pair.settings, tenant=work.tenant_id, subject="kim", roles=["viewer"]).rpartition("#")[2]
+    url = f"{pair.urls['executor']}/console/session"
+    body = json.dumps({"token": link}).encode()
+    large = body + b" " * 16_384
+    refused = requests.post(url, data=iter([large]) if chunked else large, timeout=20)
+    assert (refused.status_code, refused.json()["code"]) == (413, "too_large")
+    assert requests.post(url, data=body, timeout=20).ok
+
+
 @pytest.mark.parametrize("seconds", [-3600, 3600])
 def test_after_a_clock_is_set_the_executor_signs_its_calls_anew(
     work: Casework, pair: Threaded, monkeypatch: pytest.MonkeyPatch, seconds: int

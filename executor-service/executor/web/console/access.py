@@ -12,6 +12,7 @@ from executor.bootstrap import Services
 from executor.web.console import sign_in
 from sentinai.documents import strict_json
 from sentinai.identity import Identity, TokenVerifier
+from sentinai.problems import TooLarge
 from sentinai.web import session
 
 EXTENSION = "executor.console"
@@ -19,6 +20,7 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+_SIGN_IN_BYTES = 16_384
 _PUBLIC = ("console.sign_in_page", "console.open_session", "console.static")
 
 
@@ -90,7 +92,12 @@ def _sign_in_page() -> str:
 
 def _open_session() -> Response:
     """Exchange the token of a sign-in link for a session. There is no CSRF token yet: the link is the secret."""
-    body = strict_json.loads(request.get_data())
+    # The caller is nobody yet, so little is read. A body without a declared length is cut off at the maximum.
+    request.max_content_length = _SIGN_IN_BYTES + 1
+    raw = request.get_data()
+    if len(raw) > _SIGN_IN_BYTES:
+        raise TooLarge(f"The body is too large; the limit is {_SIGN_IN_BYTES}.")
+    body = strict_json.loads(raw)
     link_token = body.get("token") if isinstance(body, dict) else None
     console = _console()
     token = sign_in.session_token(console.services, console.verifier, str(link_token or ""))
