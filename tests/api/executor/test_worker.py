@@ -60,7 +60,7 @@ class Site:
 
     @property
     def unreadable(self) -> str:
-        """What a JSON column may come to hold that is none of ours."""
+        """Contents of a JSON column that this product never writes."""
         return "5" if self.pair.services.database.dialect == "postgresql" else "{not json"
 
 
