@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging.config
 import signal
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -20,6 +21,7 @@ from sentinai.problems import DatabaseUnavailable
 from sentinai.telemetry import logger, serve_metrics
 
 Job = Callable[[Services, threading.Event], bool]
+_SIGNAL_SECONDS = 0.5
 _log = logger("worker")
 
 
@@ -39,6 +41,10 @@ def run(services: Services) -> None:
         }
         for name, job in jobs.items():
             pool.submit(_repeat, name, job, services, stopping)
+        # Python handles signals in the main thread, which must not sleep until the jobs end: the system may have
+        # delivered the signal to another thread.
+        while not stopping.is_set():
+            time.sleep(_SIGNAL_SECONDS)
     _log.info("worker_stopped")
 
 
