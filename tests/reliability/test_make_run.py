@@ -75,7 +75,7 @@ def test_the_first_run_prints_no_warning_and_ctrl_c_no_error(make_run: MakeRun) 
 
 
 def test_the_death_of_the_worker_stops_nothing_and_it_is_started_again(make_run: MakeRun) -> None:
-    until(lambda: _READY in make_run.output())
+    until(lambda: _READY in make_run.output() and len(workers_of(make_run)) == 1)
     first = workers_of(make_run)
     os.kill(first[0], signal.SIGKILL)
     until(lambda: len(found := workers_of(make_run)) == 1 and found != first)
