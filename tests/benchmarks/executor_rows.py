@@ -163,21 +163,31 @@ class _NotingPostgres(_Noting, psycopg.Cursor[Any]):  # type: ignore[misc]
     pass
 
 
-def _note(dialect: Dialect, _record: Any, _args: Any, options: dict[str, Any]) -> None:
-    if dialect.name == "sqlite":
-        options["factory"] = _NotingConnection
+def _note(bench: Bench) -> None:
+    """Give the connections of a database cursors that note."""
+    if bench.database.dialect == "sqlite":
+
+        def note(_dialect: Dialect, _record: Any, _args: Any, options: dict[str, Any]) -> None:
+            options["factory"] = _NotingConnection
+
+        event.listen(bench.database.engine, "do_connect", note)
     else:
-        options["cursor_factory"] = _NotingPostgres
+
+        def set_factory(connection: Any, _record: Any) -> None:
+            connection.cursor_factory = _NotingPostgres
+
+        event.listen(bench.database.engine, "connect", set_factory)
 
 
 def recorded(bench: Bench, work: Callable[[], None], times: int) -> Iterator[list[Sent]]:
     """What so many calls send to the driver, each, but for where its transaction begins and ends."""
     bench.database.engine.dispose()
-    event.listen(bench.database.engine, "do_connect", _note)
+    _note(bench)
     assert bench.database.check() == "ok"
     for _ in range(times):
         _Noting.sent.clear()
         work()
+        assert _Noting.sent
         yield [each for each in _Noting.sent if not each.statement.startswith("BEGIN")]
 
 
