@@ -200,6 +200,10 @@ class InvalidDocument(Problem, status=422, code="invalid_document", title="Inval
         return InvalidDocument(self.detail, findings=[finding.under(prefix) for finding in self.findings])
 
 
+class InvalidQuery(Problem, status=422, code="invalid_query", title="Invalid parameters"):
+    """A parameter outside of the body is not valid, such as a header."""
+
+
 class TemplateUnresolved(Problem, status=422, code="template_unresolved", title="Unresolved placeholder"):
     """A placeholder has no value where one is required."""
 
@@ -236,3 +240,7 @@ class MatchRejected(MatcherUnavailable, status=503, code="matcher_unavailable", 
 
 class DatabaseUnavailable(Problem, status=503, code="database_unavailable", title="Database unavailable"):
     """The database cannot be reached, or stays locked."""
+
+
+class DeadlineExceeded(Problem, status=504, code="deadline_exceeded", title="Deadline exceeded"):
+    """The caller no longer waits for the answer."""

@@ -22,6 +22,7 @@ from executor.domain.recommendation import Recommendation
 from executor.domain.snapshot import Snapshot
 from executor.service_layer.ports import Matcher, Store, Transaction
 from executor.service_layer.snapshots import snapshot_of
+from sentinai import deadline
 from sentinai.clock import format_time, parse_time
 from sentinai.problems import MatcherUnavailable, NotFound, VersionConflict
 
@@ -94,9 +95,10 @@ def until_unchanged(attempt: Callable[[], T | None]) -> T:
     """The result of an attempt, repeated while it returns None because the exception changed under it.
 
     Raises:
-        VersionConflict: it changed under every attempt.
+        VersionConflict: it changed under every attempt. DeadlineExceeded: the caller no longer waits.
     """
     for _ in range(_ATTEMPTS):
+        deadline.check()
         result = attempt()
         if result is not None:
             return result

@@ -12,11 +12,14 @@ from executor.domain.model import Event
 from executor.store import events, exceptions, integrity
 from executor.store.cursor import decode_seq, encode
 from executor.web.queries import EventsQuery
+from sentinai import deadline
 from sentinai.web import Answer, Api, Call
 
 api: Api[Services] = Api("Events", "The append-only log of an exception.")
 _Call = Call[Services]
 _POLL_SECONDS = 0.2
+_SHARE = 0.9
+"""Of the time that the caller still waits, the share after which an empty response is on its way."""
 
 
 @api.operation(
@@ -64,7 +67,7 @@ def _read(call: _Call, exception_id: str, seq: int, query: Mapping[str, Any]) ->
 
 
 def _wait(call: _Call, exception_id: str, seq: int, query: Mapping[str, Any]) -> list[Event]:
-    until = time.monotonic() + query["wait"]
+    until = time.monotonic() + min(query["wait"], deadline.seconds_left() * _SHARE)
     end = seq
     while (left := until - time.monotonic()) > 0:
         time.sleep(min(_POLL_SECONDS, left))

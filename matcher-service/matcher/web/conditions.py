@@ -9,6 +9,7 @@ from matcher.authoring.review import review
 from matcher.bootstrap import Services
 from matcher.web.match_inputs import instant
 from matcher.web.packs import check_tenant, pack_source
+from sentinai import deadline
 from sentinai.conditions import Conditions, EvaluationError, check_logic, domain_named, parse
 from sentinai.conditions.evaluation import budget, evaluate
 from sentinai.conditions.evaluation.budget import Budget
@@ -61,7 +62,7 @@ def evaluate_conditions(call: _Call) -> Answer:
     """Evaluate conditions on one exception, clause by clause; or a bare rule on any data."""
     if "logic" in call.body:
         return Answer(_evaluate_rule(call.body["logic"], call.body.get("data")))
-    with budget.spending(Budget()):
+    with budget.spending(Budget(check=deadline.check)):
         return Answer(_evaluate_conditions(call))
 
 

@@ -9,6 +9,7 @@ from matcher.bootstrap import Services
 from matcher.matching import match
 from matcher.web.match_inputs import MatchInputs, resolve_match_inputs
 from matcher.web.packs import check_tenant
+from sentinai import deadline
 from sentinai.clock import format_time
 from sentinai.conditions.evaluation import budget
 from sentinai.conditions.evaluation.budget import BATCH_UNITS, MATCH_UNITS, REQUEST_UNITS, Budget
@@ -29,7 +30,7 @@ def match_exception(call: Call[Services]) -> Answer:
     """Find the playbook that fits an exception, and explain why."""
     body = call.body
     _check_exception(call, body["exception"], "/exception")
-    with budget.spending(Budget()):
+    with budget.spending(Budget(check=deadline.check)):
         inputs = resolve_match_inputs(call.services, call.identity, body)
         return Answer(_match(body["exception"], inputs, body))
 
@@ -44,7 +45,7 @@ def match_exception(call: Call[Services]) -> Answer:
 def match_batch(call: Call[Services]) -> Answer:
     """Find the playbooks of up to 1,000 exceptions, in order; an invalid one gets a problem in its place."""
     body = call.body
-    whole = Budget(BATCH_UNITS)
+    whole = Budget(BATCH_UNITS, check=deadline.check)
     with budget.spending(whole.part(REQUEST_UNITS)):
         inputs = resolve_match_inputs(call.services, call.identity, body)
     results = [

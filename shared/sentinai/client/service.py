@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import math
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from types import TracebackType
@@ -29,7 +31,8 @@ class ServiceClient:
     Threads may share a client: each has its own connections. Calls that are safe to repeat are retried, by the
     retry policy, while the service is unavailable or busy. ``request_id`` returns the id under which the service
     logs a call, such as that of the request being served; if it returns None, the call gets a new id.
-    ``traceparent`` returns the call's W3C Trace Context, or None.
+    ``traceparent`` returns the call's W3C Trace Context, or None. ``seconds_left`` returns how long the caller
+    waits for a call, all attempts together; the retry policy limits each attempt anyway.
 
     Raises:
         ValueError: ``base_url`` is not an http or https URL.
@@ -43,11 +46,13 @@ class ServiceClient:
         retry_policy: RetryPolicy = DEFAULT_RETRY_POLICY,
         request_id: Callable[[], str | None] = lambda: None,
         traceparent: Callable[[], str | None] = lambda: None,
+        seconds_left: Callable[[], float] = lambda: math.inf,
     ) -> None:
         self._transport = Transport(base_url, retry_policy)
         self._token = token
         self._request_id = request_id
         self._traceparent = traceparent
+        self._seconds_left = seconds_left
 
     def with_token(self, token: Token) -> Self:
         """The same client for another caller; it shares the connections, and is closed with this one."""
@@ -87,7 +92,8 @@ class ServiceClient:
         """The response's document, typed by the service's schemas; it is not validated again."""
         token = self._token
         get_token = token if callable(token) else lambda: token
-        request = ApiRequest(method=method, path=path, token=get_token, **parts)
+        until = time.monotonic() + self._seconds_left()
+        request = ApiRequest(method=method, path=path, token=get_token, until=until, **parts)
         if request_id := self._request_id():
             request = replace(request, request_id=request_id)
         if traceparent := self._traceparent():

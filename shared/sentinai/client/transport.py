@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import re
 import threading
@@ -14,6 +15,7 @@ from uuid import uuid4
 
 import requests
 
+from sentinai import deadline
 from sentinai.client import problems
 from sentinai.client.deadline_session import new_session
 from sentinai.client.retry_policy import RETRYABLE_STATUSES, RetryPolicy
@@ -22,6 +24,7 @@ from sentinai.problems import MalformedJson
 
 _BASE_URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?\Z")
 _TOKEN = re.compile(r"[\x21-\x7e]+\Z")
+_LEAST_SECONDS = 0.001
 Outcome = requests.Response | requests.RequestException
 
 
@@ -30,6 +33,7 @@ class ApiRequest:
     """One request. ``repeatable``: sending it again has no further effect.
 
     ``token`` is called before each attempt. ``wait`` is how many seconds the service may hold its response.
+    ``until`` is when, by the monotonic clock, the caller stops waiting for all attempts together.
     """
 
     method: str
@@ -40,6 +44,7 @@ class ApiRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
     repeatable: bool = True
     wait: float = 0.0
+    until: float = math.inf
     request_id: str = field(default_factory=lambda: uuid4().hex)
 
 
@@ -99,7 +104,9 @@ class Transport:
         self._local = threading.local()
 
     def _attempt(self, request: ApiRequest) -> Outcome:
-        headers = {"X-Request-ID": request.request_id, **request.headers}
+        patience = self._retry_policy.read_seconds + request.wait
+        seconds = max(_LEAST_SECONDS, min(patience, request.until - time.monotonic()))
+        headers = {"X-Request-ID": request.request_id, **_deadline(seconds), **request.headers}
         if token := request.token():
             headers["Authorization"] = _bearer(token)
         body = None
@@ -113,7 +120,7 @@ class Transport:
                 params=dict(request.query),
                 data=body,
                 headers=headers,
-                timeout=(self._retry_policy.connect_seconds, self._retry_policy.read_seconds + request.wait),
+                timeout=(min(self._retry_policy.connect_seconds, seconds), seconds),
                 allow_redirects=False,
             )
         except requests.RequestException as error:
@@ -130,7 +137,8 @@ class Transport:
             if outcome.status_code not in RETRYABLE_STATUSES:
                 return None
             retry_after = problems.retry_after(outcome)
-        return self._retry_policy.pause(attempt, retry_after, random.random())  # noqa: S311 - jitter, not a secret
+        pause = self._retry_policy.pause(attempt, retry_after, random.random())  # noqa: S311 - jitter, not a secret
+        return None if pause is None or time.monotonic() + pause >= request.until else pause
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
@@ -138,6 +146,12 @@ class Transport:
             session = self._local.session = new_session()
             self._sessions.add(session)
         return session
+
+
+def _deadline(seconds: float) -> Mapping[str, str]:
+    """The header that tells the service how long this attempt waits; none if it waits longer than can be told."""
+    milliseconds = math.ceil(seconds * 1000)
+    return {deadline.HEADER: str(milliseconds)} if milliseconds <= deadline.LONGEST_MILLISECONDS else {}
 
 
 def _bearer(token: str) -> str:

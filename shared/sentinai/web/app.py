@@ -15,6 +15,7 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.exceptions import MethodNotAllowed as WerkzeugMethodNotAllowed
 
+from sentinai import deadline
 from sentinai.documents import strict_json
 from sentinai.identity import Identity, TokenVerifier
 from sentinai.problems import MalformedJson, MethodNotAllowed, NotFound, Problem, TooLarge
@@ -83,9 +84,11 @@ def _view(
         if operation.role:
             identity.require(operation.role)
         paths.require(path)
+        deadline.start(g.received, inputs.read_patience())
         body = inputs.read_body(operation, limit)
         query = inputs.read_query(operation)
         call = Call(service.services, identity, body, query, inputs.read_headers(operation))
+        deadline.check()
         return _json_response(operation.handler(call, **path))
 
     return view
@@ -97,7 +100,8 @@ def _json_response(answer: Answer) -> Response:
 
 
 def _begin() -> None:
-    g.started = time.perf_counter()
+    g.received = time.monotonic()
+    deadline.start(g.received)
     given = request.headers.get("X-Request-ID", "")
     g.request_id = given if _REQUEST_ID.match(given) else _new_request_id()
     structlog.contextvars.clear_contextvars()
@@ -124,7 +128,7 @@ def _finish(service_name: str) -> Callable[[Response], Response]:
         response.headers["X-Request-ID"] = g.request_id
         response.headers.setdefault("Cache-Control", "no-store")
         response.headers["X-Content-Type-Options"] = "nosniff"
-        seconds = time.perf_counter() - g.started
+        seconds = time.monotonic() - g.received
         operation = request.endpoint or "none"
         REQUESTS.labels(service_name, operation, str(response.status_code)).observe(seconds)
         _log.info(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,18 +12,22 @@ from flask import g, request
 from marshmallow import ValidationError, fields
 from werkzeug.exceptions import HTTPException
 
+from sentinai import deadline
 from sentinai.documents import strict_json
 from sentinai.documents.schemas import require
 from sentinai.identity import Identity, TokenVerifier
 from sentinai.problems import (
     Finding,
     InvalidDocument,
+    InvalidQuery,
     MalformedJson,
     MissingToken,
     TooLarge,
     UnsupportedMediaType,
 )
 from sentinai.web.operations import Operation
+
+_MILLISECONDS = re.compile(r"[0-9]{1,8}\Z")
 
 
 def identify(verifier: TokenVerifier, session_identity: Callable[[], Identity | None] | None) -> Identity:
@@ -98,6 +104,24 @@ def read_headers(operation: Operation) -> Mapping[str, str]:
     """The headers that the operation declares; a call depends on no others."""
     given = ((name, request.headers.get(name)) for name in operation.request_headers)
     return {name: value for name, value in given if value is not None}
+
+
+def read_patience() -> float:
+    """How many milliseconds the caller will wait, by the header that says so; infinite without it.
+
+    Raises:
+        InvalidQuery: the header is not a whole number of milliseconds that is allowed.
+    """
+    given = request.headers.get(deadline.HEADER)
+    if given is None:
+        return math.inf
+    if not _MILLISECONDS.match(given) or not 1 <= int(given) <= deadline.LONGEST_MILLISECONDS:
+        message = (
+            f"{deadline.HEADER} must be a whole number of milliseconds, 1 to {deadline.LONGEST_MILLISECONDS}."
+        )
+        found = Finding(f"/header/{deadline.HEADER}", "invalid_parameter", message, actual=given[:80])
+        raise InvalidQuery(message, findings=[found])
+    return int(given)
 
 
 def read_query(operation: Operation) -> Mapping[str, Any]:

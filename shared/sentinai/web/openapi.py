@@ -9,6 +9,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
+from sentinai import deadline
 from sentinai.documents.schemas import schemas
 from sentinai.web import paths
 from sentinai.web.operations import Api, Operation
@@ -31,6 +32,14 @@ _PROBLEMS = {
     422: "The request is not valid; every finding has its pointer.",
     429: "Too many requests; retry later.",
     503: "The service, or one that it needs, is unavailable.",
+    504: "The deadline that the caller gave has passed.",
+}
+_DEADLINE = {
+    "name": deadline.HEADER,
+    "in": "header",
+    "required": False,
+    "description": "The milliseconds that the caller will wait, counted from receipt; then the work stops.",
+    "schema": {"type": "integer", "minimum": 1, "maximum": deadline.LONGEST_MILLISECONDS},
 }
 
 
@@ -143,11 +152,9 @@ def _answers(operation: Operation) -> dict[str, Any]:
 
 def _problems(operation: Operation) -> dict[str, Any]:
     # The WSGI server itself refuses some malformed requests with 400 before any operation is reached.
-    statuses = {400, 401, 403, 503, *operation.problems}
+    statuses = {400, 401, 403, 422, 503, 504, *operation.problems}
     if operation.body:
-        statuses |= {413, 415, 422}
-    if operation.query:
-        statuses.add(422)
+        statuses |= {413, 415}
     if "{" in operation.path:
         statuses.add(404)
     content = _json("problem", "application/problem+json")
@@ -206,7 +213,8 @@ def _constraint(check: Any) -> Mapping[str, Any]:
 
 
 def _headers(operation: Operation) -> list[dict[str, Any]]:
-    return [
+    own = [
         {"name": name, "in": "header", "required": False, "description": purpose, "schema": {"type": "string"}}
         for name, purpose in operation.request_headers.items()
     ]
+    return [*own, _DEADLINE]

@@ -54,13 +54,13 @@ class Caller:
         self._client = app.test_client()
         self.token = mint_token(settings, subject="someone", tenant_id=tenant_id, roles=roles)
 
-    def post(self, path: str, body: Any) -> Reply:
+    def post(self, path: str, body: Any, **headers: str) -> Reply:
         """Post a document."""
-        return self.post_raw(path, strict_json.dumps(body).encode())
+        return self.post_raw(path, strict_json.dumps(body).encode(), **headers)
 
-    def post_raw(self, path: str, body: bytes, content_type: str = "application/json") -> Reply:
-        """Post bytes as they are."""
-        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": content_type}
+    def post_raw(self, path: str, body: bytes, content_type: str = "application/json", **further: str) -> Reply:
+        """Post bytes as they are; further headers by name."""
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": content_type, **further}
         answer = self._client.post(path, data=body, headers=headers)
         return Reply(answer.status_code, answer.get_json(force=True), answer.headers)
 

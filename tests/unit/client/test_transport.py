@@ -328,3 +328,27 @@ def test_a_busy_service_is_polled_slowly(
     assert [next(followed)["seq"], next(followed)["seq"]] == [9, 9]
     assert naps == [1.0, 1.0]
     assert [request.args["after_seq"] for request in service.requests] == ["4", "4", "4", "9"]
+
+
+@pytest.mark.parametrize(("read_seconds", "told"), [(20, "20000"), (0.4, "400"), (60, "60000"), (61, None)])
+def test_each_attempt_tells_how_long_it_waits(service: Service, read_seconds: float, told: str | None):
+    policy = RetryPolicy(attempts=1, read_seconds=read_seconds)
+    with MatcherClient(service.url, SECRET, retry_policy=policy) as matcher:
+        matcher.list_operators()
+    assert [request.headers.get("X-Request-Deadline") for request in service.requests] == [told]
+
+
+def test_a_long_poll_tells_how_long_it_waits(service: Service, executor: ExecutorClient):
+    service.answers = [saying('{"items": [], "next_cursor": null}')]
+    executor.list_events("E-8", wait=10)
+    assert service.requests[0].headers["X-Request-Deadline"] == "30000"
+
+
+def test_the_time_of_the_caller_bounds_all_attempts_together(service: Service):
+    service.answers = [slow(5), slow(5), slow(5)]
+    with MatcherClient(service.url, SECRET, retry_policy=RETRY_POLICY, seconds_left=lambda: 0.3) as matcher:
+        started = time.monotonic()
+        with pytest.raises(ServiceUnavailable):
+            matcher.list_operators()
+    assert time.monotonic() - started < 1
+    assert int(service.requests[0].headers["X-Request-Deadline"]) <= 300

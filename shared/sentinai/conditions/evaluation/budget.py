@@ -2,11 +2,12 @@
 
 A unit is about 100 ns. An operator is charged by what it will look at, copy or write: its step, the items of lists
 and the characters of texts. A clause may spend only its share; a request has a budget for all that it evaluates.
+While a budget is spent, the work may be given up, such as when nobody waits for it any more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -24,6 +25,8 @@ MATCH_UNITS = 1_000
 """What matching one exception costs at least, whatever the rules."""
 STEP = 10
 """What an operator costs whatever it is given."""
+_PAUSE_UNITS = 10_000
+"""How much may be spent between two looks at whether to go on: about a millisecond of work."""
 _RULE, _KEY, _NODE = 500, 150, 20
 """What it costs to read a rule: the rule itself, each key of its objects, each node."""
 _REASON = 50
@@ -40,18 +43,28 @@ class BudgetError(EvaluationError):
 
 
 class Budget:
-    """What is left to spend; ``spent`` is what was charged so far."""
+    """What is left to spend; ``spent`` is what was charged so far.
 
-    __slots__ = ("_clause", "_of_clause", "_whole", "left", "spent")
+    ``check`` is called now and then while it is spent, and raises if the work is to be given up.
+    """
+
+    __slots__ = ("_check", "_check_at", "_clause", "_of_clause", "_whole", "left", "spent")
 
     def __init__(
-        self, units: float = REQUEST_UNITS, *, clause: float = CLAUSE_UNITS, whole: Budget | None = None
+        self,
+        units: float = REQUEST_UNITS,
+        *,
+        clause: float = CLAUSE_UNITS,
+        whole: Budget | None = None,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         self.left = units
         self.spent: float = 0
         self._clause = clause
         self._of_clause = clause
         self._whole = whole
+        self._check = check
+        self._check_at: float = _PAUSE_UNITS
 
     def part(self, units: float) -> Budget:
         """A budget of so much, or of what is left here; what it spends is spent here too."""
@@ -81,6 +94,7 @@ class Budget:
 
         Raises:
             EvaluationBudgetExceeded: it is more than is left.
+            Problem: the work is to be given up.
         """
         if units > self.left:
             raise EvaluationBudgetExceeded(
@@ -91,6 +105,9 @@ class Budget:
         self.spent += units
         if self._whole is not None:
             self._whole.charge(units)
+        if self.spent >= self._check_at:
+            self._check_at = self.spent + _PAUSE_UNITS
+            self._check()
 
 
 _current: ContextVar[Budget | None] = ContextVar("budget", default=None)
