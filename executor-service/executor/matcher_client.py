@@ -16,7 +16,7 @@ from sentinai.client import ApiProblem, RetryPolicy, ServiceUnavailable
 from sentinai.documents.schemas import check
 from sentinai.exception_fields import RULE_FIELDS
 from sentinai.identity import CLOCK_LEEWAY_SECONDS, mint_token
-from sentinai.problems import MatcherUnavailable, MatchRejected
+from sentinai.problems import MatcherUnavailable, MatchRejected, MatchTooLate
 from sentinai.settings import Settings, SettingsError
 from sentinai.telemetry import MATCHER_CALLS, TRACEPARENT
 
@@ -73,6 +73,7 @@ class HttpMatcher:
         self, tenant_id: str, exception: Mapping[str, Any], as_of: datetime, ranked: int
     ) -> Mapping[str, Any]:
         as_tenant = self._client.with_token(lambda: self._token(tenant_id))
+        until = time.monotonic() + _seconds_left()
         try:
             answer = as_tenant.match_exception(
                 {name: exception[name] for name in RULE_FIELDS}, as_of=as_of, limit=ranked
@@ -82,7 +83,10 @@ class HttpMatcher:
                 raise MatchRejected(
                     f"The matcher does not accept this exception ({problem})", retry_after=_RETRY_AFTER_SECONDS
                 ) from problem
-            raise _unavailable(f"The matcher did not answer ({problem})") from problem
+            detail = f"The matcher did not answer ({problem})"
+            if time.monotonic() >= until:
+                raise MatchTooLate(f"{detail} in the time that the caller gave it.") from problem
+            raise _unavailable(detail) from problem
         found = check("match-response", answer)
         if found:
             raise _unavailable(f"The matcher's answer is not valid: {found[0].message}")

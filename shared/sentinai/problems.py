@@ -244,3 +244,7 @@ class DatabaseUnavailable(Problem, status=503, code="database_unavailable", titl
 
 class DeadlineExceeded(Problem, status=504, code="deadline_exceeded", title="Deadline exceeded"):
     """The caller no longer waits for the answer."""
+
+
+class MatchTooLate(MatcherUnavailable, status=504, code="deadline_exceeded", title="Deadline exceeded"):
+    """The matcher did not answer in the time that the caller gave."""

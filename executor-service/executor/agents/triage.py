@@ -15,7 +15,9 @@ from executor.domain.documents import exception_document
 from executor.domain.model import Actor, ExceptionRecord, NewEvent, Packs
 from sentinai import packs
 from sentinai.conditions import holds_for
+from sentinai.conditions.evaluation.budget import Budget, spending
 from sentinai.conditions.evaluation.context import build
+from sentinai.problems import EvaluationBudgetExceeded
 
 AGENT = Actor("agent", "triage-agent", None)
 
@@ -31,9 +33,14 @@ class Proposal:
 
 def propose(record: ExceptionRecord, of: Packs, now: datetime) -> Proposal:
     """The severity and type that the rules of the packs give an exception."""
-    seen = build(exception_document(record), domain_pack=of.domain, policy_pack=of.policy, as_of=now)
     basis: list[str] = []
-    severity = _severity(record, of, seen, basis)
+    try:
+        with spending(Budget()):
+            seen = build(exception_document(record), domain_pack=of.domain, policy_pack=of.policy, as_of=now)
+            severity = _severity(record, of, seen, basis)
+    except EvaluationBudgetExceeded:
+        severity = record.severity
+        basis.append("the packs' rules take more work than one exception may cause, so no rule sets the severity")
     listed = _as_listed(record.exception_type, packs.exception_types(of.domain))
     if listed is None:
         basis.append(f"the Domain Pack does not list the type {record.exception_type!r}")

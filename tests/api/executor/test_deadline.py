@@ -106,6 +106,15 @@ def test_a_matcher_that_takes_the_caller_s_time_leaves_enough_to_store_the_excep
     assert events[-1] == "RecommendationDeferred"
 
 
+def test_a_recalculation_without_time_changes_nothing(site: Site, work: Casework):
+    exception_id = work.create_exception()
+    before = work.events(exception_id)
+    site.matcher.fault = slow(5)
+    path = f"/api/exceptions/{exception_id}/playbook/recalculate"
+    work.admin.problem(504, "deadline_exceeded", "POST", path, **within(200))
+    assert work.events(exception_id) == before
+
+
 def test_a_matcher_without_time_is_asked_again_later(pair: Threaded, site: Site, work: Casework):
     playbook_id = work.publish("One", [note()])
     site.matcher.fault = saying(PROBLEM % "deadline_exceeded", 504)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -81,3 +82,32 @@ def test_given_values_are_kept_and_missing_ones_are_filled_in() -> None:
 def test_the_same_exception_gets_the_same_proposal() -> None:
     packs = Packs(domain=DOMAIN, policy={})
     assert triage.propose(record(), packs, NOON) == triage.propose(record(), packs, NOON)
+
+
+HEAVY = {"!": {"missing": {"var": "exception.normalized_context.names"}}}
+MANY = {"names": ["exception.owner"] * 2_500}
+
+
+@pytest.mark.parametrize(
+    ("domain", "policy"),
+    [
+        ({"severity_rules": [{"when": HEAVY, "severity": "low"}] * 1_000}, {}),
+        ({}, {"severity_overrides": [{"when": HEAVY, "severity": "low"}] * 1_000}),
+        (DOMAIN, {"tag_rules": [{"tag": "t", "when": HEAVY}] * 1_000}),
+        ({"severity_rules": [{"when": {"match": {"amount_lt": 0}}, "severity": "low"}] * 17_000}, {}),
+    ],
+    ids=["rules", "overrides", "tags", "reading"],
+)
+def test_costly_rules_cost_one_exception_no_more_than_a_request_may(domain: Any, policy: Any) -> None:
+    of = record(severity=None, normalized_context=MANY)
+    started = time.process_time()
+    proposal = triage.propose(of, Packs(domain=domain, policy=policy), NOON)
+    assert time.process_time() - started < 0.5
+    assert proposal.severity is None
+    assert proposal.basis
+
+
+def test_a_rule_that_holds_before_the_budget_is_spent_decides() -> None:
+    rules = [{"when": {"match": {}}, "severity": "high"}, *[{"when": HEAVY, "severity": "low"}] * 100]
+    of = record(severity=None, normalized_context=MANY)
+    assert triage.propose(of, Packs(domain={"severity_rules": rules}, policy={}), NOON).severity == "high"

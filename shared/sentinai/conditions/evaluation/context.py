@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from sentinai.clock import parse_time
+from sentinai.conditions.evaluation.budget import charge_reading
 from sentinai.conditions.evaluation.errors import EvaluationError
 from sentinai.conditions.evaluation.evaluate import Evaluator
 from sentinai.conditions.evaluation.pack_rules import logic_of
@@ -50,6 +51,9 @@ def build(
     """The context of an exception. Minutes are a number with fractions, negative once the SLA is breached.
 
     ``tag_rules`` are the Policy Pack's, if they are compiled already. A rule that raises sets no tag.
+
+    Raises:
+        EvaluationBudgetExceeded: the tag rules would cost more than is left of the current budget.
     """
     severity = exception.get("severity")
     severity = severity.lower() if isinstance(severity, str) else None
@@ -65,9 +69,12 @@ def build(
         "domain_pack": domain_pack,
         "policy_pack": policy_pack,
     }
-    rules = tag_rules_of(policy_pack) if tag_rules is None else tag_rules
-    if rules:
-        _add_ruled_tags(context, rules)
+    if tag_rules is None:
+        for rule in policy_pack.get("tag_rules", ()):
+            charge_reading(rule["when"])
+        tag_rules = tag_rules_of(policy_pack)
+    if tag_rules:
+        _add_ruled_tags(context, tag_rules)
     return context
 
 

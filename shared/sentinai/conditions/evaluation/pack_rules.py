@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sentinai.conditions.evaluation import evaluate
+from sentinai.conditions.evaluation.budget import charge_reading
 from sentinai.conditions.evaluation.errors import EvaluationError
 from sentinai.conditions.language.document import parse
 from sentinai.conditions.language.guard import check_logic
@@ -35,7 +36,12 @@ def logic_of(rule: Any) -> Any:
 
 
 def holds_for(rule: Any, context: Mapping[str, Any]) -> bool:
-    """Whether a pack's rule holds; false if the guard refuses it or it raises."""
+    """Whether a pack's rule holds; false if the guard refuses it or it raises.
+
+    Raises:
+        EvaluationBudgetExceeded: reading and evaluating it would cost more than is left of the current budget.
+    """
+    charge_reading(rule)
     try:
         return evaluate.holds(logic_of(rule), context)
     except (InvalidDocument, EvaluationError):
