@@ -414,6 +414,7 @@ class Reason(TypedDict):
     operator: str
     expected: Any
     actual: Any
+    truncated: NotRequired[bool]
     satisfied: bool
 
 

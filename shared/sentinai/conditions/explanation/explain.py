@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import islice
 from typing import Any, NamedTuple
 
 from sentinai.conditions.evaluation import evaluate
@@ -11,7 +12,14 @@ from sentinai.conditions.evaluation.budget import charge_reasons
 from sentinai.conditions.evaluation.errors import EvaluationError
 from sentinai.conditions.evaluation.path_reader import reader
 from sentinai.conditions.explanation.rule_text import rule_in_words
-from sentinai.conditions.explanation.value_text import label, listed_in_words, value_in_words
+from sentinai.conditions.explanation.value_text import (
+    MOST_SHOWN,
+    label,
+    listed_in_words,
+    shortened,
+    truncated,
+    value_in_words,
+)
 from sentinai.conditions.language import clause_shapes
 from sentinai.conditions.language.clause_shapes import Shape, shape_of
 from sentinai.conditions.language.document import Clause, parse
@@ -20,14 +28,17 @@ from sentinai.exception_fields import SEVERITIES
 from sentinai.problems import InvalidDocument
 
 _COMPARED = {"<": "less than", "<=": "at most", ">": "more than", ">=": "at least"}
-_MOST_SHOWN = 12
+MAX_ACTUAL = 512
+"""The longest value that a reason repeats in full; a response has thousands of reasons."""
+_MAX_OBSERVED = 1_000
 
 
 class Reason(NamedTuple):
     """The result of one clause for one exception.
 
     ``condition`` is the clause in words, ``observed`` the value that it read, in words (None where it reads none).
-    ``path`` is None for a clause that does not read exactly one path. ``error`` says why evaluation failed.
+    ``path`` is None for a clause that does not read exactly one path. ``error`` says why evaluation failed. Of an
+    ``actual`` value longer than ``MAX_ACTUAL``, it is the beginning, and ``truncated``.
     """
 
     condition: str
@@ -38,6 +49,7 @@ class Reason(NamedTuple):
     actual: Any
     satisfied: bool
     error: str | None = None
+    truncated: bool = False
 
     @property
     def text(self) -> str:
@@ -48,7 +60,7 @@ class Reason(NamedTuple):
 
     def to_json(self) -> dict[str, Any]:
         """The reason by the schema ``reason``."""
-        condition, observed, path, operator, expected, actual, satisfied, error = self
+        condition, observed, path, operator, expected, actual, satisfied, error, cut = self
         document = {
             "text": self.text,
             "condition": condition,
@@ -59,7 +71,11 @@ class Reason(NamedTuple):
             "actual": actual,
             "satisfied": satisfied,
         }
-        return document if error is None else {**document, "error": error}
+        if error is not None:
+            document["error"] = error
+        if cut:
+            document["truncated"] = True
+        return document
 
 
 def explain(logic: Any, context: Mapping[str, Any]) -> Reason:
@@ -130,8 +146,9 @@ class ExplainedClause:
         if last is not None and actual.__class__ is str and last.actual == actual and last.satisfied is satisfied:
             return last
         observed = _observed(shape, actual)
+        actual, cut = shortened(actual, MAX_ACTUAL)
         self._last = reason = Reason(
-            self.condition, observed, shape.path, self.operator, self.expected, actual, satisfied
+            self.condition, observed, shape.path, self.operator, self.expected, actual, satisfied, None, cut
         )
         return reason
 
@@ -159,14 +176,16 @@ def _reason_of_rule(logic: Any, condition: str, context: Mapping[str, Any], sati
         return Reason(condition, None, None, "always" if logic else "never", logic, logic, satisfied)
     actual = {name: _read(reader(name), context) for name in sorted(set(paths_read(logic)))}
     operator = next(iter(logic)) if isinstance(logic, dict) and logic else "value"
-    return Reason(condition, _observed_by_rule(logic, actual), None, str(operator), logic, actual, satisfied)
+    observed = _observed_by_rule(logic, actual)
+    beginning, cut = shortened(actual, MAX_ACTUAL)
+    return Reason(condition, observed, None, str(operator), logic, beginning, satisfied, None, cut)
 
 
 def _observed_by_rule(logic: Any, actual: Mapping[str, Any]) -> str | None:
     """The values at the paths of a rule; for a list that it iterates over, the fields that it reads."""
     fields = fields_read(logic)
-    shown = [_at_path(path, value, fields.get(path, ())) for path, value in list(actual.items())[:_MOST_SHOWN]]
-    return ", ".join(shown) or None
+    shown = [_at_path(path, value, fields.get(path, ())) for path, value in islice(actual.items(), MOST_SHOWN)]
+    return truncated(", ".join(shown), _MAX_OBSERVED) or None
 
 
 def _at_path(path: str, value: Any, fields: Sequence[str]) -> str:
@@ -178,7 +197,9 @@ def _at_path(path: str, value: Any, fields: Sequence[str]) -> str:
     verb = "are" if path == "policy.tags" else "is"
     if not value or not fields:
         return f"{name} {verb} {listed_in_words(value) if value else 'empty'}"
-    of_items = [f"{field} {listed_in_words([_read(reader(field), item) for item in value])}" for field in fields]
+    of_items = [
+        f"{field} {listed_in_words(value, partial(_read, reader(field)))}" for field in fields[:MOST_SHOWN]
+    ]
     return f"{name} {verb} a list with {'; '.join(of_items)}"
 
 

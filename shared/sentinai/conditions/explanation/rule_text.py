@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sentinai.conditions.explanation.value_text import label, value_in_words
+from sentinai.conditions.explanation.value_text import label, truncated, value_in_words
 from sentinai.conditions.language.guard import arguments
 from sentinai.conditions.language.operators import ITERATORS, OPERATORS
 
@@ -17,8 +17,7 @@ _UNAMBIGUOUS = {"var", "min", "max", *ITERATORS}
 
 def rule_in_words(logic: Any) -> str:
     """A rule in words; a long one is truncated."""
-    text = _words(logic)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return truncated(_words(logic), _LONGEST)
 
 
 def _words(logic: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sentinai.conditions.language.vocabulary import CONTEXT_PATH
@@ -13,7 +14,8 @@ _LABELS = {
     "sla.breached": "SLA breached",
     "exception.severity_rank": "severity",
 }
-_MOST_SHOWN = 12
+MOST_SHOWN = 12
+"""How many values are listed in words."""
 _LONGEST = 80
 
 
@@ -26,17 +28,17 @@ def label(path: str) -> str:
     return path.removeprefix("exception.").replace("_", " ") if path.startswith("exception.") else path
 
 
-def listed_in_words(values: Any) -> str:
-    """The first values of a list, and how many more there are."""
-    shown = ", ".join(value_in_words(value) for value in values[:_MOST_SHOWN])
-    more = len(values) - _MOST_SHOWN
+def listed_in_words(values: Sequence[Any], of: Callable[[Any], Any] = lambda value: value) -> str:
+    """The first values of a list, or what ``of`` takes from each, and how many more there are."""
+    shown = ", ".join(value_in_words(of(value)) for value in values[:MOST_SHOWN])
+    more = len(values) - MOST_SHOWN
     return f"{shown} and {more} more" if more > 0 else shown
 
 
 def value_in_words(value: Any) -> str:
     """A value as text; a long one is truncated."""
     if isinstance(value, str):
-        return value if len(value) <= _LONGEST else f"{value[: _LONGEST - 1]}…"
+        return truncated(value, _LONGEST)
     if isinstance(value, float):
         return f"{value:,.2f}".rstrip("0").rstrip(".") if abs(value) < 1e15 else repr(value)
     if isinstance(value, int) and not isinstance(value, bool):
@@ -45,5 +47,42 @@ def value_in_words(value: Any) -> str:
 
 
 def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    beginning, _ = shortened(value, _LONGEST)
+    return truncated(json.dumps(beginning, ensure_ascii=False, default=str), _LONGEST)
+
+
+def truncated(text: str, most: int) -> str:
+    """A text, or its beginning with an ellipsis where it is longer."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def shortened(value: Any, most: int) -> tuple[Any, bool]:
+    """A value, or its beginning if it is longer, and whether it is; the time that this takes depends on ``most``.
+
+    The length is that of all texts, names and numbers in the value. The beginning of a text is its first
+    characters, that of a list or an object its first members, of which the last may be shortened itself.
+    """
+    beginning, room = _beginning(value, most)
+    return (value, False) if room >= 0 else (beginning, True)
+
+
+def _beginning(value: Any, room: int) -> tuple[Any, int]:
+    """The part of a value for which there is room, and the room left after the whole: negative if it is a part."""
+    if isinstance(value, str):
+        return value[:room], room - len(value)
+    if isinstance(value, list):
+        items: list[Any] = []
+        for item in value:
+            if room <= 0:
+                return items, -1
+            part, room = _beginning(item, room - 1)
+            items.append(part)
+        return items, room
+    if isinstance(value, Mapping):
+        members: dict[str, Any] = {}
+        for name, member in value.items():
+            if room <= len(name):
+                return members, -1
+            members[name], room = _beginning(member, room - len(name))
+        return members, room
+    return value, room - len(repr(value))
