@@ -39,7 +39,8 @@ def loads(body: bytes) -> Any:
         before = len(body[: error.start].decode("utf-8"))
         detail = f"The document is not valid UTF-8: unexpected byte at position {error.start}."
         raise MalformedJson(detail, kind="encoding", offset=before) from error
-    _check_depth(text)
+    if is_deeper(text, MAX_DEPTH):
+        raise _too_deep()
     try:
         document = _DECODER.decode(text)
     except json.JSONDecodeError as error:
@@ -50,6 +51,21 @@ def loads(body: bytes) -> Any:
     if "\\u" in text:
         _check_strings(document)
     return document
+
+
+def is_deeper(text: str, most: int) -> bool:
+    """Whether JSON text is nested deeper than ``most`` levels."""
+    if text.count("[") + text.count("{") <= most:
+        return False
+    depth = 0
+    for character in _STRINGS.sub("", text):
+        if character in "[{":
+            depth += 1
+            if depth > most:
+                return True
+        elif character in "]}":
+            depth -= 1
+    return False
 
 
 def dumps(document: Any) -> str:
@@ -108,19 +124,6 @@ def is_codec_safe(value: Any) -> bool:
         if type(item) not in _CODEC_SAFE and not is_codec_safe(item):
             return False
     return True
-
-
-def _check_depth(text: str) -> None:
-    if text.count("[") + text.count("{") <= MAX_DEPTH:
-        return
-    depth = 0
-    for character in _STRINGS.sub("", text):
-        if character in "[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise _too_deep()
-        elif character in "]}":
-            depth -= 1
 
 
 def _too_deep() -> MalformedJson:

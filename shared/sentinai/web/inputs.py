@@ -27,6 +27,8 @@ from sentinai.problems import (
 )
 from sentinai.web.operations import Operation
 
+MAX_CONTEXT_DEPTH = 64
+"""The context's own levels. In a batch to match, or in a page of events, there are up to six more around it."""
 _MILLISECONDS = re.compile(r"[0-9]{1,8}\Z")
 
 
@@ -78,12 +80,18 @@ def _require_size(size: int, limit: int) -> None:
 
 
 def require_context(exception: Mapping[str, Any], limit: int, pointer: str = "") -> None:
-    """Insist that an exception's context is small enough for rules to see it.
+    """Insist that an exception's context is small enough for rules to see it, and for what contains it.
 
     Raises:
         TooLarge: its ``normalized_context`` has more than ``limit`` bytes as compact JSON.
+        InvalidDocument: it is nested deeper than ``MAX_CONTEXT_DEPTH``.
     """
-    size = len(strict_json.encode(exception.get("normalized_context")))
+    encoded = strict_json.encode(exception.get("normalized_context"))
+    if strict_json.is_deeper(encoded.decode(), MAX_CONTEXT_DEPTH):
+        message = f"normalized_context is nested deeper than {MAX_CONTEXT_DEPTH} levels."
+        found = Finding(f"{pointer}/normalized_context", "context_too_deep", message)
+        raise InvalidDocument(message, findings=[found])
+    size = len(encoded)
     if size > limit:
         message = f"normalized_context has {size} bytes as compact JSON; the limit is {limit}."
         hint = "Send what rules need, and refer to the rest."

@@ -218,3 +218,16 @@ def test_a_context_over_the_limit_is_refused(work: Casework):
         assert check("problem", problem) == []
         assert (problem["code"], problem["errors"][0]["code"]) == ("too_large", "context_too_large")
         assert problem["errors"][0]["pointer"] == "/normalized_context"
+
+
+def test_a_context_that_is_too_deep_is_refused(work: Casework):
+    context: Any = 1
+    for _ in range(65):
+        context = {"in": context}
+    exception_id = work.create_exception()
+    for method, path, body in (
+        ("POST", "/api/exceptions", work.document(normalized_context=context)),
+        ("PATCH", f"/api/exceptions/{exception_id}", {"normalized_context": context}),
+    ):
+        (error,) = work.admin.problem(422, "invalid_document", method, path, body)["errors"]
+        assert (error["pointer"], error["code"]) == ("/normalized_context", "context_too_deep")

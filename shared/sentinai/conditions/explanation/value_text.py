@@ -17,6 +17,8 @@ _LABELS = {
 MOST_SHOWN = 12
 """How many values are listed in words."""
 _LONGEST = 80
+_MAX_LEVELS = 32
+"""A response has levels of its own, and its readers a limit."""
 
 
 def label(path: str) -> str:
@@ -47,8 +49,9 @@ def value_in_words(value: Any) -> str:
 
 
 def _short(value: Any) -> str:
-    beginning, _ = shortened(value, _LONGEST)
-    return truncated(json.dumps(beginning, ensure_ascii=False, default=str), _LONGEST)
+    beginning, cut = shortened(value, _LONGEST)
+    text = json.dumps(beginning, ensure_ascii=False, default=str)
+    return truncated(f"{text}…" if cut else text, _LONGEST)
 
 
 def truncated(text: str, most: int) -> str:
@@ -60,29 +63,30 @@ def shortened(value: Any, most: int) -> tuple[Any, bool]:
     """A value, or its beginning if it is longer, and whether it is; the time that this takes depends on ``most``.
 
     The length is that of all texts, names and numbers in the value. The beginning of a text is its first
-    characters, that of a list or an object its first members, of which the last may be shortened itself.
+    characters, that of a list or an object its first members, of which the last may be shortened itself. What is
+    nested deeper than ``_MAX_LEVELS`` is left out.
     """
     beginning, room = _beginning(value, most)
     return (value, False) if room >= 0 else (beginning, True)
 
 
-def _beginning(value: Any, room: int) -> tuple[Any, int]:
+def _beginning(value: Any, room: int, levels: int = _MAX_LEVELS) -> tuple[Any, int]:
     """The part of a value for which there is room, and the room left after the whole: negative if it is a part."""
     if isinstance(value, str):
         return value[:room], room - len(value)
     if isinstance(value, list):
         items: list[Any] = []
         for item in value:
-            if room <= 0:
+            if room <= 0 or not levels:
                 return items, -1
-            part, room = _beginning(item, room - 1)
+            part, room = _beginning(item, room - 1, levels - 1)
             items.append(part)
         return items, room
     if isinstance(value, Mapping):
         members: dict[str, Any] = {}
         for name, member in value.items():
-            if room <= len(name):
+            if room <= len(name) or not levels:
                 return members, -1
-            members[name], room = _beginning(member, room - len(name))
+            members[name], room = _beginning(member, room - len(name), levels - 1)
         return members, room
     return value, room - len(repr(value))
