@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 
 PREFIX = "SENTINAI_"
 _LAST_PORT = 65_535
+_AROUND_CONTEXT_BYTES = 16_384
+"""More than all other attributes of an exception can take in a request to match it."""
 _DATABASES = ("sqlite", "postgresql", "postgresql+psycopg")
 
 PASSWORD_VARIABLES = tuple(
@@ -92,7 +94,9 @@ class Settings:
     catalogue_cache_tenants: int = _setting(
         64, "Tenants whose compiled catalogue a matcher process caches", least=1
     )
-    body_limit_bytes: int = _setting(1_048_576, "Maximum size of a request body in bytes", least=1024)
+    body_limit_bytes: int = _setting(
+        1_048_576, "Maximum size of a request body in bytes; at least 16384 more than the context's", least=1024
+    )
     batch_body_limit_bytes: int = _setting(16_777_216, "Maximum size of a batch request body in bytes", least=1024)
     context_limit_bytes: int = _setting(
         65_536,
@@ -146,7 +150,17 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
                 errors.append(f"{name}{given}: {error}")
     if errors:
         raise SettingsError("; ".join(errors))
-    return Settings(**values)
+    loaded = Settings(**values)
+    _require_room_around_context(loaded)
+    return loaded
+
+
+def _require_room_around_context(loaded: Settings) -> None:
+    if loaded.body_limit_bytes < loaded.context_limit_bytes + _AROUND_CONTEXT_BYTES:
+        raise SettingsError(
+            f"SENTINAI_BODY_LIMIT_BYTES={loaded.body_limit_bytes}: must be at least {_AROUND_CONTEXT_BYTES} more "
+            f"than SENTINAI_CONTEXT_LIMIT_BYTES ({loaded.context_limit_bytes}), for the rest of an exception"
+        )
 
 
 def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]:

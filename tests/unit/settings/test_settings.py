@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from sentinai.documents import strict_json
+from sentinai.exception_fields import RULE_FIELDS
 from sentinai.settings import Settings, SettingsError, load
 
 REFUSED = [
@@ -51,3 +53,32 @@ def test_nothing_need_be_set():
     assert load({}) == Settings()
     assert load({"SENTINAI_WEBHOOK_URL": ""}) == Settings()
     assert load({"SENTINAI_WEBHOOK_URL": "https://in.side/hook?a=b"}).webhook_url
+
+
+@pytest.mark.parametrize(
+    ("limits", "fits"),
+    [
+        ({}, True),
+        ({"SENTINAI_BODY_LIMIT_BYTES": "81920"}, True),
+        ({"SENTINAI_BODY_LIMIT_BYTES": "81919"}, False),
+        ({"SENTINAI_CONTEXT_LIMIT_BYTES": "1048576"}, False),
+        ({"SENTINAI_BODY_LIMIT_BYTES": "20000", "SENTINAI_CONTEXT_LIMIT_BYTES": "3000"}, True),
+    ],
+)
+def test_a_body_has_room_for_a_context_and_the_rest_of_an_exception(limits: dict[str, str], fits: bool):
+    if fits:
+        load(limits)
+    else:
+        with pytest.raises(SettingsError, match="SENTINAI_BODY_LIMIT_BYTES"):
+            load(limits)
+
+
+def test_the_room_around_a_context_is_enough_for_every_attribute():
+    longest = {"domain": 128, "exception_type": 256, "source_system": 256, "entity": 512, "owner": 128}
+    exception = {name: "\u0001" * length for name, length in longest.items()}
+    others = dict.fromkeys(set(RULE_FIELDS) - {*longest, "normalized_context"}, "x" * 128)
+    body = {
+        "exception": {**exception, **others, "normalized_context": {}, "amount": -(10**308)},
+        "as_of": "x" * 64,
+    }
+    assert len(strict_json.encode({**body, "limit": 100})) < 16_384
