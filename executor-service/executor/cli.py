@@ -6,6 +6,8 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -29,6 +31,7 @@ from executor.store.tenants import tenant_ids
 from executor.web.console.links import sign_in_link
 from executor.worker import loop
 from sentinai import settings as sentinai_settings
+from sentinai.clock import parse_time
 from sentinai.identity import ACTOR_TYPES, ROLES, is_tenant_id, mint_token, require_signing_key
 from sentinai.problems import Finding, NotFound, Problem
 from sentinai.settings import SettingsError
@@ -42,6 +45,13 @@ def _tenant_id(_context: click.Context, _parameter: click.Parameter, value: str 
     if value is not None and not is_tenant_id(value):
         raise click.BadParameter("a tenant id has 1 to 128 letters, digits or characters of . _ : @ + -")
     return value
+
+
+def _instant(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
+    try:
+        return None if value is None else parse_time(value)
+    except ValueError as error:
+        raise click.BadParameter("not a time; write for example 2026-11-26T08:00:00Z") from error
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -246,18 +256,29 @@ def outbox_group() -> None:
 
 @outbox_group.command(name="retry")
 @click.option("--tenant", callback=_tenant_id, help="Retry only the messages of this tenant.")
-def retry_command(tenant: str | None) -> None:
+@click.option(
+    "--since",
+    callback=_instant,
+    help="Retry only messages created at or after this time (RFC 3339, or a date; UTC).",
+)
+def retry_command(tenant: str | None, since: datetime | None) -> None:
     """Attempt again to deliver the messages that were given up."""
     with _exit_on_error():
         services = _services()
         if tenant:
             _require_tenant(services, tenant)
-        now = services.clock()
-        count = sum(
-            services.database.write(each, lambda session: deliveries.retry_failed(session, now))
-            for each in ([tenant] if tenant else tenant_ids(services.database))
-        )
+        tenants = [tenant] if tenant else tenant_ids(services.database)
+        count = sum(_retry(services, each, since) for each in tenants)
         _terminal.print(f"Messages to be delivered again: {count}.")
+
+
+def _retry(services: Services, tenant: str, since: datetime | None) -> int:
+    """Retry the messages of a tenant, in transactions of a bounded size."""
+    now = services.clock()
+    batch = partial(
+        services.database.write, tenant, lambda session: deliveries.redeliver_failed(session, now, since)
+    )
+    return sum(iter(batch, 0))
 
 
 @main.command()

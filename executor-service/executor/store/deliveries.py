@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Text, and_, cast, or_, select, update
+from sqlalchemy import Text, and_, cast, false, literal, or_, select, update
 
 from executor.store.cursor import decode, encode
 from executor.store.tables import OutboxRow
@@ -19,6 +19,8 @@ from sentinai.problems import NotFound
 KINDS: Mapping[str, str] = {"notify": "notification", "call_tool": "tool_call"}
 """Kinds of deliveries, and what the outbox calls them."""
 STATUSES = ("pending", "delivered", "failed")
+MAX_REQUEUED = 1000
+"""At most so many deliveries are made due in one transaction."""
 
 _NAMES = {stored: shown for shown, stored in KINDS.items()}
 _ORDER = "deliveries"
@@ -27,6 +29,7 @@ _SELECT = select(
     OutboxRow.outbox_id,
     OutboxRow.kind,
     OutboxRow.exception_id,
+    OutboxRow.event_id,
     OutboxRow.status,
     OutboxRow.attempts,
     OutboxRow.last_attempt_at,
@@ -45,6 +48,7 @@ def page(
     kind: str | None,
     status: str | None,
     exception_id: str | None,
+    webhook_id: str | None,
     limit: int,
     cursor: str | None,
 ) -> tuple[list[dict[str, Any]], str | None]:
@@ -60,6 +64,8 @@ def page(
         OutboxRow.exception_id: exception_id,
     }
     query = query.where(*(column == value for column, value in wanted.items() if value is not None))
+    if webhook_id is not None:
+        query = query.where(false())  # Notifications and tool calls belong to no webhook.
     if cursor:
         instant, last_id = decode(cursor, _ORDER, datetime, str)
         tie = and_(OutboxRow.created_at == instant, OutboxRow.outbox_id < last_id)
@@ -83,9 +89,21 @@ def redeliver(session: TenantSession, delivery_id: str, now: datetime) -> dict[s
     return _document(row)
 
 
-def retry_failed(session: TenantSession, now: datetime) -> int:
-    """Make all deliveries due that were given up. Returns their number."""
-    return _requeue(session, now, OutboxRow.status == "failed")
+def redeliver_failed(session: TenantSession, now: datetime, since: datetime | None = None) -> int:
+    """Make deliveries due that were given up, of those created at ``since`` or later the oldest ``MAX_REQUEUED``.
+
+    Returns their number. Repeated with the same ``now``, it finds those that were left.
+    """
+    failed = (
+        select(OutboxRow.outbox_id)
+        .where(OutboxRow.status == literal("failed", literal_execute=True))
+        .where(or_(OutboxRow.requeued_at.is_(None), OutboxRow.requeued_at < now))
+        .order_by(OutboxRow.created_at, OutboxRow.outbox_id)
+        .limit(MAX_REQUEUED)
+    )
+    if since is not None:
+        failed = failed.where(OutboxRow.created_at >= since)
+    return _requeue(session, now, OutboxRow.outbox_id.in_(list(session.scalars(failed))))
 
 
 def _requeue(session: TenantSession, now: datetime, condition: Any) -> int:
@@ -108,7 +126,9 @@ def _document(row: Any) -> dict[str, Any]:
     return {
         "delivery_id": row.outbox_id,
         "kind": _NAMES.get(row.kind, row.kind),
+        "webhook_id": None,
         "exception_id": row.exception_id,
+        "event_id": row.event_id,
         "channel": details.get("channel"),
         "tool_id": details.get("tool_id"),
         "status": row.status,

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import delete, insert, literal, select, update
 
-from executor.domain.model import ExceptionRecord, OutboxMessage
+from executor.domain.model import Event, ExceptionRecord, OutboxMessage
 from executor.store.tables import OutboxRow
 from executor.store.tenants import WITHOUT_SYNCHRONIZATION
 from sentinai.database.tenant_session import TenantSession
@@ -28,10 +28,17 @@ class ClaimedMessage:
     tried_since: datetime
 
 
-def add(session: TenantSession, record: ExceptionRecord, messages: Sequence[OutboxMessage], now: datetime) -> None:
-    """Store messages, due at once."""
+def add(
+    session: TenantSession,
+    record: ExceptionRecord,
+    messages: Sequence[OutboxMessage],
+    events: Sequence[Event],
+    now: datetime,
+) -> None:
+    """Store messages, due at once, each with the one of ``events`` that requested it."""
     if not messages:
         return
+    event_ids = {event.payload.get("outbox_id"): event.event_id for event in events}
     common = {
         "tenant_id": record.tenant_id,
         "exception_id": record.exception_id,
@@ -40,7 +47,8 @@ def add(session: TenantSession, record: ExceptionRecord, messages: Sequence[Outb
         "next_attempt_at": now,
         "created_at": now,
     }
-    session.execute(insert(OutboxRow), [asdict(message) | common for message in messages])
+    rows = [asdict(each) | common | {"event_id": event_ids.get(each.outbox_id)} for each in messages]
+    session.execute(insert(OutboxRow), rows)
 
 
 def claim(session: TenantSession, now: datetime, *, lease: timedelta, limit: int) -> list[str]:

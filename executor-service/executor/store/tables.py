@@ -194,6 +194,7 @@ class OutboxRow(TenantOwned, Base):
     requeued_at: Mapped[datetime | None]
     last_attempt_at: Mapped[datetime | None]
     last_status: Mapped[int | None]
+    event_id: Mapped[str | None] = mapped_column(String(36))
 
 
 class UsedTokenRow(TenantOwned, Base):

@@ -71,7 +71,7 @@ class SqlTransaction:
             event_seq=added[-1].seq if added else changeset.record.event_seq,
             event_hash=added[-1].hash if added else changeset.record.event_hash,
         )
-        outbox.add(self.session, record, changeset.messages, changeset.now)
+        outbox.add(self.session, record, changeset.messages, added, changeset.now)
         exceptions.save(self.session, changeset.stored, record)
         return Saved(record, added)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from executor.bootstrap import Services
 from executor.store import deliveries
 from executor.web.queries import DeliveriesQuery, paging
+from sentinai.clock import parse_time
 from sentinai.web import Answer, Api, Call
 
 api: Api[Services] = Api("Deliveries", "Notifications and tool calls on their way, delivered and given up.")
@@ -28,6 +29,7 @@ def list_deliveries(call: _Call) -> Answer:
             kind=query.get("kind"),
             status=query.get("status"),
             exception_id=query.get("exception_id"),
+            webhook_id=query.get("webhook_id"),
             **paging(query),
         )
     return Answer({"items": items, "next_cursor": cursor})
@@ -41,3 +43,19 @@ def redeliver(call: _Call, delivery_id: str) -> Answer:
         call.identity.tenant_id, lambda session: deliveries.redeliver(session, delivery_id, services.clock())
     )
     return Answer(document, 202)
+
+
+@api.operation(
+    "POST",
+    "/api/deliveries/redeliver",
+    answers={202: "redelivery"},
+    role="admin",
+    body="redeliver-request",
+)
+def redeliver_failed(call: _Call) -> Answer:
+    """Send deliveries again that were given up, the oldest 1,000 of those created since an instant."""
+    since, now = parse_time(call.body["since"]), call.services.clock()
+    queued = call.services.database.write(
+        call.identity.tenant_id, lambda session: deliveries.redeliver_failed(session, now, since)
+    )
+    return Answer({"queued": queued}, 202)

@@ -107,6 +107,7 @@ class DeliveriesQuery(Page):
         validate=validate.OneOf(deliveries.STATUSES), metadata={"description": "Deliveries with this status"}
     )
     exception_id = text("Deliveries of this exception", most=128)
+    webhook_id = text("Deliveries to this webhook; there are none yet", most=64)
 
 
 class PublishQuery(Query):

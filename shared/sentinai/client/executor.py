@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any, Literal, TypedDict, Unpack
 
@@ -27,9 +28,11 @@ from sentinai.client.types import (
     PlaybookState,
     PublishCheck,
     Recalculation,
+    Redelivery,
     StoredDomainPack,
     StoredPolicyPack,
 )
+from sentinai.clock import format_time
 
 Document = Mapping[str, Any]
 _EXCEPTION = "/api/exceptions/{exception_id}"
@@ -73,6 +76,7 @@ class DeliveryFilters(TypedDict, total=False):
     kind: Literal["notify", "call_tool"]
     status: Literal["pending", "delivered", "failed"]
     exception_id: str
+    webhook_id: str
 
 
 class ExecutorClient(ServiceClient):
@@ -213,6 +217,11 @@ class ExecutorClient(ServiceClient):
         """Send a delivery again."""
         path = fill_path("/api/deliveries/{delivery_id}/redeliver", delivery_id=delivery_id)
         return self._call(Delivery, "POST", path)
+
+    def redeliver_failed(self, since: datetime) -> Redelivery:
+        """Send deliveries again that were given up, 1,000 at most; repeat it until none is queued."""
+        body = {"since": format_time(since)}
+        return self._call(Redelivery, "POST", "/api/deliveries/redeliver", body=body)
 
     def publish_playbook(self, playbook: Document) -> Playbook:
         """Publish the next version of a playbook; unchanged content returns the current version."""

@@ -69,7 +69,9 @@ class Delivery(TypedDict):
 
     delivery_id: str
     kind: Literal["notify", "call_tool"]
+    webhook_id: str | None
     exception_id: str
+    event_id: str | None
     channel: str | None
     tool_id: str | None
     status: Literal["pending", "delivered", "failed"]
@@ -430,6 +432,12 @@ class Recalculation(TypedDict):
     reasoning: str | None
     better_match: BetterMatch | None
     valid_until: str | None
+
+
+class Redelivery(TypedDict):
+    """The deliveries that are now due again."""
+
+    queued: int
 
 
 class RuleResult(TypedDict):

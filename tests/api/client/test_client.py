@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import requests
 from tests.support.casework import PERSON, Casework, call, note, to_status
-from tests.support.threaded import Threaded
+from tests.support.threaded import START, Threaded
 
 from sentinai.client import (
     Actor,
@@ -178,6 +178,7 @@ def auditors_look(executor: ExecutorClient, exception_id: str) -> None:
     assert list(executor.deliveries(status="failed")) == []
     with pytest.raises(NotFound):
         executor.redeliver("absent")
+    assert executor.redeliver_failed(START) == {"queued": 0}
 
 
 def test_lists_are_paged(program: Program):

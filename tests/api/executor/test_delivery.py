@@ -13,18 +13,20 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from click.testing import CliRunner
+from sqlalchemy import insert, select
 from tests.support.casework import PERSON, Casework, call, note, step_path, tell
 from tests.support.faults import dripping, saying
 from tests.support.outbox import counts as outbox_counts
 from tests.support.pair import Client
-from tests.support.processes import free_port
+from tests.support.processes import environment_of, free_port
 from tests.support.threaded import Threaded, serving
 from werkzeug.wrappers import Request, Response
 
 from executor.app import create_app
+from executor.cli import main
 from executor.store import outbox
-from executor.store.deliveries import retry_failed
+from executor.store.deliveries import MAX_REQUEUED, redeliver_failed
 from executor.store.tables import OutboxRow
 from sentinai.documents.schemas import check
 
@@ -226,9 +228,81 @@ def test_all_that_was_given_up_is_due_again_and_has_its_whole_time(
     pair.work(work.tenant_id, webhook_url=webhook, outbox_hours=0)
     pair.clock.advance(days=2)
     database, now = pair.services.database, pair.clock()
-    assert database.write(work.tenant_id, lambda session: retry_failed(session, now)) == 1
+    assert database.write(work.tenant_id, lambda session: redeliver_failed(session, now)) == 1
     pair.work(work.tenant_id, webhook_url=webhook)
     assert counts(pair, work) == {"pending": 1}
+
+
+def test_a_delivery_names_the_event_that_requested_it(work: Casework, pair: Threaded):
+    work.publish("Two", [tell(), call()])
+    exception_id = work.create_exception()
+    with serving(create_app(replace(pair.settings, tool_mode="stub"), pair.clock)) as url:
+        client = Client(url, pair.token(work.tenant_id, subject=PERSON["actor_id"]))
+        for step in (1, 2):
+            client.ok("POST", step_path(exception_id, step), PERSON)
+    requested = work.events(exception_id, "NotificationRequested", "ToolCallRequested")
+    items = work.admin.ok("GET", "/api/deliveries", params={"exception_id": exception_id})["items"]
+    by_event = {item["event_id"]: (item["delivery_id"], item["webhook_id"]) for item in items}
+    assert by_event == {event["event_id"]: (event["payload"]["outbox_id"], None) for event in requested}
+    assert work.admin.ok("GET", "/api/deliveries", params={"webhook_id": "wh_1"})["items"] == []
+
+
+def _given_up(work: Casework, pair: Threaded) -> None:
+    work.complete(work.create_exception(), 1)
+    pair.work(work.tenant_id, webhook_url=f"http://127.0.0.1:{free_port()}/", outbox_hours=0)
+
+
+def test_what_was_given_up_since_an_instant_is_sent_again_together(work: Casework, pair: Threaded):
+    work.publish("One", [tell(channel="webhook")])
+    _given_up(work, pair)
+    since = pair.clock.advance(hours=1)
+    _given_up(work, pair)
+    pair.clock.advance(hours=1)
+    path = "/api/deliveries/redeliver"
+    answer = work.admin("POST", path, {"since": since.isoformat(), "status": "failed"})
+    assert (answer.status_code, answer.json()) == (202, {"queued": 1})
+    assert counts(pair, work) == {"failed": 1, "pending": 1}
+    assert work.admin.ok("POST", path, {"since": since.isoformat()}) == {"queued": 0}
+    work.admin.problem(422, "invalid_document", "POST", path, {})
+    work.admin.problem(422, "invalid_document", "POST", path, {"since": since.isoformat(), "status": "delivered"})
+    operator = pair.client(work.tenant_id, "operator")
+    operator.problem(403, "forbidden", "POST", path, {"since": since.isoformat()})
+
+
+def test_one_call_makes_no_more_than_a_thousand_due(work: Casework, pair: Threaded):
+    work.publish("One", [tell(channel="webhook")])
+    _given_up(work, pair)
+    database, tenant_id = pair.services.database, work.tenant_id
+    with database.read(tenant_id) as session:
+        stored = session.scalars(select(OutboxRow)).one()
+        row = {name: getattr(stored, name) for name in OutboxRow.__table__.c.keys()}  # noqa: SIM118
+    copies = [row | {"outbox_id": f"copy-{n}", "idempotency_key": f"copy-{n}"} for n in range(MAX_REQUEUED + 4)]
+    database.write(tenant_id, lambda session: session.execute(insert(OutboxRow), copies))
+    pair.clock.advance(hours=1)
+    queued = [
+        work.admin.ok("POST", "/api/deliveries/redeliver", {"since": work.now.isoformat()})["queued"]
+        for _ in range(3)
+    ]
+    assert queued == [MAX_REQUEUED, 5, 0]
+
+
+def test_the_command_retries_what_was_given_up_since_a_time(
+    work: Casework, pair: Threaded, monkeypatch: pytest.MonkeyPatch
+):
+    work.publish("One", [tell(channel="webhook")])
+    for _ in range(2):
+        _given_up(work, pair)
+        since = pair.clock.advance(hours=1)
+    _given_up(work, pair)
+    for name, value in environment_of(pair.settings).items():
+        monkeypatch.setenv(name, value)
+    command = ["outbox", "retry", "--tenant", work.tenant_id]
+    wrong = CliRunner().invoke(main, [*command, "--since", "yesterday"])
+    assert (wrong.exit_code, counts(pair, work)) == (2, {"failed": 3})
+    assert CliRunner().invoke(main, [*command, "--since", since.isoformat()]).exit_code == 0
+    assert counts(pair, work) == {"failed": 2, "pending": 1}
+    assert CliRunner().invoke(main, command).exit_code == 0
+    assert counts(pair, work) == {"pending": 3}
 
 
 def test_deliveries_are_read_page_by_page_by_admins(work: Casework, pair: Threaded):
