@@ -19,6 +19,7 @@ from executor.store.tenants import tenant_ids
 from sentinai.clock import format_time
 from sentinai.database.engine import Database
 from sentinai.database.tenant_session import TenantSession
+from sentinai.problems import CorruptData
 
 _BATCH = 200
 _MAX_SHOWN = 60
@@ -148,7 +149,7 @@ def _check(session: TenantSession, tenant_id: str, exception_id: str, report: Re
     report.exceptions += 1
     try:
         record = exceptions.get(session, exception_id)
-    except integrity.DECODE_ERRORS:
+    except CorruptData:
         report.faults.append(Fault(tenant_id, exception_id, row="cannot be read"))
         return
     found, log = integrity.verify_log(session, record)

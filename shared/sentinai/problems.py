@@ -176,6 +176,10 @@ class PlaybookInProgress(Problem, status=409, code="playbook_in_progress", title
     """A playbook in progress is not replaced."""
 
 
+class CorruptData(Problem, status=409, code="corrupt_data", title="Stored data is corrupt"):
+    """A stored row cannot be read, because it is not what this product wrote."""
+
+
 class TooLarge(Problem, status=413, code="too_large", title="Request body too large"):
     """The body exceeds its limit."""
 

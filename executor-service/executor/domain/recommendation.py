@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sentinai.documents.schemas import is_valid
+
 Entry = Mapping[str, Any]
 """A ranked playbook of the matcher's answer, by the schema ``match-response``."""
 
@@ -33,7 +35,13 @@ class Recommendation:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Recommendation:
-        """A stored recommendation; 0.7.0 called ``current`` ``standing``."""
+        """A stored recommendation; 0.7.0 called ``current`` ``standing``.
+
+        Raises:
+            ValueError: it is not one.
+        """
+        if not is_valid("recommendation", stored):
+            raise ValueError("not a recommendation")
         known = {name: stored[name] for name in cls.__slots__ if name in stored}
         return cls(**{"current": stored.get("standing"), **known})
 

@@ -12,17 +12,16 @@ from executor.store import packs as pack_store
 from executor.store import playbooks as playbook_store
 from sentinai.database.engine import Database
 from sentinai.database.tenant_session import TenantSession
-from sentinai.versions import newest
 
 
 def export(database: Database, tenant_id: str) -> Bundle:
     """The newest active version of each playbook, the Policy Pack, and the Domain Packs of the domains they name.
 
     Raises:
-        DatabaseUnavailable: the database cannot be reached.
+        DatabaseUnavailable: the database cannot be reached. CorruptData: one of the documents cannot be read.
     """
     with database.read(tenant_id) as session:
-        playbooks = newest(playbook_store.active_playbooks(session))
+        playbooks = playbook_store.newest_active_playbooks(session)
         policy_row = pack_store.newest_policy_pack(session)
         policy_pack = None if policy_row is None else policy_row.pack
         domain_packs = stored_domain_packs(session, _domains(policy_pack or {}, playbooks.values()))
@@ -43,7 +42,8 @@ def _domains(policy_pack: Mapping[str, Any], playbooks: Iterable[Playbook]) -> s
     domains = _strings(policy_pack.get("domain_name"))
     for playbook in playbooks:
         match = playbook.conditions.get("match", playbook.conditions)
-        domains |= _strings(match.get("domain")) | _strings(match.get("domain_in"))
+        if isinstance(match, Mapping):
+            domains |= _strings(match.get("domain")) | _strings(match.get("domain_in"))
     return domains
 
 

@@ -22,7 +22,6 @@ from sentinai.database.engine import Database
 from sentinai.database.tenant_session import TenantSession
 from sentinai.documents.strict_json import same
 from sentinai.problems import Finding, InvalidDocument, Problem
-from sentinai.versions import newest
 
 NEW, NEW_VERSION, UNCHANGED, RETIRED = "new", "new version", "unchanged", "retired"
 
@@ -103,7 +102,7 @@ def _read_stored(session: TenantSession, bundle: Bundle) -> _Stored:
     return _Stored(
         policy_pack=policy_pack,
         domain_packs=stored_domain_packs(session, (name for name in domains if isinstance(name, str))),
-        playbooks=newest(playbook_store.active_playbooks(session)),
+        playbooks=playbook_store.newest_active_playbooks(session),
     )
 
 

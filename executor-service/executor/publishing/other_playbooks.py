@@ -9,7 +9,7 @@ from cachetools import LRUCache
 
 from executor.store import playbooks as playbook_store
 from executor.store import tenants
-from executor.store.playbooks import Version
+from executor.store.playbooks import StoredRule, Version
 from sentinai.conditions import parse
 from sentinai.conditions.lint.other_playbooks import PublishedRule, by_rank
 from sentinai.database.tenant_session import TenantSession
@@ -46,16 +46,18 @@ class OtherPlaybooksCache:
 def _rules(session: TenantSession, known: Mapping[int, PublishedRule]) -> Iterator[PublishedRule]:
     versions = newest(playbook_store.active_versions(session)).values()
     missing = [each.playbook_id for each in versions if each.playbook_id not in known]
-    conditions = playbook_store.conditions_of(session, missing)
+    rules = playbook_store.rules_of(session, missing)
     for each in versions:
-        rule = known.get(each.playbook_id) or _published_rule(each, conditions[each.playbook_id])
+        rule = known.get(each.playbook_id) or _published_rule(each, rules.get(each.playbook_id))
         if rule is not None:
             yield rule
 
 
-def _published_rule(version: Version, conditions: object) -> PublishedRule | None:
+def _published_rule(version: Version, stored: StoredRule | None) -> PublishedRule | None:
+    if stored is None:
+        return None
     try:
-        read = parse(conditions)
+        read = parse(stored.conditions)
     except InvalidDocument:
         return None
-    return PublishedRule(version.playbook_id, version.name, version.version, version.created_at, read)
+    return PublishedRule(version.playbook_id, version.name, version.version, stored.created_at, read)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ from sentinai.database.tables import DomainPackRow, PolicyPackRow
 from sentinai.database.tenant_session import TenantSession
 from sentinai.documents.schemas import require
 from sentinai.documents.strict_json import same
-from sentinai.problems import Finding, InvalidDocument, TenantMismatch
+from sentinai.problems import CorruptData, Finding, InvalidDocument, TenantMismatch
 
 
 def put_domain_pack(
@@ -28,9 +29,11 @@ def put_domain_pack(
     warnings = check_domain_pack(domain, pack)
 
     def work(session: TenantSession) -> DomainPackRow:
-        newest = pack_store.newest_domain_pack(session, domain)
-        if newest and same(newest.pack, pack):
-            return newest
+        # A pack that cannot be read is replaced.
+        with suppress(CorruptData):
+            newest = pack_store.newest_domain_pack(session, domain)
+            if newest and same(newest.pack, pack):
+                return newest
         return pack_store.add_domain_pack(session, domain, pack, now)
 
     return database.write(tenant_id, work), warnings
@@ -48,9 +51,10 @@ def put_policy_pack(
 
     def work(session: TenantSession) -> PolicyPackRow:
         tenants.ensure_tenant(session, tenant_id)
-        newest = pack_store.newest_policy_pack(session)
-        if newest and same(newest.pack, pack):
-            return newest
+        with suppress(CorruptData):
+            newest = pack_store.newest_policy_pack(session)
+            if newest and same(newest.pack, pack):
+                return newest
         return pack_store.add_policy_pack(session, pack, now)
 
     return database.write(tenant_id, work), warnings

@@ -60,8 +60,10 @@ def publish(
         tenants.lock_catalogue(session)
         check_playbook(document, packs_for(session, document))
         newest = playbook_store.newest_version(session, document["name"])
-        if newest and newest.status == "active" and has_content(newest, document):
-            return Published(newest, newest.version, is_new=False, warnings=warnings)
+        if newest and newest.status == "active":
+            current = playbook_store.get_playbooks(session, [newest.playbook_id]).get(newest.playbook_id)
+            if current and has_content(current, document):
+                return Published(current, newest.version, is_new=False, warnings=warnings)
         version = newest.version + 1 if newest else 1
         if dry_run:
             return Published(None, version, is_new=True, warnings=warnings)

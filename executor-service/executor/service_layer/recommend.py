@@ -24,7 +24,7 @@ from executor.service_layer.ports import Matcher, Store, Transaction
 from executor.service_layer.snapshots import snapshot_of
 from sentinai import deadline
 from sentinai.clock import format_time, parse_time
-from sentinai.problems import MatcherUnavailable, NotFound, VersionConflict
+from sentinai.problems import CorruptData, MatcherUnavailable, NotFound, VersionConflict
 
 RETRY_AFTER = timedelta(seconds=15)
 """How long a deferred recommendation waits before the worker asks the matcher again."""
@@ -187,10 +187,10 @@ def _choose(tx: Transaction, snapshot: Snapshot, answer: Mapping[str, Any]) -> C
 def _stored(tx: Transaction, playbook_id: int) -> Playbook:
     try:
         return tx.playbook(playbook_id)
-    except NotFound as error:
+    except (NotFound, CorruptData) as problem:
         raise MatcherUnavailable(
-            f"The matcher recommends playbook {playbook_id}, which this tenant does not have.", retry_after=5
-        ) from error
+            f"The matcher recommends playbook {playbook_id}, which cannot be used. {problem.detail}", retry_after=5
+        ) from problem
 
 
 def _change_playbook(

@@ -63,14 +63,21 @@ class PlaybookAnalytics:
 
 def by_playbook(
     session: TenantSession, playbook_ids: Collection[int] | None = None
-) -> dict[int, PlaybookAnalytics]:
-    """Analytics by playbook id, of every version that was ever recommended, or only of ``playbook_ids``."""
+) -> tuple[dict[int, PlaybookAnalytics], int]:
+    """Analytics by playbook id, of every version that was ever recommended, or only of ``playbook_ids``.
+
+    Also returns the number of events that cannot be read and are not counted.
+    """
     found: dict[int, PlaybookAnalytics] = defaultdict(PlaybookAnalytics)
+    unreadable = 0
     for event_type, payload in events.payloads(session, _EVENT_TYPES, playbook_ids=playbook_ids):
+        if payload is None:
+            unreadable += 1
+            continue
         playbook_id = payload.get("playbook_id")
-        if playbook_id is not None:
+        if playbook_id is not None and (playbook_ids is None or playbook_id in playbook_ids):
             _add(found[playbook_id], event_type, payload)
-    return dict(found)
+    return dict(found), unreadable
 
 
 def _add(analytics: PlaybookAnalytics, event_type: str, payload: Mapping[str, Any]) -> None:
@@ -86,7 +93,7 @@ def _add(analytics: PlaybookAnalytics, event_type: str, payload: Mapping[str, An
         case "PlaybookStepSkipped":
             analytics.steps_skipped[payload["step_order"]] += 1
         case "FeedbackCaptured" if payload["trigger"] == "playbook_completed":
-            if payload["duration_seconds"] is not None:
+            if payload.get("duration_seconds") is not None:
                 analytics.durations.append(payload["duration_seconds"])
             analytics.sla_kept += payload["sla_kept"] is True
             analytics.sla_missed += payload["sla_kept"] is False

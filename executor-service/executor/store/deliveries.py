@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Text, and_, cast, false, literal, or_, select, update
 
 from executor.store.cursor import decode, encode
+from executor.store.readable_page import readable_page
 from executor.store.tables import OutboxRow
 from executor.store.tenants import WITHOUT_SYNCHRONIZATION
 from sentinai.clock import format_time
+from sentinai.database.corruption import DECODE_ERRORS, reading
 from sentinai.database.tenant_session import TenantSession
 from sentinai.documents import strict_json
 from sentinai.problems import NotFound
@@ -51,13 +54,13 @@ def page(
     webhook_id: str | None,
     limit: int,
     cursor: str | None,
-) -> tuple[list[dict[str, Any]], str | None]:
-    """A page of deliveries, newest first, and the cursor of the next page.
+) -> tuple[Sequence[dict[str, Any]], str | None, Sequence[str]]:
+    """A page of deliveries, newest first; the cursor of the next page; ids of deliveries that cannot be read.
 
     Raises:
         InvalidCursor: it is malformed, or belongs to another list.
     """
-    query = _SELECT.order_by(OutboxRow.created_at.desc(), OutboxRow.outbox_id.desc()).limit(limit + 1)
+    query = _SELECT.order_by(OutboxRow.created_at.desc(), OutboxRow.outbox_id.desc())
     wanted = {
         OutboxRow.kind: KINDS[kind] if kind else None,
         OutboxRow.status: status,
@@ -70,23 +73,25 @@ def page(
         instant, last_id = decode(cursor, _ORDER, datetime, str)
         tie = and_(OutboxRow.created_at == instant, OutboxRow.outbox_id < last_id)
         query = query.where(or_(OutboxRow.created_at < instant, tie))
-    rows = session.execute(query).all()
+    try:
+        rows = session.execute(query.limit(limit + 1)).all()
+    except DECODE_ERRORS:
+        read = partial(_get, session)
+        part = readable_page(session, query, OutboxRow.outbox_id, OutboxRow.created_at, limit, read)
+        return part.items, encode(_ORDER, *part.last) if part.last else None, part.unreadable
     shown = rows[:limit]
     more = encode(_ORDER, shown[-1].created_at, shown[-1].outbox_id) if len(rows) > limit else None
-    return [_document(row) for row in shown], more
+    return [_document(row) for row in shown], more, ()
 
 
 def redeliver(session: TenantSession, delivery_id: str, now: datetime) -> dict[str, Any]:
     """Make a delivery due at once, to be attempted as if it were new.
 
     Raises:
-        NotFound: the tenant has no such delivery.
+        NotFound: the tenant has no such delivery. CorruptData: its row cannot be read.
     """
     _requeue(session, now, OutboxRow.outbox_id == delivery_id)
-    row = session.execute(_SELECT.where(OutboxRow.outbox_id == delivery_id)).one_or_none()
-    if row is None:
-        raise NotFound(f"Delivery {delivery_id!r} does not exist.")
-    return _document(row)
+    return _get(session, delivery_id)
 
 
 def redeliver_failed(session: TenantSession, now: datetime, since: datetime | None = None) -> int:
@@ -114,6 +119,14 @@ def _requeue(session: TenantSession, now: datetime, condition: Any) -> int:
         execution_options=WITHOUT_SYNCHRONIZATION,
     )
     return int(result.rowcount)  # type: ignore[attr-defined]
+
+
+def _get(session: TenantSession, delivery_id: str) -> dict[str, Any]:
+    with reading(f"Delivery {delivery_id!r}"):
+        row = session.execute(_SELECT.where(OutboxRow.outbox_id == delivery_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"Delivery {delivery_id!r} does not exist.")
+    return _document(row)
 
 
 def _document(row: Any) -> dict[str, Any]:

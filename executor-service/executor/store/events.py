@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, insert, literal, select
+from sqlalchemy import Select, Text, bindparam, cast, insert, literal, select
 from uuid6 import uuid7
 
 from executor.domain import hash_chain
 from executor.domain.changeset import AddedEvent
 from executor.domain.model import PROGRESS_EVENTS, Event, ExceptionRecord, NewEvent
 from executor.store.tables import ExceptionEventRow
+from sentinai.database.corruption import DECODE_ERRORS, readable, reading, require_valid
 from sentinai.database.tenant_session import TenantSession
 from sentinai.database.tenant_statement import TenantStatement
-from sentinai.documents.schemas import check
+from sentinai.documents import strict_json
+from sentinai.documents.schemas import check, is_valid
 
 _NAMES = tuple(field.name for field in fields(Event))
 _COLUMNS = tuple(getattr(ExceptionEventRow, name) for name in _NAMES)
@@ -88,10 +90,43 @@ def after(
     limit: int | None = None,
 ) -> list[Event]:
     """The events of an exception after ``seq``, in order."""
-    query = _log(exception_id).where(ExceptionEventRow.seq > seq)
-    if event_types:
-        query = query.where(ExceptionEventRow.event_type.in_(event_types))
-    return [Event(*row) for row in session.execute(query.limit(limit))]
+    query = _after(exception_id, seq, event_types).limit(limit)
+    return [Event(*row) for row in session.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """Events in order, the ``seq`` of those that cannot be read, and that after which the next page starts."""
+
+    events: Sequence[Event]
+    unreadable: Sequence[int]
+    last_seq: int | None
+
+
+def page(
+    session: TenantSession, exception_id: str, seq: int, *, event_types: Sequence[str] = (), limit: int
+) -> EventPage:
+    """A page of an exception's log, after ``seq``."""
+    try:
+        found = after(session, exception_id, seq, event_types=event_types, limit=limit + 1)
+    except DECODE_ERRORS:
+        return _readable_page(session, exception_id, seq, event_types, limit)
+    return EventPage(found[:limit], (), found[limit - 1].seq if len(found) > limit else None)
+
+
+def _readable_page(
+    session: TenantSession, exception_id: str, seq: int, event_types: Sequence[str], limit: int
+) -> EventPage:
+    """The page event by event, without those that cannot be read."""
+
+    def read(each: int) -> Event:
+        with reading(f"Event {each} of exception {exception_id!r}"):
+            return after(session, exception_id, each - 1, limit=1)[0]
+
+    query = _after(exception_id, seq, event_types).with_only_columns(ExceptionEventRow.seq)
+    seqs = list(session.scalars(query.limit(limit + 1)))
+    found, unreadable = readable(seqs[:limit], read)
+    return EventPage(found, unreadable, seqs[limit - 1] if len(seqs) > limit else None)
 
 
 def all_of(session: TenantSession, exception_id: str) -> list[Event]:
@@ -101,30 +136,56 @@ def all_of(session: TenantSession, exception_id: str) -> list[Event]:
 
 def first(session: TenantSession, exception_id: str) -> Event | None:
     """The event that created an exception; None if there is no such exception."""
-    row = session.execute(_log(exception_id).limit(1)).one_or_none()
-    return None if row is None else Event(*row)
+    return next(iter(after(session, exception_id, 0, limit=1)), None)
 
 
 def progress_of_run(session: TenantSession, exception_id: str, run: int) -> list[Event]:
-    """The events that determine the progress of a run, read by an index, however long the log is."""
-    return [Event(*row) for row in _PROGRESS_OF_RUN.rows(session, {"exception_id": exception_id, "run": run})]
+    """The events that determine the progress of a run, read by an index, however long the log is.
+
+    Raises:
+        CorruptData: one of them cannot be read.
+    """
+    with reading(f"The log of exception {exception_id!r}"):
+        rows = _PROGRESS_OF_RUN.rows(session, {"exception_id": exception_id, "run": run})
+        found = [Event(*row) for row in rows]
+        for event in found:
+            require_valid(f"events/{event.event_type}", event.payload)
+    return found
 
 
 def payloads(
     session: TenantSession, event_types: Sequence[str], *, playbook_ids: Collection[int] | None = None
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Type and payload of the tenant's events of some types, oldest first; only of some playbooks, if given."""
+) -> Iterator[tuple[str, dict[str, Any] | None]]:
+    """Type and payload of the tenant's events of some types, oldest first; the payload is None if it is corrupt.
+
+    With ``playbook_ids``, only of those that mention one of these playbooks. That is searched in the text, because
+    PostgreSQL refuses a query over JSON for a single value that it cannot decode.
+    """
+    stored = cast(ExceptionEventRow.payload, Text)
     query = (
-        select(ExceptionEventRow.event_type, ExceptionEventRow.payload)
+        select(ExceptionEventRow.event_type, stored)
         .where(ExceptionEventRow.event_type.in_(event_types))
         .order_by(ExceptionEventRow.created_at)
     )
     if playbook_ids is not None:
-        query = query.where(ExceptionEventRow.payload["playbook_id"].as_integer().in_(playbook_ids))
-    for row in session.execute(query.execution_options(yield_per=500)):
-        yield row[0], row[1]
+        query = query.where(stored.regexp_match(rf'"playbook_id": ?({"|".join(map(str, playbook_ids))})[,}}]'))
+    for event_type, text in session.execute(query.execution_options(yield_per=500)):
+        yield event_type, _payload(event_type, text)
+
+
+def _payload(event_type: str, text: str) -> dict[str, Any] | None:
+    try:
+        payload = strict_json.loads_stored(text)
+    except DECODE_ERRORS:
+        return None
+    return payload if is_valid(f"events/{event_type}", payload) else None
 
 
 def _log(exception_id: str) -> Select[Any]:
     query = select(*_COLUMNS).where(ExceptionEventRow.exception_id == exception_id)
     return query.order_by(ExceptionEventRow.seq)
+
+
+def _after(exception_id: str, seq: int, event_types: Sequence[str]) -> Select[Any]:
+    query = _log(exception_id).where(ExceptionEventRow.seq > seq)
+    return query.where(ExceptionEventRow.event_type.in_(event_types)) if event_types else query

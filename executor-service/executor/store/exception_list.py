@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select
@@ -12,8 +13,10 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, se
 from executor.domain.model import FINISHING_EVENTS, ExceptionRecord
 from executor.store.cursor import decode, encode
 from executor.store.exceptions import COLUMNS, get
+from executor.store.readable_page import readable_page
 from executor.store.tables import ExceptionEventRow, ExceptionRow
 from sentinai.clock import parse_time
+from sentinai.database.corruption import DECODE_ERRORS
 from sentinai.database.tenant_session import TenantSession
 
 AT_RISK = timedelta(hours=1)
@@ -53,16 +56,6 @@ class ExceptionPage:
     unreadable: Sequence[str] = ()
 
 
-_SORT_COLUMNS = (
-    ExceptionRow.exception_id,
-    ExceptionRow.created_at,
-    ExceptionRow.sla_deadline,
-    ExceptionRow.status,
-)
-_CORRUPT = (ValueError, TypeError, KeyError, AttributeError)
-"""What reading a row raises whose documents are not what was stored."""
-
-
 @dataclass(frozen=True, slots=True)
 class QueueCounts:
     """Numbers of unresolved exceptions."""
@@ -97,22 +90,17 @@ def page(
     query = _most_urgent_first(query, cursor) if filters.sort == "sla" else _newest_first(query, cursor)
     try:
         records = [ExceptionRecord(*row) for row in session.execute(query.limit(limit + 1))]
-    except _CORRUPT:
+    except DECODE_ERRORS:
         return _readable_page(session, query, filters.sort, limit)
     shown = records[:limit]
     return ExceptionPage(shown, _cursor_after(shown[-1], filters.sort) if len(records) > limit else None)
 
 
 def _readable_page(session: TenantSession, query: Select[Any], sort: str, limit: int) -> ExceptionPage:
-    """The page row by row, without those that cannot be read."""
-    rows = session.execute(query.with_only_columns(*_SORT_COLUMNS).limit(limit + 1)).all()
-    records, unreadable = [], []
-    for row in rows[:limit]:
-        try:
-            records.append(get(session, row.exception_id))
-        except _CORRUPT:
-            unreadable.append(row.exception_id)
-    return ExceptionPage(records, _cursor_after(rows[limit - 1], sort) if len(rows) > limit else None, unreadable)
+    """The page without the exceptions that cannot be read."""
+    instant = _urgency() if sort == "sla" else ExceptionRow.created_at
+    found = readable_page(session, query, ExceptionRow.exception_id, instant, limit, partial(get, session))
+    return ExceptionPage(found.items, encode(sort, *found.last) if found.last else None, found.unreadable)
 
 
 def count_finished_steps(session: TenantSession, records: Sequence[ExceptionRecord]) -> dict[str, int]:
@@ -169,15 +157,20 @@ def _newest_first(query: Select[Any], cursor: str | None) -> Select[Any]:
 
 
 def _most_urgent_first(query: Select[Any], cursor: str | None) -> Select[Any]:
-    time = ExceptionRow.sla_deadline.type
-    deadline = case(
-        (ExceptionRow.status == "resolved", literal(_RESOLVED, time)),
-        else_=func.coalesce(ExceptionRow.sla_deadline, literal(_NO_DEADLINE, time), type_=time),
-    )
+    deadline = _urgency()
     if cursor:
         instant, last_id = decode(cursor, "sla", datetime, str)
         query = query.where(_after(deadline, instant, last_id, descending=False))
     return query.order_by(deadline, ExceptionRow.exception_id)
+
+
+def _urgency() -> ColumnElement[Any]:
+    """The deadline of an exception, or what stands in for it in the order."""
+    time = ExceptionRow.sla_deadline.type
+    return case(
+        (ExceptionRow.status == "resolved", literal(_RESOLVED, time)),
+        else_=func.coalesce(ExceptionRow.sla_deadline, literal(_NO_DEADLINE, time), type_=time),
+    )
 
 
 def _after(column: Any, instant: datetime, last_id: str, *, descending: bool) -> ColumnElement[bool]:
@@ -186,7 +179,7 @@ def _after(column: Any, instant: datetime, last_id: str, *, descending: bool) ->
     return or_(beyond, and_(column == instant, tie))
 
 
-def _cursor_after(record: Any, sort: str) -> str:
+def _cursor_after(record: ExceptionRecord, sort: str) -> str:
     if sort == "created_at":
         instant = record.created_at
     else:

@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, func, insert, select, update
 from executor.domain.model import ExceptionRecord
 from executor.store.tables import ExceptionRow
 from executor.store.tenants import WITHOUT_SYNCHRONIZATION
+from sentinai.database.corruption import reading
 from sentinai.database.tenant_session import TenantSession
 from sentinai.database.tenant_statement import TenantStatement
 from sentinai.problems import NotFound
@@ -29,9 +30,10 @@ def get(session: TenantSession, exception_id: str, *, lock: bool = False) -> Exc
     """One exception. ``lock`` locks its row until the transaction ends (SQLite locks the database anyway).
 
     Raises:
-        NotFound: the tenant has no exception with this id.
+        NotFound: the tenant has no exception with this id. CorruptData: its row cannot be read.
     """
-    found = (_LOCK if lock else _GET).rows(session, {"exception_id": exception_id})
+    with reading(f"Exception {exception_id!r}"):
+        found = (_LOCK if lock else _GET).rows(session, {"exception_id": exception_id})
     if not found:
         raise _not_found(exception_id)
     return ExceptionRecord(*found[0])

@@ -11,10 +11,8 @@ from executor.domain.hash_chain import ChainCheck
 from executor.domain.model import FINISHING_EVENTS, PROGRESS_EVENTS, Event, ExceptionRecord
 from executor.store import events
 from executor.store.tables import ExceptionEventRow, ExceptionRow
+from sentinai.database.corruption import DECODE_ERRORS
 from sentinai.database.tenant_session import TenantSession
-
-DECODE_ERRORS = (ValueError, TypeError)
-"""Raised for a stored value that its column's type does not allow. SQLite accepts any value in any column."""
 
 _INDEXED_BY_RUN = (*PROGRESS_EVENTS, "PlaybookRecalculated", "ResolutionSuggested", "FeedbackCaptured")
 """The events whose ``run`` column is always set; for others that name a run it may be null."""

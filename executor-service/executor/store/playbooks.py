@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from sqlalchemy import and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
 
 from executor.domain.model import Playbook, Step
 from executor.store.cursor import decode, encode
+from executor.store.readable_page import readable_page
 from executor.store.tenants import WITHOUT_SYNCHRONIZATION, increment_revision
+from sentinai.database.corruption import DECODE_ERRORS, readable, reading, require_valid
 from sentinai.database.tables import PlaybookRow, PlaybookStepRow
 from sentinai.database.tenant_session import TenantSession
 from sentinai.problems import NotFound
+from sentinai.versions import newest
 
 _BATCH_SIZE = 1000
 _STEP_NAMES = tuple(field.name for field in fields(Step))
@@ -26,29 +31,33 @@ def get_playbook(session: TenantSession, playbook_id: int) -> Playbook:
     """One playbook version with its steps.
 
     Raises:
-        NotFound: the tenant has no playbook version with this id.
+        NotFound: the tenant has no playbook version with this id. CorruptData: it, or a step, cannot be read.
     """
-    row = session.scalars(select(PlaybookRow).where(PlaybookRow.playbook_id == playbook_id)).one_or_none()
-    if row is None:
+    with reading(f"Playbook {playbook_id}"):
+        found = _read(session, PlaybookRow.playbook_id == playbook_id)
+    if not found:
         raise NotFound(f"Playbook {playbook_id} does not exist.")
-    return _playbook(row, _steps(session, [playbook_id]).get(playbook_id, ()))
+    return found[0]
 
 
 def get_playbooks(session: TenantSession, playbook_ids: Iterable[int]) -> dict[int, Playbook]:
-    """Several playbook versions by id; ids that do not exist are left out."""
+    """Several playbook versions by id; those that do not exist or cannot be read are left out."""
     ids = sorted(set(playbook_ids))
     if not ids:
         return {}
-    rows = session.scalars(select(PlaybookRow).where(PlaybookRow.playbook_id.in_(ids)))
-    steps = _steps(session, ids)
-    return {row.playbook_id: _playbook(row, steps.get(row.playbook_id, ())) for row in rows}
+    try:
+        found = _read(session, PlaybookRow.playbook_id.in_(ids))
+    except DECODE_ERRORS:
+        existing = session.scalars(select(PlaybookRow.playbook_id).where(PlaybookRow.playbook_id.in_(ids)))
+        found, _ = readable(existing.all(), partial(get_playbook, session))
+    return {playbook.playbook_id: playbook for playbook in found}
 
 
-def newest_version(session: TenantSession, name: str) -> Playbook | None:
+def newest_version(session: TenantSession, name: str) -> Version | None:
     """The newest version of a playbook by name, active or retired."""
-    query = select(PlaybookRow).where(PlaybookRow.name == name).order_by(PlaybookRow.version.desc()).limit(1)
-    row = session.scalars(query).one_or_none()
-    return None if row is None else _playbook(row, _steps(session, [row.playbook_id])[row.playbook_id])
+    query = select(*_VERSION).where(PlaybookRow.name == name).order_by(PlaybookRow.version.desc()).limit(1)
+    row = session.execute(query).one_or_none()
+    return None if row is None else Version(*row)
 
 
 def newest_versions(session: TenantSession) -> dict[str, int]:
@@ -98,13 +107,17 @@ def retire(session: TenantSession, playbook_id: int) -> None:
     increment_revision(session)
 
 
-def active_playbooks(session: TenantSession) -> list[Playbook]:
-    """Every active version of the tenant's playbooks, with its steps."""
-    rows = session.scalars(
-        select(PlaybookRow).where(PlaybookRow.status == "active").order_by(PlaybookRow.playbook_id)
-    ).all()
-    steps = _steps(session, None)
-    return [_playbook(row, steps.get(row.playbook_id, ())) for row in rows]
+def newest_active_playbooks(session: TenantSession) -> dict[str, Playbook]:
+    """By name, the newest active version of each of the tenant's playbooks, with its steps.
+
+    Raises:
+        CorruptData: one of them cannot be read.
+    """
+    ids = {each.playbook_id for each in newest(active_versions(session)).values()}
+    found = get_playbooks(session, ids)
+    for missing in sorted(ids - found.keys()):
+        found[missing] = get_playbook(session, missing)
+    return {playbook.name: playbook for playbook in found.values()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +128,6 @@ class Version:
     name: str
     version: int
     status: str
-    created_at: datetime
 
 
 _VERSION = tuple(getattr(PlaybookRow, field.name) for field in fields(Version))
@@ -131,20 +143,38 @@ def active_versions(session: TenantSession) -> list[Version]:
     return [Version(*row) for row in session.execute(select(*_VERSION).where(PlaybookRow.status == "active"))]
 
 
-def conditions_of(session: TenantSession, playbook_ids: Sequence[int]) -> dict[int, Any]:
-    """The conditions documents of some versions, by playbook id."""
-    query = select(PlaybookRow.playbook_id, PlaybookRow.conditions)
-    found: dict[int, Any] = {}
+@dataclass(frozen=True, slots=True)
+class StoredRule:
+    """When a playbook version matches, and since when it exists."""
+
+    conditions: Any
+    created_at: datetime
+
+
+def rules_of(session: TenantSession, playbook_ids: Sequence[int]) -> dict[int, StoredRule]:
+    """The rules of some versions, by playbook id; those that cannot be read are left out."""
+    found: dict[int, StoredRule] = {}
     for start in range(0, len(playbook_ids), _BATCH_SIZE):
         batch = playbook_ids[start : start + _BATCH_SIZE]
-        found.update((row[0], row[1]) for row in session.execute(query.where(PlaybookRow.playbook_id.in_(batch))))
+        try:
+            found.update(_rules(session, batch))
+        except DECODE_ERRORS:
+            for each in batch:
+                with suppress(*DECODE_ERRORS):
+                    found.update(_rules(session, [each]))
     return found
+
+
+def _rules(session: TenantSession, playbook_ids: Sequence[int]) -> dict[int, StoredRule]:
+    query = select(PlaybookRow.playbook_id, PlaybookRow.conditions, PlaybookRow.created_at)
+    rows = session.execute(query.where(PlaybookRow.playbook_id.in_(playbook_ids)))
+    return {row.playbook_id: StoredRule(row.conditions, row.created_at) for row in rows}
 
 
 def page(
     session: TenantSession, *, status: str | None, name: str | None, limit: int, cursor: str | None
-) -> tuple[list[Playbook], str | None]:
-    """A page of playbook versions, newest first, and the cursor of the next page.
+) -> tuple[Sequence[Playbook], str | None, Sequence[int]]:
+    """A page of playbook versions, newest first; the cursor of the next page; ids of those that cannot be read.
 
     Raises:
         InvalidCursor: it is malformed, or belongs to another list.
@@ -158,24 +188,37 @@ def page(
         created, last = decode(cursor, "playbooks", datetime, int)
         tie = and_(PlaybookRow.created_at == created, PlaybookRow.playbook_id < last)
         query = query.where(or_(PlaybookRow.created_at < created, tie))
-    rows = session.scalars(query.limit(limit + 1)).all()
-    found = rows[:limit]
-    steps = _steps(session, [row.playbook_id for row in found])
-    playbooks = [_playbook(row, steps.get(row.playbook_id, ())) for row in found]
-    if len(rows) <= limit:
-        return playbooks, None
-    return playbooks, encode("playbooks", playbooks[-1].created_at, playbooks[-1].playbook_id)
+    try:
+        found = _with_steps(session, session.scalars(query.limit(limit + 1)).all())
+    except DECODE_ERRORS:
+        read = partial(get_playbook, session)
+        part = readable_page(session, query, PlaybookRow.playbook_id, PlaybookRow.created_at, limit, read)
+        return part.items, encode("playbooks", *part.last) if part.last else None, part.unreadable
+    shown = found[:limit]
+    more = encode("playbooks", shown[-1].created_at, shown[-1].playbook_id) if len(found) > limit else None
+    return shown, more, ()
 
 
-def _steps(session: TenantSession, playbook_ids: Sequence[int] | None) -> dict[int, tuple[Step, ...]]:
-    query = select(PlaybookStepRow.playbook_id, *_STEP_COLUMNS).order_by(
-        PlaybookStepRow.playbook_id, PlaybookStepRow.step_order
+def _read(session: TenantSession, condition: ColumnElement[bool]) -> list[Playbook]:
+    return _with_steps(session, session.scalars(select(PlaybookRow).where(condition)).all())
+
+
+def _with_steps(session: TenantSession, rows: Sequence[PlaybookRow]) -> list[Playbook]:
+    steps = _steps(session, [row.playbook_id for row in rows])
+    return [_playbook(row, steps.get(row.playbook_id, ())) for row in rows]
+
+
+def _steps(session: TenantSession, playbook_ids: Sequence[int]) -> dict[int, tuple[Step, ...]]:
+    query = (
+        select(PlaybookStepRow.playbook_id, *_STEP_COLUMNS)
+        .where(PlaybookStepRow.playbook_id.in_(playbook_ids))
+        .order_by(PlaybookStepRow.playbook_id, PlaybookStepRow.step_order)
     )
-    if playbook_ids is not None:
-        query = query.where(PlaybookStepRow.playbook_id.in_(playbook_ids))
     found: dict[int, list[Step]] = {}
     for playbook_id, *values in session.execute(query):
-        found.setdefault(playbook_id, []).append(Step(**dict(zip(_STEP_NAMES, values, strict=True))))
+        step = Step(**dict(zip(_STEP_NAMES, values, strict=True)))
+        require_valid(f"actions/{step.action_type}", step.params)
+        found.setdefault(playbook_id, []).append(step)
     return {playbook_id: tuple(steps) for playbook_id, steps in found.items()}
 
 

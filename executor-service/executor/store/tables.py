@@ -24,6 +24,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from executor.domain.model import FINISHING_EVENTS
 from executor.domain.recommendation import Recommendation
 from sentinai.database.tables import Base, RowId, TenantOwned
+from sentinai.documents import strict_json
 from sentinai.exception_fields import STATUSES
 
 _FINISHING = f"event_type IN {FINISHING_EVENTS}"
@@ -50,8 +51,15 @@ class JsonNumber(TypeDecorator[Any]):
         return json.dumps(value) if value is not None and dialect.name == "sqlite" else value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        """The number that was stored."""
-        return json.loads(value) if isinstance(value, str) else value
+        """The number that was stored.
+
+        Raises:
+            ValueError: it is no number.
+        """
+        number = strict_json.loads_stored(value) if dialect.name == "sqlite" and value is not None else value
+        if isinstance(number, bool) or not isinstance(number, int | float | None):
+            raise ValueError("not a number")
+        return number
 
 
 class RecommendationJson(TypeDecorator[Recommendation]):

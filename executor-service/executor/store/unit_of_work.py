@@ -12,6 +12,7 @@ from executor.domain.changeset import ChangeSet
 from executor.domain.model import Event, ExceptionRecord, Packs, Playbook, Saved
 from executor.store import events, exceptions, outbox, tenants
 from executor.store.catalogue_cache import CatalogueCache, CatalogueSnapshot
+from sentinai.database.corruption import reading, require_valid
 from sentinai.database.engine import Database
 from sentinai.database.tenant_session import TenantSession
 
@@ -48,7 +49,11 @@ class SqlTransaction:
 
     def created_event(self, exception_id: str) -> Event | None:
         """The first event of an exception; None if there is no such exception."""
-        return events.first(self.session, exception_id)
+        with reading(f"The log of exception {exception_id!r}"):
+            created = events.first(self.session, exception_id)
+            if created:
+                require_valid(f"events/{created.event_type}", created.payload)
+        return created
 
     def insert(self, changeset: ChangeSet) -> Saved:
         """Store a new exception with its first events."""

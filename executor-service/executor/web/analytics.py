@@ -11,7 +11,7 @@ from executor.domain.model import Playbook
 from executor.store import playbooks as playbook_store
 from executor.store.analytics import PlaybookAnalytics, by_playbook
 from executor.store.cursor import paginate
-from executor.web.queries import Page, paging
+from executor.web.queries import Page, left_out, paging
 from sentinai.web import Answer, Api, Call
 
 api: Api[Services] = Api("Analytics", "How playbooks perform.")
@@ -27,7 +27,7 @@ api: Api[Services] = Api("Analytics", "How playbooks perform.")
 def get_playbook_analytics(call: Call[Services]) -> Answer:
     """List figures of each playbook, most started first: runs, skipped steps, durations, SLA."""
     with call.services.database.read(call.identity.tenant_id) as session:
-        figures = by_playbook(session)
+        figures, unreadable_events = by_playbook(session)
         included = (
             each
             for each in playbook_store.versions(session)
@@ -36,8 +36,10 @@ def get_playbook_analytics(call: Call[Services]) -> Answer:
         ranked = [each.playbook_id for each in sorted(included, key=partial(_rank, figures))]
         shown, cursor = paginate(ranked, **paging(call.query))
         playbooks = playbook_store.get_playbooks(session, shown)
-    items = [_item(playbooks[each], figures.get(each, PlaybookAnalytics())) for each in shown]
-    return Answer({"items": items, "next_cursor": cursor})
+    items = [_item(playbooks[each], figures.get(each, PlaybookAnalytics())) for each in shown if each in playbooks]
+    unreadable = left_out([each for each in shown if each not in playbooks])
+    not_counted = {"unreadable_events": unreadable_events} if unreadable_events else {}
+    return Answer({"items": items, "next_cursor": cursor, **unreadable, **not_counted})
 
 
 def _rank(figures: Mapping[int, PlaybookAnalytics], version: playbook_store.Version) -> tuple[int, str, int]:

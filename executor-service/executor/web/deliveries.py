@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from executor.bootstrap import Services
 from executor.store import deliveries
-from executor.web.queries import DeliveriesQuery, paging
+from executor.web.queries import DeliveriesQuery, left_out, paging
 from sentinai.clock import parse_time
 from sentinai.web import Answer, Api, Call
 
@@ -24,7 +24,7 @@ def list_deliveries(call: _Call) -> Answer:
     """List deliveries, newest first."""
     query = call.query
     with call.services.database.read(call.identity.tenant_id) as session:
-        items, cursor = deliveries.page(
+        items, cursor, unreadable = deliveries.page(
             session,
             kind=query.get("kind"),
             status=query.get("status"),
@@ -32,7 +32,7 @@ def list_deliveries(call: _Call) -> Answer:
             webhook_id=query.get("webhook_id"),
             **paging(query),
         )
-    return Answer({"items": items, "next_cursor": cursor})
+    return Answer({"items": items, "next_cursor": cursor, **left_out(unreadable)})
 
 
 @api.operation("POST", "/api/deliveries/{delivery_id}/redeliver", answers={202: "delivery"}, role="admin")

@@ -8,10 +8,10 @@ from typing import Any
 
 from executor.bootstrap import Services
 from executor.domain.documents import event_document
-from executor.domain.model import Event
 from executor.store import events, exceptions, integrity
 from executor.store.cursor import decode_seq, encode
-from executor.web.queries import EventsQuery
+from executor.store.events import EventPage
+from executor.web.queries import EventsQuery, left_out
 from sentinai import deadline
 from sentinai.web import Answer, Api, Call
 
@@ -33,19 +33,19 @@ def list_events(call: _Call, exception_id: str) -> Answer:
     """List an exception's events in order. With ``wait``, an empty response is held until an event arrives."""
     query = call.query
     seq = decode_seq(query["cursor"]) if query.get("cursor") else query["after_seq"]
-    found = _read(call, exception_id, seq, query)
+    page = _read(call, exception_id, seq, query)
     # A waiting call occupies a thread. When too many are waiting, respond at once and let the caller poll again.
-    if not found and query["wait"] and call.services.waiting.acquire(blocking=False):
+    if not (page.events or page.unreadable) and query["wait"] and call.services.waiting.acquire(blocking=False):
         try:
-            found = _wait(call, exception_id, seq, query)
+            page = _wait(call, exception_id, seq, query)
         finally:
             call.services.waiting.release()
-    page = found[: query["limit"]]
     tenant_id = call.identity.tenant_id
     return Answer(
         {
-            "items": [event_document(event, tenant_id, exception_id) for event in page],
-            "next_cursor": encode("seq", page[-1].seq) if len(found) > len(page) else None,
+            "items": [event_document(event, tenant_id, exception_id) for event in page.events],
+            "next_cursor": encode("seq", page.last_seq) if page.last_seq else None,
+            **left_out(page.unreadable),
         }
     )
 
@@ -58,15 +58,15 @@ def verify_events(call: _Call, exception_id: str) -> Answer:
     return Answer({"valid": found.valid, "events": found.events, "first_broken_seq": found.first_broken_seq})
 
 
-def _read(call: _Call, exception_id: str, seq: int, query: Mapping[str, Any]) -> list[Event]:
+def _read(call: _Call, exception_id: str, seq: int, query: Mapping[str, Any]) -> EventPage:
     with call.services.database.read(call.identity.tenant_id) as session:
         exceptions.last_seq(session, exception_id)
-        return events.after(
-            session, exception_id, seq, event_types=query.get("event_type", ()), limit=query["limit"] + 1
+        return events.page(
+            session, exception_id, seq, event_types=query.get("event_type", ()), limit=query["limit"]
         )
 
 
-def _wait(call: _Call, exception_id: str, seq: int, query: Mapping[str, Any]) -> list[Event]:
+def _wait(call: _Call, exception_id: str, seq: int, query: Mapping[str, Any]) -> EventPage:
     until = time.monotonic() + min(query["wait"], deadline.seconds_left() * _SHARE)
     end = seq
     while (left := until - time.monotonic()) > 0:
@@ -75,7 +75,7 @@ def _wait(call: _Call, exception_id: str, seq: int, query: Mapping[str, Any]) ->
             newest = exceptions.last_seq(session, exception_id)
         if newest > end:
             found = _read(call, exception_id, seq, query)
-            if found:
+            if found.events or found.unreadable:
                 return found
             end = newest
-    return []
+    return EventPage((), (), None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from executor.service_layer import create, update
 from executor.store import exception_list, exceptions
 from executor.store import playbooks as playbook_store
 from executor.web.actors import caller
-from executor.web.queries import ExceptionsQuery, paging
+from executor.web.queries import ExceptionsQuery, left_out, paging
 from sentinai.database.tenant_session import TenantSession
 from sentinai.problems import TenantMismatch, VersionConflict
 from sentinai.web import Answer, Api, Call
@@ -33,7 +33,6 @@ _ENTITY_TAG = re.compile(r'(W/)?(?P<quote>"?)(?P<version>[0-9]{1,18})(?P=quote)\
     answers={201: "exception", 200: "exception"},
     role="operator",
     body="exception-create",
-    problems=(409,),
 )
 def create_exception(call: _Call) -> Answer:
     """Create an exception: triage it, recommend a playbook, suggest the next step."""
@@ -67,8 +66,7 @@ def list_exceptions(call: _Call) -> Answer:
     """List exceptions, newest first or most urgent first."""
     with call.services.database.read(call.identity.tenant_id) as session:
         items, page = exception_items(session, call.query, call.services.clock())
-    unreadable = {"unreadable": page.unreadable} if page.unreadable else {}
-    return Answer({"items": items, "next_cursor": page.next_cursor, **unreadable})
+    return Answer({"items": items, "next_cursor": page.next_cursor, **left_out(page.unreadable)})
 
 
 def exception_items(
@@ -79,16 +77,7 @@ def exception_items(
         **{name: query[name] for name in exception_list.FILTER_NAMES if query.get(name) is not None}
     )
     page = exception_list.page(session, filters, now=now, **paging(query))
-    records = page.records
-    playbooks = playbook_store.get_playbooks(
-        session, (record.current_playbook_id for record in records if record.current_playbook_id)
-    )
-    done = exception_list.count_finished_steps(session, records)
-    items = [
-        _document(record, playbooks.get(record.current_playbook_id or 0), done.get(record.exception_id, 0))
-        for record in records
-    ]
-    return items, page
+    return _documents(session, page.records), page
 
 
 @api.operation("GET", "/api/exceptions/{exception_id}", answers={200: "exception"}, role="viewer")
@@ -105,7 +94,6 @@ def get_exception(call: _Call, exception_id: str) -> Answer:
     answers={200: "exception"},
     role="operator",
     body="exception-patch",
-    problems=(409,),
     request_headers={"If-Match": "The ETag that the exception must still have."},
 )
 def change_exception(call: _Call, exception_id: str) -> Answer:
@@ -146,14 +134,20 @@ def add_comment(call: _Call, exception_id: str) -> Answer:
 
 def _answer(services: Services, record: ExceptionRecord) -> Answer:
     with services.database.read(record.tenant_id) as session:
-        playbook = (
-            playbook_store.get_playbook(session, record.current_playbook_id)
-            if record.current_playbook_id
-            else None
-        )
-        done = exception_list.count_finished_steps(session, [record])
-    document = _document(record, playbook, done.get(record.exception_id, 0))
+        [document] = _documents(session, [record])
     return Answer(document, headers={"ETag": f'"{record.row_version}"'})
+
+
+def _documents(session: TenantSession, records: Sequence[ExceptionRecord]) -> list[dict[str, Any]]:
+    """Exceptions by the schema ``exception``. One whose playbook cannot be read has none."""
+    playbooks = playbook_store.get_playbooks(
+        session, (record.current_playbook_id for record in records if record.current_playbook_id)
+    )
+    done = exception_list.count_finished_steps(session, records)
+    return [
+        _document(record, playbooks.get(record.current_playbook_id or 0), done.get(record.exception_id, 0))
+        for record in records
+    ]
 
 
 def _document(record: ExceptionRecord, playbook: Playbook | None, done: int) -> dict[str, Any]:

@@ -33,7 +33,6 @@ def get_playbook_state(call: _Call, exception_id: str) -> Answer:
     role="operator",
     body="recalculate-request",
     body_optional=True,
-    problems=(409,),
 )
 def recalculate_playbook(call: _Call, exception_id: str) -> Answer:
     """Ask the matcher again. Only a person may leave a playbook in progress, with ``switch``."""
@@ -60,7 +59,6 @@ def recalculate_playbook(call: _Call, exception_id: str) -> Answer:
     answers={200: "playbook-state"},
     role="operator",
     body="start-request",
-    problems=(409,),
 )
 def start_playbook(call: _Call, exception_id: str) -> Answer:
     """Start the recommended playbook."""
@@ -77,7 +75,6 @@ def start_playbook(call: _Call, exception_id: str) -> Answer:
     answers={200: "playbook-state"},
     role="operator",
     body="complete-request",
-    problems=(409,),
 )
 def complete_step(call: _Call, exception_id: str, step_order: int) -> Answer:
     """Complete the current step: carry it out, or attest that it was done elsewhere."""
@@ -90,7 +87,6 @@ def complete_step(call: _Call, exception_id: str, step_order: int) -> Answer:
     answers={200: "playbook-state"},
     role="operator",
     body="skip-request",
-    problems=(409,),
 )
 def skip_step(call: _Call, exception_id: str, step_order: int) -> Answer:
     """Skip the current step, giving a reason. Only a person may; a mandatory step cannot be skipped."""

@@ -11,7 +11,7 @@ from executor.publishing import packs as pack_authoring
 from executor.publishing import playbooks as playbook_authoring
 from executor.store import packs as pack_store
 from executor.store import playbooks as playbook_store
-from executor.web.queries import PlaybooksQuery, PublishQuery, paging
+from executor.web.queries import PlaybooksQuery, PublishQuery, left_out, paging
 from sentinai.clock import format_time
 from sentinai.conditions.explanation.explain import describe_document
 from sentinai.database.tables import DomainPackRow, PolicyPackRow
@@ -59,10 +59,11 @@ def list_playbooks(call: _Call) -> Answer:
     """List playbook versions, newest first."""
     query = call.query
     with call.services.database.read(call.identity.tenant_id) as session:
-        playbooks, cursor = playbook_store.page(
+        playbooks, cursor, unreadable = playbook_store.page(
             session, status=query.get("status"), name=query.get("name"), **paging(query)
         )
-    return Answer({"items": [playbook_document(each) for each in playbooks], "next_cursor": cursor})
+    items = [playbook_document(each) for each in playbooks]
+    return Answer({"items": items, "next_cursor": cursor, **left_out(unreadable)})
 
 
 @api.operation("GET", "/api/playbooks/{playbook_id}", answers={200: "playbook"}, role="viewer")

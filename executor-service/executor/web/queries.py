@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from marshmallow import RAISE, Schema, fields, validate
@@ -114,6 +115,11 @@ class PublishQuery(Query):
     """Options of publishing a playbook."""
 
     dry_run = fields.Boolean(load_default=False, metadata={"description": "Validate only; store nothing"})
+
+
+def left_out(keys: Sequence[Any]) -> dict[str, Sequence[Any]]:
+    """The member of a page that names what was left out because it cannot be read; empty if there is nothing."""
+    return {"unreadable": keys} if keys else {}
 
 
 def paging(query: dict[str, Any] | Any) -> dict[str, Any]:

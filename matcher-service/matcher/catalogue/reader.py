@@ -2,35 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, func, select, tuple_
+from sqlalchemy import Row, Select, Text, and_, cast, func, select, tuple_
 
 from matcher.matching import MatchError, Playbook
 from sentinai.conditions import parse
+from sentinai.database.corruption import DECODE_ERRORS, reading, require_valid
 from sentinai.database.tables import DomainPackRow, PlaybookRow, PolicyPackRow, TenantRow
 from sentinai.database.tenant_session import TenantSession
-from sentinai.documents import json_pointer
-from sentinai.problems import InvalidDocument
+from sentinai.documents import json_pointer, strict_json
+from sentinai.problems import CorruptData, InvalidDocument
 
 _READ_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class VersionedPack:
-    """A pack, and its stored version; None for one that is not stored."""
+    """A pack, and its stored version; None for one that is not stored. A corrupt one is empty, with a problem."""
 
     version: int | None
     pack: Mapping[str, Any]
+    problem: CorruptData | None = None
+
+    def require_readable(self) -> VersionedPack:
+        """The pack itself.
+
+        Raises:
+            CorruptData: its stored row cannot be read, so nobody knows what it says.
+        """
+        if self.problem:
+            raise CorruptData(self.problem.detail)
+        return self
 
 
 @dataclass(frozen=True, slots=True)
 class StoredCatalogue:
     """A tenant's catalogue at one revision: the newest active version of each playbook, and the packs.
 
-    ``excluded`` says which playbooks are not matched, because their conditions are not valid in this version.
+    ``excluded`` says which playbooks are not matched, because their conditions are not valid in this version, or
+    their rows cannot be read.
     """
 
     revision: int = 0
@@ -61,14 +74,24 @@ def _playbooks(
     missing = [playbook_id for playbook_id in wanted if playbook_id not in known]
     excluded: list[MatchError] = []
     for start in range(0, len(missing), _READ_AT_ONCE):
-        chosen = PlaybookRow.playbook_id.in_(missing[start : start + _READ_AT_ONCE])
-        for row in session.execute(select(*_COLUMNS).where(chosen)):
-            playbook = _parsed(row)
+        for playbook in _read_playbooks(session, missing[start : start + _READ_AT_ONCE]):
             if isinstance(playbook, MatchError):
                 excluded.append(playbook)
             else:
                 playbooks[playbook.playbook_id] = playbook
     return playbooks, tuple(excluded)
+
+
+def _read_playbooks(session: TenantSession, playbook_ids: Sequence[int]) -> list[Playbook | MatchError]:
+    query = select(*_COLUMNS).where(PlaybookRow.playbook_id.in_(playbook_ids))
+    try:
+        return [_parsed(row) for row in session.execute(query)]
+    except DECODE_ERRORS:
+        if len(playbook_ids) > 1:
+            return [each for playbook_id in playbook_ids for each in _read_playbooks(session, [playbook_id])]
+        return [
+            MatchError(playbook_ids[0], None, "Excluded from matching: its stored row is corrupt.", "excluded")
+        ]
 
 
 _COLUMNS = (
@@ -107,11 +130,24 @@ def _domain_packs(session: TenantSession, known: Mapping[str, VersionedPack]) ->
     missing = [domain for domain in newest if domain not in packs]
     if missing:
         chosen = tuple_(DomainPackRow.domain, DomainPackRow.version).in_([(key, newest[key]) for key in missing])
-        rows = session.scalars(select(DomainPackRow).where(chosen))
-        packs.update((row.domain, VersionedPack(row.version, row.pack)) for row in rows)
+        query = select(DomainPackRow.domain, DomainPackRow.version, cast(DomainPackRow.pack, Text).label("pack"))
+        for row in session.execute(query.where(chosen)):
+            packs[row.domain] = _pack(row.version, row.pack, "domain-pack", f"The Domain Pack {row.domain!r}")
     return packs
 
 
 def _policy_pack(session: TenantSession) -> VersionedPack | None:
-    row = session.scalars(select(PolicyPackRow).order_by(PolicyPackRow.version.desc()).limit(1)).one_or_none()
-    return None if row is None else VersionedPack(row.version, row.pack)
+    query = select(PolicyPackRow.version, cast(PolicyPackRow.pack, Text).label("pack"))
+    row = session.execute(query.order_by(PolicyPackRow.version.desc()).limit(1)).one_or_none()
+    return None if row is None else _pack(row.version, row.pack, "policy-pack", "The Policy Pack")
+
+
+def _pack(version: int, stored: str, schema: str, what: str) -> VersionedPack:
+    """A stored pack, decoded here so that a corrupt one keeps no other."""
+    try:
+        with reading(what):
+            pack = strict_json.loads_stored(stored)
+            require_valid(schema, pack)
+    except CorruptData as problem:
+        return VersionedPack(version, {}, problem)
+    return VersionedPack(version, pack)

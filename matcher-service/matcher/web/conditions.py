@@ -38,12 +38,12 @@ def validate_conditions(call: _Call) -> Answer:
     document = call.body["conditions"]
     catalogue = call.services.catalogues.current(call.identity.tenant_id)
     stored = catalogue.stored
-    policy_pack = stored.policy_pack.pack if stored.policy_pack else None
+    policy_pack = (stored.policy_pack.pack or None) if stored.policy_pack else None
     domain = call.body.get("domain") or domain_named(document) or (policy_pack or {}).get("domain_name")
     domain_pack = stored.domain_packs.get(domain or "")
     found = review(
         document,
-        domain_pack=domain_pack.pack if domain_pack else None,
+        domain_pack=(domain_pack.pack or None) if domain_pack else None,
         policy_pack=policy_pack,
         domains=sorted(stored.domain_packs),
         others=catalogue.compiled.playbooks,

@@ -14,7 +14,7 @@ from sentinai.clock import format_time
 from sentinai.conditions.evaluation import budget
 from sentinai.conditions.evaluation.budget import BATCH_UNITS, MATCH_UNITS, REQUEST_UNITS, Budget
 from sentinai.documents.schemas import require
-from sentinai.problems import EvaluationBudgetExceeded, InvalidDocument, TenantMismatch, TooLarge
+from sentinai.problems import CorruptData, EvaluationBudgetExceeded, InvalidDocument, TenantMismatch, TooLarge
 from sentinai.telemetry import CANDIDATES, EVALUATION_ERRORS, MATCHES
 from sentinai.web import Answer, Api, Call
 from sentinai.web.inputs import require_context
@@ -64,7 +64,7 @@ def _match_item(
         with budget.spending(whole.part(REQUEST_UNITS)) as part:
             part.charge(MATCH_UNITS)
             return _match(exception, inputs, call.body)
-    except (InvalidDocument, TenantMismatch, TooLarge, EvaluationBudgetExceeded) as problem:
+    except (CorruptData, InvalidDocument, TenantMismatch, TooLarge, EvaluationBudgetExceeded) as problem:
         return problem.to_json(f"/api/match/batch#{pointer}")
 
 

@@ -49,9 +49,14 @@ class PackSource:
     stored: TenantCatalogue | None
 
     def of(self, domain: str | None) -> Packs:
-        """The packs for an exception of a domain; an empty one where there is none."""
+        """The packs for an exception of a domain; an empty one where there is none.
+
+        Raises:
+            CorruptData: one that applies cannot be read. Without it, another playbook might be selected.
+        """
         stored = self.stored.stored.domain_packs.get(domain or "") if self.stored else None
-        return Packs(self.given_domain_pack or stored or _NO_PACK, self.policy_pack, self.tag_rules)
+        domain_pack = self.given_domain_pack or stored or _NO_PACK
+        return Packs(domain_pack.require_readable(), self.policy_pack.require_readable(), self.tag_rules)
 
 
 def pack_source(services: Services, identity: Identity, body: Pack, *, needs_catalogue: bool) -> PackSource:

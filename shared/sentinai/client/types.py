@@ -89,6 +89,7 @@ class DeliveryPage(TypedDict):
 
     items: list[Delivery]
     next_cursor: str | None
+    unreadable: NotRequired[list[str]]
 
 
 class DomainPack(TypedDict, total=False):
@@ -148,6 +149,7 @@ class EventPage(TypedDict):
 
     items: list[Event]
     next_cursor: str | None
+    unreadable: NotRequired[list[int]]
 
 
 class ExceptionDocument(TypedDict):
@@ -281,6 +283,8 @@ class PlaybookAnalytics(TypedDict):
 
     items: list[PlaybookFigures]
     next_cursor: NotRequired[str | None]
+    unreadable: NotRequired[list[int]]
+    unreadable_events: NotRequired[int]
 
 
 class PlaybookFigures(TypedDict):
@@ -306,6 +310,7 @@ class PlaybookPage(TypedDict):
 
     items: list[Playbook]
     next_cursor: str | None
+    unreadable: NotRequired[list[int]]
 
 
 class PlaybookState(TypedDict):

@@ -46,6 +46,27 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class JsonObject(TypeDecorator[dict[str, Any]]):
+    """A JSON object, as text rather than binary: numbers are read as they were written, so hashes still match."""
+
+    impl = JSON
+    cache_ok = True
+
+    def __init__(self, *, nullable: bool = False) -> None:
+        super().__init__(none_as_null=True)
+        self.nullable = nullable
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        """The stored object.
+
+        Raises:
+            ValueError: it is no object.
+        """
+        if not isinstance(value, dict) and not (self.nullable and value is None):
+            raise ValueError("not a JSON object")
+        return value
+
+
 RowId = BigInteger().with_variant(Integer, "sqlite")
 """Row ids; SQLite generates them only for a column declared INTEGER."""
 
@@ -64,8 +85,7 @@ class Base(DeclarativeBase):
     )
     type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own protocol
         datetime: UtcDateTime,
-        # JSON text, not binary: numbers are read as they were written, so hashes still match.
-        dict[str, Any]: JSON(none_as_null=True),
+        dict[str, Any]: JsonObject(),
     }
 
 
@@ -125,7 +145,7 @@ class PlaybookRow(TenantOwned, Base):
     version: Mapped[int]
     description: Mapped[str | None] = mapped_column(Text)
     conditions: Mapped[dict[str, Any]]
-    on_completion: Mapped[dict[str, Any] | None]
+    on_completion: Mapped[dict[str, Any] | None] = mapped_column(JsonObject(nullable=True))
     status: Mapped[str] = mapped_column(String(16), default="active")
     created_at: Mapped[datetime]
 
@@ -153,6 +173,7 @@ class PlaybookStepRow(TenantOwned, Base):
 __all__ = [
     "Base",
     "DomainPackRow",
+    "JsonObject",
     "PlaybookRow",
     "PlaybookStepRow",
     "PolicyPackRow",

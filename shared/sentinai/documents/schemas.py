@@ -75,6 +75,11 @@ def _merged(schema: Any, shared: Mapping[str, Any]) -> Any:
     return merged
 
 
+def is_valid(name: str, document: Any) -> bool:
+    """Whether there is a schema ``name`` and ``document`` is valid by it."""
+    return (name in schemas() or "#" in name) and bool(_fast(name).is_valid(document))
+
+
 def check(name: str, document: Any) -> list[Finding]:
     """What is wrong with ``document`` by the schema ``name``; empty for a valid one.
 

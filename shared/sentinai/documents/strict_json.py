@@ -100,13 +100,17 @@ def dumps_stored(document: Any) -> str:
 def loads_stored(text: str | bytes) -> Any:
     """Parse a document that was validated before it was stored; by a native parser if that is lossless.
 
-    The native parser turns integers beyond 64 bits into floats; a result without floats is therefore exact.
+    The native parser turns integers beyond 64 bits into floats; a result without floats is therefore exact. It
+    refuses what this product never stores: NaN, lone surrogates, numbers beyond a double.
+
+    Raises:
+        ValueError: it is not JSON, or deeper than anything that is stored.
     """
+    document = orjson.loads(text)
     try:
-        document = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return json.loads(text)
-    return document if is_codec_safe(document) else json.loads(text)
+        return document if is_codec_safe(document) else json.loads(text)
+    except RecursionError as error:
+        raise ValueError("the document is nested too deep") from error
 
 
 def is_codec_safe(value: Any) -> bool:

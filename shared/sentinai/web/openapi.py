@@ -152,7 +152,7 @@ def _answers(operation: Operation) -> dict[str, Any]:
 
 def _problems(operation: Operation) -> dict[str, Any]:
     # The WSGI server itself refuses some malformed requests with 400 before any operation is reached.
-    statuses = {400, 401, 403, 422, 503, 504, *operation.problems}
+    statuses = {400, 401, 403, 409, 422, 503, 504, *operation.problems}
     if operation.body:
         statuses |= {413, 415}
     if "{" in operation.path:

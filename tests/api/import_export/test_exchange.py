@@ -28,7 +28,6 @@ from executor.store import playbooks as playbook_store
 from sentinai.clock import utc_now
 from sentinai.database.engine import Database
 from sentinai.settings import Settings
-from sentinai.versions import newest
 
 TENANT = "harbour"
 NAMES = ["Berth refused", "berth REFUSED", "../../etc/passwd", "Überlänge/½", "…", "con", "a" * 120, "CON.json"]
@@ -227,7 +226,7 @@ def test_a_domain_pack_that_others_share_is_not_changed_by_the_way(database: Dat
 
 def _stored(database: Database) -> list[Any]:
     with database.read(TENANT) as session:
-        return sorted(newest(playbook_store.active_playbooks(session)).values(), key=lambda each: each.name)
+        return sorted(playbook_store.newest_active_playbooks(session).values(), key=lambda each: each.name)
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12).filter(str.strip)

@@ -14,6 +14,10 @@ EVENT_TYPES = [name.removeprefix("events/") for name in schemas() if name.starts
 
 def smallest(schema: dict[str, Any]) -> Any:
     """Some value that a schema allows, with only what it requires."""
+    if "$ref" in schema:
+        return smallest(schemas()["common"]["$defs"][schema["$ref"].rpartition("/")[2]])
+    if schema.get("format") == "date-time":
+        return "2026-04-14T07:15:00Z"
     if "enum" in schema:
         return schema["enum"][0]
     if "anyOf" in schema:

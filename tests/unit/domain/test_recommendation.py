@@ -16,7 +16,13 @@ ENTRY = {"playbook_id": 4, "name": "Re-book", "version": 2, "priority": 7, "rank
     [
         Recommendation(),
         Recommendation(deferred=True),
-        Recommendation(current=ENTRY, choice=ENTRY, ranked=[ENTRY], reasoning="Best of 3.", blocked={"9": ["no"]}),
+        Recommendation(
+            current=ENTRY,
+            choice={**ENTRY, "reasoning": "Best of 3."},
+            ranked=[ENTRY],
+            reasoning="Best of 3.",
+            blocked={"9": ["no"]},
+        ),
     ],
 )
 def test_what_is_stored_is_read_back(recommendation: Recommendation) -> None:

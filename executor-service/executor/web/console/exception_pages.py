@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from flask import g, render_template, request, url_for
@@ -24,6 +25,7 @@ from sentinai import packs
 from sentinai.database.tenant_session import TenantSession
 from sentinai.exception_fields import SEVERITIES, STATUSES
 from sentinai.identity import Identity
+from sentinai.problems import CorruptData
 
 _EVENTS_SHOWN = 200
 _NOT_FILTERS = ("sort", "limit", "cursor")
@@ -43,6 +45,7 @@ def queue() -> str:
         template,
         section="exceptions",
         items=items,
+        unreadable=page.unreadable,
         chosen=_single(query),
         narrowed=bool(filters),
         counts=_counts(queue_counts, _single(filters)),
@@ -61,7 +64,8 @@ def exception(exception_id: str) -> str:
     with services().store.read(person.tenant_id) as tx:
         snapshot = load_snapshot(tx, exception_id)
         record = snapshot.record
-        log = events.after(tx.session, exception_id, max(0, record.event_seq - _EVENTS_SHOWN))
+        earlier = max(0, record.event_seq - _EVENTS_SHOWN)
+        log = events.page(tx.session, exception_id, earlier, limit=_EVENTS_SHOWN)
     viewed = (caller(person), services().clock(), services().settings.tool_mode)
     return render_template(
         template,
@@ -70,18 +74,22 @@ def exception(exception_id: str) -> str:
         state=views.playbook_state(snapshot, *viewed),
         obstacle=views.obstacle(snapshot, *viewed),
         deferred=record.recommendation.deferred,
-        events=[event_entry(event_document(event, person.tenant_id, exception_id)) for event in log],
+        events=[event_entry(event_document(event, person.tenant_id, exception_id)) for event in log.events],
         event_kinds=EVENT_KINDS,
-        earlier=record.event_seq - len(log),
+        unreadable=log.unreadable,
+        earlier=earlier,
         last_seq=record.event_seq,
     )
 
 
 def _types(db: TenantSession) -> list[str]:
-    policy = pack_store.newest_policy_pack(db)
-    domain = policy.pack.get("domain_name") if policy else None
-    pack = pack_store.newest_domain_pack(db, domain) if domain else None
-    return packs.exception_types(pack.pack) if pack else []
+    """The exception types to choose from; none where a pack cannot be read."""
+    with suppress(CorruptData):
+        policy = pack_store.newest_policy_pack(db)
+        domain = policy.pack.get("domain_name") if policy else None
+        pack = pack_store.newest_domain_pack(db, domain) if domain else None
+        return packs.exception_types(pack.pack) if pack else []
+    return []
 
 
 def _query() -> dict[str, Any]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from flask import g, render_template, request
 
 from executor.domain.documents import exception_document, playbook_document
@@ -12,6 +9,7 @@ from executor.store import analytics, exception_list
 from executor.store import playbooks as playbook_store
 from executor.store.analytics import PlaybookAnalytics
 from executor.store.cursor import paginate
+from executor.store.playbooks import StoredRule
 from executor.web.console.access import services
 from executor.web.console.paging import page_links
 from sentinai.conditions.explanation.explain import describe_document
@@ -24,25 +22,30 @@ def playbooks() -> str:
     name = request.args.get("name", "").strip()
     with services().database.read(g.person.tenant_id) as db:
         active = [each for each in playbook_store.active_versions(db) if name.lower() in each.name.lower()]
-        conditions = playbook_store.conditions_of(db, [each.playbook_id for each in active])
-        active.sort(key=lambda each: (-_priority_of(conditions[each.playbook_id]), each.name, -each.version))
+        rules = playbook_store.rules_of(db, [each.playbook_id for each in active])
+        active.sort(key=lambda each: (-_priority_of(rules.get(each.playbook_id)), each.name, -each.version))
         ranked = [each.playbook_id for each in active]
         shown, cursor = paginate(ranked, limit=_PLAYBOOKS_SHOWN, cursor=request.args.get("cursor"))
         found = playbook_store.get_playbooks(db, shown)
-        metrics = analytics.by_playbook(db, shown)
+        metrics, unreadable_events = analytics.by_playbook(db, shown)
     rows = [
         {
             **playbook_document(found[each]),
-            "priority": _priority_of(conditions[each]),
+            "priority": _priority_of(rules.get(each)),
             **metrics.get(each, PlaybookAnalytics()).to_json(),
         }
         for each in shown
+        if each in found
     ]
     return render_template(
         "console/playbooks.html",
         section="playbooks",
         rows=rows,
         active_count=len(active),
+        unreadable=[
+            f"{each.name} v{each.version}" for each in active if each.playbook_id in {*shown} - found.keys()
+        ],
+        unreadable_events=unreadable_events,
         name=name,
         **page_links(cursor),
     )
@@ -52,11 +55,12 @@ def playbook(playbook_id: int) -> str:
     """One playbook version: its conditions, its steps, and its effectiveness."""
     with services().database.read(g.person.tenant_id) as db:
         found = playbook_store.get_playbook(db, playbook_id)
-        versions, _ = playbook_store.page(db, status=None, name=found.name, limit=50, cursor=None)
+        versions, *_ = playbook_store.page(db, status=None, name=found.name, limit=50, cursor=None)
         assigned = exception_list.page(
             db, exception_list.Filters(playbook_id=playbook_id), limit=10, cursor=None, now=services().clock()
         ).records
-        figures = analytics.by_playbook(db, [playbook_id]).get(playbook_id, PlaybookAnalytics())
+        metrics, unreadable_events = analytics.by_playbook(db, [playbook_id])
+    figures = metrics.get(playbook_id, PlaybookAnalytics())
     document = playbook_document(found)
     steps = [
         {
@@ -74,9 +78,10 @@ def playbook(playbook_id: int) -> str:
         versions=[playbook_document(each) for each in versions],
         assigned=[exception_document(each) for each in assigned],
         metrics={**figures.to_json(), "steps": steps},
+        unreadable_events=unreadable_events,
     )
 
 
-def _priority_of(conditions: Mapping[str, Any]) -> int | float:
-    priority: int | float = conditions.get("priority", 0)
-    return priority
+def _priority_of(rule: StoredRule | None) -> int | float:
+    priority = rule.conditions.get("priority", 0) if rule else 0
+    return priority if isinstance(priority, int | float) else 0

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sentinai.documents.schemas import is_valid
+
 PLAYBOOK, ACTIONS, COMMENTS, RECORD = "playbook", "actions", "comments", "record"
 EVENT_KINDS = {PLAYBOOK: "playbook", ACTIONS: "action", COMMENTS: "comment", RECORD: "record"}
 """The kinds by which the timeline can be filtered, and what a single event of each is called."""
@@ -18,10 +20,14 @@ _WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 def event_entry(event: dict[str, Any]) -> dict[str, Any]:
-    """An event (schema ``event``) as an entry of the timeline. An unknown type has its name as the title."""
+    """An event (schema ``event``) as an entry of the timeline.
+
+    One of an unknown type, or that does not have what its type requires, has the name of its type as the title.
+    """
     event_type, payload = event["event_type"], event["payload"]
     unknown = (RECORD, "event", _WORD_START.sub(" ", event_type).capitalize(), "")
-    kind, icon, title, text = _ENTRIES.get(event_type, unknown)
+    known = _ENTRIES.get(event_type, unknown) if is_valid(f"events/{event_type}", payload) else unknown
+    kind, icon, title, text = known
     return {
         **event,
         "kind": kind,

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from matcher.web.workbench import access
 from matcher.web.workbench.access import services
 from matcher.web.workbench.material import material
+from sentinai.database.corruption import reading
 from sentinai.database.tables import PlaybookRow
 from sentinai.documents import strict_json
 from sentinai.problems import NotFound
@@ -46,7 +47,7 @@ def material_of_tenant() -> Response:
 @pages.get("/playbooks/<int:playbook_id>")
 def conditions_of_playbook(playbook_id: int) -> Response:
     """The conditions of a published playbook, as its author wrote them."""
-    with services().database.read(g.person.tenant_id) as db:
+    with services().database.read(g.person.tenant_id) as db, reading(f"Playbook {playbook_id}"):
         row = db.execute(
             select(PlaybookRow.name, PlaybookRow.version, PlaybookRow.conditions).where(
                 PlaybookRow.playbook_id == playbook_id
