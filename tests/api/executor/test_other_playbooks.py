@@ -31,13 +31,13 @@ def duplicates(published: Any) -> list[str]:
 
 def test_each_version_is_read_once_and_what_is_gone_is_forgotten(database: Database, monkeypatch: Any):
     read: list[int] = []
-    conditions_of = playbook_store.conditions_of
+    rules_of = playbook_store.rules_of
 
     def counted(session: Any, playbook_ids: Any) -> Any:
         read.extend(playbook_ids)
-        return conditions_of(session, playbook_ids)
+        return rules_of(session, playbook_ids)
 
-    monkeypatch.setattr(playbook_store, "conditions_of", counted)
+    monkeypatch.setattr(playbook_store, "rules_of", counted)
     cache = OtherPlaybooksCache()
     ebb = publish(database, cache, "harbour", "Ebb", "Pier 4").playbook
     assert duplicates(publish(database, cache, "harbour", "Flow", "Pier 4")) == ["Ebb"]
