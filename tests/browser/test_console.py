@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 
 import pytest
 from playwright.sync_api import Page, expect
+from sqlalchemy import make_url
 from tests.browser.conftest import SCHEMES
 from tests.browser.console_page import ConsoleTenant, nothing_new
 from tests.support.pair import Pair
@@ -483,3 +486,22 @@ def test_roles_other_than_operator_can_read_but_not_act(
     offered = page.get_by_role("main").get_by_role("button")
     assert offered.all_inner_texts() == ["", "All", "Playbook", "Actions", "Comments", "Record"]
     expect(page.get_by_role("link", name="Rule workbench")).to_have_count(int(role == "author"))
+
+
+def test_the_queue_says_what_cannot_be_read(pair: Pair, sign_in: SignIn) -> None:
+    tenant = ConsoleTenant(pair)
+    shown, *corrupt = [tenant.hold() for _ in range(3)]
+    with closing(sqlite3.connect(make_url(pair.settings.database_url).database or "")) as database, database:
+        for each in corrupt:
+            database.execute("UPDATE exception SET normalized_context = '{' WHERE exception_id = ?", [each])
+    page = sign_in(tenant.tenant_id)
+    notice = page.locator(".notice").filter(has_text="2 exceptions cannot be read.")
+    expect(notice).to_be_visible()
+    for each in corrupt:
+        expect(notice).to_contain_text(each)
+    expect(page.get_by_role("row").filter(has_text=shown)).to_be_visible()
+    open_exception(page, pair, corrupt[0])
+    expect(page.get_by_role("heading", level=1)).to_have_text("Stored data is corrupt")
+    viewer = sign_in(tenant.tenant_id, roles=("viewer",))
+    expect(viewer.get_by_text("2 exceptions cannot be read.")).to_be_visible()
+    expect(viewer.get_by_text(corrupt[0])).to_have_count(0)

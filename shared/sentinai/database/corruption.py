@@ -35,7 +35,7 @@ def reading(what: str) -> Iterator[None]:
         yield
     except DECODE_ERRORS as error:
         _log.error("corrupt_data", what=what, reason=type(error).__name__)
-        raise CorruptData(f"{what} cannot be read: what is stored is corrupt.") from error
+        raise CorruptData(f"{what} cannot be read: a stored row is corrupt.") from error
 
 
 def require_valid(schema: str, stored: object) -> None:

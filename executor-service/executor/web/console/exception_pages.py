@@ -76,7 +76,7 @@ def exception(exception_id: str) -> str:
         deferred=record.recommendation.deferred,
         events=[event_entry(event_document(event, person.tenant_id, exception_id)) for event in log.events],
         event_kinds=EVENT_KINDS,
-        unreadable=log.unreadable,
+        unreadable=[f"#{seq}" for seq in log.unreadable],
         earlier=earlier,
         last_seq=record.event_seq,
     )
