@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 from tests.conftest import database_of
-from tests.support.silent_proxy import SilentProxy
+from tests.support.tcp_proxy import SilentProxy
 
 from executor.app import create_app
 from sentinai.database.engine import Database
