@@ -51,7 +51,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Flas
 
 def _readiness(services: Services) -> Mapping[str, str]:
     return {
-        "database": services.database.check(),
+        "database": services.database.check(writes=True),
         "migrations": runner.state(services.database),
         "matcher": services.matcher.is_ready(),
     }

@@ -17,13 +17,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, false, text, update
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from sentinai.database import postgresql
 from sentinai.database.compiled_statement import CompiledStatement, execute_on_driver
+from sentinai.database.tables import TenantRow
 from sentinai.database.tenant_session import ACROSS_TENANTS, TenantSession
 from sentinai.documents import strict_json
 from sentinai.problems import DatabaseUnavailable
@@ -41,6 +42,7 @@ _UNAVAILABLE_STATES = (*_RETRIED_STATES, _UNDEFINED_TABLE, _READ_ONLY)
 """States of a database that cannot be used now: too much contention, no tables, or a standby."""
 _UNMIGRATED = (_UNDEFINED_TABLE, "SQLITE_ERROR")
 """SQLite has no code of its own for a missing table; statements of this product have no other error in SQL."""
+_CHANGE_NOTHING = update(TenantRow).where(false()).values(name=TenantRow.name)
 _LEAVE_TENANT = text("SELECT set_config('sentinai.tenant_id', '', true)")
 _ROLE_BYPASSING_RLS = "SELECT rolname FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls)"
 _SQLITE_UNIQUE_VIOLATIONS = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
@@ -92,6 +94,9 @@ class Database:
                         session.own_connection.commit()
                         return done
                 except DBAPIError as error:
+                    if _is_read_only(error):
+                        # Connections made before it could be written, or to what is a standby now, stay that way.
+                        self.engine.dispose()
                     if attempt == _ATTEMPTS or not _is_retryable(error):
                         raise
                     time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - jitter, not a secret
@@ -130,11 +135,14 @@ class Database:
     def _begin_plain(self, connection: Connection) -> None:
         self._set_tenant.rows(connection, {"tenant_id": ""})
 
-    def check(self) -> str:
-        """``"ok"``, or why the database cannot be used now."""
+    def check(self, *, writes: bool = False) -> str:
+        """``"ok"``, or why the database cannot be read now; with ``writes``, or written."""
         try:
-            with self.plain() as connection:
-                connection.execute(text("SELECT 1"))
+            if writes:
+                self.write("", lambda session: session.execute(_CHANGE_NOTHING))
+            else:
+                with self.plain() as connection:
+                    connection.execute(text("SELECT 1"))
         except DatabaseUnavailable as problem:
             return problem.detail
         return "ok"
@@ -146,8 +154,16 @@ def sqlstate(error: DBAPIError) -> str | None:
 
 
 def _is_retryable(error: DBAPIError) -> bool:
-    violates_unique = getattr(error.orig, "sqlite_errorname", "") in _SQLITE_UNIQUE_VIOLATIONS
-    return violates_unique or sqlstate(error) in (*_RETRIED_STATES, _UNIQUE_VIOLATION)
+    violates_unique = _sqlite_error(error) in _SQLITE_UNIQUE_VIOLATIONS
+    return violates_unique or sqlstate(error) in (*_RETRIED_STATES, _UNIQUE_VIOLATION) or _is_read_only(error)
+
+
+def _is_read_only(error: DBAPIError) -> bool:
+    return sqlstate(error) == _READ_ONLY or _sqlite_error(error).startswith("SQLITE_READONLY")
+
+
+def _sqlite_error(error: DBAPIError) -> str:
+    return getattr(error.orig, "sqlite_errorname", "")
 
 
 def _create_engine(settings: Settings) -> Engine:
