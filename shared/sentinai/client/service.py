@@ -77,7 +77,7 @@ class ServiceClient:
         return health
 
     def close(self) -> None:
-        """Close the connections of all threads."""
+        """Close the connections that are not in use."""
         self._transport.close()
 
     def __enter__(self) -> Self:

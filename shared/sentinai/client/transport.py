@@ -1,13 +1,12 @@
-"""HTTP requests to one service: a session per thread, timeouts, retries, a request id, validated responses."""
+"""HTTP requests to one service: kept connections, timeouts, retries, a request id, validated responses."""
 
 from __future__ import annotations
 
 import math
 import random
 import re
-import threading
 import time
-import weakref
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,7 +48,7 @@ class ApiRequest:
 
 
 class Transport:
-    """Sends requests to one service. Threads may share it: each has its own session and connections.
+    """Sends requests to one service. Threads may share it: each request uses a session that no other uses.
 
     Raises:
         ValueError: ``base_url`` is not an http or https URL.
@@ -60,9 +59,7 @@ class Transport:
             raise ValueError(f"{base_url!r} is not a valid service URL; it must begin with http:// or https://")
         self._base_url = base_url.rstrip("/")
         self._retry_policy = retry_policy
-        self._local = threading.local()
-        # Weak references: the session of a thread that has ended goes with it.
-        self._sessions: weakref.WeakSet[requests.Session] = weakref.WeakSet()
+        self._idle: deque[requests.Session] = deque()
 
     def fetch(self, request: ApiRequest) -> Any:
         """The JSON object of a successful response.
@@ -98,10 +95,9 @@ class Transport:
         return outcome
 
     def close(self) -> None:
-        """Close the connections of all threads."""
-        for session in list(self._sessions):
-            session.close()
-        self._local = threading.local()
+        """Close the connections that are not in use."""
+        while self._idle:
+            self._idle.pop().close()
 
     def _attempt(self, request: ApiRequest) -> Outcome:
         patience = self._retry_policy.read_seconds + request.wait
@@ -113,8 +109,9 @@ class Transport:
         if request.body is not None:
             body = strict_json.encode(request.body)
             headers["Content-Type"] = "application/json"
+        session = self._take_session()
         try:
-            return self._session().request(
+            return session.request(
                 request.method,
                 self._base_url + request.path,
                 params=dict(request.query),
@@ -128,6 +125,8 @@ class Transport:
                 # The caller's mistake, such as a header that cannot be sent, and not an unavailable service.
                 raise
             return error
+        finally:
+            self._idle.append(session)
 
     def _pause(self, request: ApiRequest, attempt: int, outcome: Outcome) -> float | None:
         if not request.repeatable:
@@ -140,12 +139,11 @@ class Transport:
         pause = self._retry_policy.pause(attempt, retry_after, random.random())  # noqa: S311 - jitter, not a secret
         return None if pause is None or time.monotonic() + pause >= request.until else pause
 
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = self._local.session = new_session()
-            self._sessions.add(session)
-        return session
+    def _take_session(self) -> requests.Session:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return new_session()
 
 
 def _deadline(seconds: float) -> Mapping[str, str]:
