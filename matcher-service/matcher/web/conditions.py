@@ -12,7 +12,7 @@ from matcher.web.packs import check_tenant, pack_source
 from sentinai import deadline
 from sentinai.conditions import Conditions, EvaluationError, check_logic, domain_named, parse
 from sentinai.conditions.evaluation import budget, evaluate
-from sentinai.conditions.evaluation.budget import Budget
+from sentinai.conditions.evaluation.budget import LINT_UNITS, Budget
 from sentinai.conditions.evaluation.operator_limits import is_longer
 from sentinai.conditions.language import vocabulary
 from sentinai.documents import strict_json
@@ -41,13 +41,14 @@ def validate_conditions(call: _Call) -> Answer:
     policy_pack = (stored.policy_pack.pack or None) if stored.policy_pack else None
     domain = call.body.get("domain") or domain_named(document) or (policy_pack or {}).get("domain_name")
     domain_pack = stored.domain_packs.get(domain or "")
-    found = review(
-        document,
-        domain_pack=(domain_pack.pack or None) if domain_pack else None,
-        policy_pack=policy_pack,
-        domains=sorted(stored.domain_packs),
-        others=catalogue.compiled.playbooks,
-    )
+    with budget.spending(Budget(LINT_UNITS, check=deadline.check)):
+        found = review(
+            document,
+            domain_pack=(domain_pack.pack or None) if domain_pack else None,
+            policy_pack=policy_pack,
+            domains=sorted(stored.domain_packs),
+            others=catalogue.compiled.playbooks,
+        )
     return Answer(found.to_json())
 
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+LONGEST_NAME = 200
+"""Comparing two names takes time in proportion to the product of their lengths."""
+
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is most like a given one, ignoring case; None if none is alike."""
-    by_lower_case = {each.lower(): each for each in known}
+    """The known name that is most like a given one, ignoring case; None if none is alike, or it is very long."""
+    if len(name) > LONGEST_NAME:
+        return None
+    by_lower_case = {each.lower(): each for each in known if len(each) <= LONGEST_NAME}
     found = difflib.get_close_matches(name.lower(), by_lower_case, n=1)
     return by_lower_case[found[0]] if found else None
 

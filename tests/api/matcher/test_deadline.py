@@ -93,3 +93,14 @@ def test_one_clause_after_another_is_given_up(author_caller):
         "conditions": {"logic": {"and": [{"!!": HEAVY["or"][0]} for _ in range(20)]}},
     }
     author_caller.post("/api/conditions/evaluate", body, **within(5)).problem(504, "deadline_exceeded")
+
+
+def test_looking_for_warnings_is_given_up(author_caller, author):
+    def read(number: int) -> dict[str, Any]:
+        return {"glob": [{"var": "exception.exception_type"}, f"*{'ab?' * 60}{number}*"]}
+
+    for number in range(30):
+        author.publish(f"P{number}", {"logic": read(number)})
+    body = {"conditions": {"logic": {"and": [read(1_000 + number) for number in range(100)]}}}
+    assert author_caller.post("/api/conditions/validate", body).body["valid"]
+    author_caller.post("/api/conditions/validate", body, **within(5)).problem(504, "deadline_exceeded")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import pytest
 
 from sentinai.conditions import parse
+from sentinai.conditions.evaluation.budget import Budget, spending
 from sentinai.conditions.lint.lint import lint
 from sentinai.conditions.lint.other_playbooks import PublishedRule, by_rank
+from sentinai.problems import DeadlineExceeded
 
 START = datetime(2026, 2, 2, tzinfo=UTC)
 READ = {"var": "exception.entity"}
@@ -226,3 +229,59 @@ def test_a_domain_is_held_against_all_that_there_are_packs_of() -> None:
     assert codes({"match": {"domain": "Fright"}}, domains=["Freight", "Transit"]) == ["unknown_domain"]
     assert codes({"match": {"domain": "Freight"}}, domain_pack=PACK, domains=["Freight", "Transit"]) == []
     assert codes({"match": {"domain": "Fright"}}, domains=[]) == []
+
+
+def patterns(count: int, length: int = 190) -> list[str]:
+    return [f"*{'ab?' * (length // 3)}{number}*" for number in range(count)]
+
+
+def words(count: int) -> list[str]:
+    """Names that are alike, so that comparing them takes long."""
+    return [("abcdefgh" * 12)[number % 8 :] + str(number) for number in range(count)]
+
+
+TYPE = {"var": "exception.exception_type"}
+MANY_PATTERNS = [
+    published(number, {"match": {"exception_type": each}}) for number, each in enumerate(patterns(120))
+]
+LONG_RULES = [
+    published(number, {"logic": {"!": [{"in": [str(number), ["x" * 4_000] * 8]}]}}) for number in range(3_000)
+]
+ALIKE = {"domain_name": "Quay", "exception_types": words(3_000)}
+
+
+@pytest.mark.parametrize(
+    ("document", "known"),
+    [
+        ({"logic": {"and": [{"glob": [TYPE, f"{each}a*"]} for each in patterns(100)]}}, {"others": MANY_PATTERNS}),
+        ({"match": {"exception_types": [f"{each}x" for each in words(150)]}}, {"domain_pack": ALIKE}),
+        ({"match": {"exception_types": patterns(100, 90)}}, {"domain_pack": ALIKE}),
+        (
+            {"match": {"policy_tags_any": [f"{each}x" for each in words(150)]}},
+            {"policy_pack": {"tags": words(1_000)}},
+        ),
+        ({"match": {"amount_gt": 5}}, {"others": LONG_RULES}),
+    ],
+    ids=["patterns", "types", "type patterns", "tags", "rules"],
+)
+def test_looking_for_warnings_takes_bounded_time(document: Any, known: dict[str, Any]):
+    conditions = parse(document)
+    started = time.process_time()
+    found = lint(conditions, **known)
+    assert time.process_time() - started < 0.6
+    assert found
+
+
+def test_what_is_not_looked_for_is_said():
+    document = {"logic": {"and": [{"glob": [TYPE, f"{each}a*"]} for each in patterns(100)]}}
+    assert codes(document, MANY_PATTERNS)[-1] == "incomplete"
+    assert "incomplete" not in codes({"match": {"exception_type": "Ferry *"}}, MANY_PATTERNS)
+
+
+def test_a_budget_around_it_is_spent_too_and_may_give_the_work_up():
+    def give_up() -> None:
+        raise DeadlineExceeded("Too late.")
+
+    document = {"logic": {"and": [{"glob": [TYPE, f"{each}a*"]} for each in patterns(100)]}}
+    with spending(Budget(check=give_up)), pytest.raises(DeadlineExceeded):
+        codes(document, MANY_PATTERNS)

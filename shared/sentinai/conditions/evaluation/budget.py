@@ -21,6 +21,8 @@ REQUEST_UNITS = 1_500_000
 """What all that is evaluated for one exception may spend, and reading the rules that came with it."""
 BATCH_UNITS = 12_000_000
 """What a request about many exceptions may spend on all of them."""
+LINT_UNITS = 2_500_000
+"""What looking for warnings about one conditions document may spend."""
 MATCH_UNITS = 1_000
 """What matching one exception costs at least, whatever the rules."""
 STEP = 10
@@ -135,18 +137,21 @@ def charge(units: float) -> None:
         budget.charge_clause(units)
 
 
-def charge_reading(rule: Any) -> None:
-    """Charge the request for checking and compiling a rule that came with it, if there is a budget."""
+def charge_request(units: float) -> None:
+    """Charge the request, and no clause, if there is a budget."""
     budget = _current.get()
     if budget is not None:
-        budget.charge(_RULE + _NODE * nodes(rule) + _KEY * _keys(rule))
+        budget.charge(units)
+
+
+def charge_reading(rule: Any) -> None:
+    """Charge the request for checking and compiling a rule that came with it."""
+    charge_request(_RULE + _NODE * nodes(rule) + _KEY * _keys(rule))
 
 
 def charge_reasons(count: int) -> None:
-    """Charge the request for the reasons of so many clauses, if there is a budget."""
-    budget = _current.get()
-    if budget is not None:
-        budget.charge(_REASON * count)
+    """Charge the request for the reasons of so many clauses."""
+    charge_request(_REASON * count)
 
 
 def charge_text(length: int) -> None:

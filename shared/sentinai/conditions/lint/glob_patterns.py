@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 
-from sentinai.conditions.evaluation.glob import MAX_COMPARED, glob
+from sentinai.conditions.evaluation import evaluate
+from sentinai.conditions.evaluation.budget import charge_request
+from sentinai.conditions.evaluation.errors import EvaluationError
 
 _WILD = re.compile(r"[*?]")
 _LONGEST = 200
@@ -25,7 +27,7 @@ def within(own: str, wanted: str) -> bool:
     if wanted in ("*", own):
         return True
     if not is_wild(own):
-        return _is_decided(own, wanted) and glob(own, wanted)
+        return _matches(own, wanted) is True
     return max(len(own), len(wanted)) <= _LONGEST and _includes(wanted, own)
 
 
@@ -34,6 +36,7 @@ def _includes(wanted: str, own: str) -> bool:
 
     ``reached[i]`` says that the first i characters of ``wanted`` match what was read of ``own``.
     """
+    charge_request(len(wanted) * len(own))
     reached = [True, *(wanted[:length].strip("*") == "" for length in range(1, len(wanted) + 1))]
     for character in own:
         following = [False]
@@ -51,15 +54,18 @@ def excludes(own: str, other: str) -> bool:
     """Whether no text can match both patterns, judged by how they begin and end."""
     own, other = own.lower(), other.lower()
     if not is_wild(own):
-        return _is_decided(own, other) and not glob(own, other)
+        return _matches(own, other) is False
     if not is_wild(other):
-        return _is_decided(other, own) and not glob(other, own)
+        return _matches(other, own) is False
     return _starts_differ(own, other) or _starts_differ(own[::-1], other[::-1])
 
 
-def _is_decided(text: str, pattern: str) -> bool:
-    """Whether ``glob`` returns a result for such lengths, rather than raising."""
-    return len(text) * len(pattern) <= MAX_COMPARED
+def _matches(text: str, pattern: str) -> bool | None:
+    """Whether a text matches a pattern; None where that cannot be evaluated."""
+    try:
+        return evaluate.holds({"glob": [text, pattern]}, {})
+    except EvaluationError:
+        return None
 
 
 def _starts_differ(one: str, other: str) -> bool:

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from sentinai.conditions.evaluation import evaluate
+from sentinai.conditions.evaluation.budget import charge_request, nodes
 from sentinai.conditions.evaluation.errors import EvaluationError
 from sentinai.conditions.language import clause_shapes
 from sentinai.conditions.language.clause_shapes import Shape, shape_of
@@ -28,6 +29,9 @@ STATES: tuple[dict[str, Any], ...] = (
 """Every severity as rules see it: a name and a rank."""
 _MINUTES, _BREACHED = "sla.minutes_remaining", "sla.breached"
 _MOST_VALUES = 64
+_LONGEST_CACHED = 500
+_CLAUSE, _NODE, _COMPARISON = 20, 5, 10
+"""What it costs to look at a clause, at each of its nodes, and to compare it with a value of another."""
 ALL_STATES = frozenset(range(len(STATES)))
 _EXACT = (clause_shapes.STRICT, clause_shapes.LISTED)
 
@@ -75,6 +79,7 @@ class Constraints:
 
     def imply(self, logic: Any) -> bool:
         """Whether a clause certainly holds, without raising, wherever these do."""
+        charge_request(_CLAUSE + _NODE * nodes(logic))
         shape = shape_of(logic)
         if shape is None:
             return logic is True or signature(logic) in self.signatures or self._severity_implies(logic)
@@ -89,7 +94,9 @@ class Constraints:
             return True
         if shape.negated and shape.kind in _EXACT and self._has_none_of(shape):
             return True
-        return any(is_narrower(own, shape) for own in self.shapes.get(shape.path, ()))
+        about = self.shapes.get(shape.path, ())
+        charge_request(_COMPARISON * sum(1 + len(own.values) for own in about))
+        return any(is_narrower(own, shape) for own in about)
 
     def _severity_implies(self, logic: Any) -> bool:
         """Whether a clause depends on the severity alone, and holds for each that remains."""
@@ -136,7 +143,9 @@ def constant(logic: Any) -> bool | None:
 
 def severity_states(logic: Any) -> frozenset[int] | None:
     """In which ``STATES`` a clause holds, as indexes; None for one that reads more than the severity."""
-    return _severity_states(json.dumps(logic))
+    text = json.dumps(logic)
+    read = _severity_states if len(text) <= _LONGEST_CACHED else _severity_states.__wrapped__
+    return read(text)
 
 
 @lru_cache(maxsize=8192)

@@ -11,13 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from sentinai.conditions.evaluation.budget import LINT_UNITS, Budget, current, spending
 from sentinai.conditions.language.clause_shapes import MEMBER, TRUE, Shape, shape_of
 from sentinai.conditions.language.document import Clause, Conditions
 from sentinai.conditions.language.vocabulary import PATHS
 from sentinai.conditions.lint import pack_references, paths
 from sentinai.conditions.lint.implication import Constraints, constant
 from sentinai.conditions.lint.other_playbooks import PublishedRule, covering, same_as
-from sentinai.problems import Finding
+from sentinai.problems import EvaluationBudgetExceeded, Finding
 
 Pack = Mapping[str, Any]
 
@@ -38,17 +39,23 @@ def lint(
     A pack that is None is not available, and warnings that need it are left out; ``domains`` are all domains with
     a pack. ``steps`` are the playbook's. ``others`` are the tenant's active playbooks ``by_rank``; the one called
     ``name`` is another version of it. ``published`` is the time and the id by which it ranks; None if it is yet to
-    be published, after all others.
+    be published, after all others. When looking takes too much work, the last warning is ``incomplete``.
     """
     found = [*conditions.warnings]
     listed = pack_references.KnownNames.of(domain_pack, policy_pack, domains)
-    for clause in conditions.clauses:
-        found += _about_clause(clause, listed)
-    found += pack_references.unknown_tools(steps, domain_pack)
-    contradictions = _contradictions(conditions)
-    found += contradictions
-    if not contradictions and not any(each.code == "always_false" for each in found):
-        found += _about_others(conditions, [each for each in others if each.name != name], published)
+    whole = current()
+    try:
+        with spending(whole.part(LINT_UNITS) if whole else Budget(LINT_UNITS)):
+            for clause in conditions.clauses:
+                found.extend(_about_clause(clause, listed))
+            found.extend(pack_references.unknown_tools(steps, domain_pack))
+            contradictions = _contradictions(conditions)
+            found += contradictions
+            if not contradictions and not any(each.code == "always_false" for each in found):
+                found.extend(_about_others(conditions, [each for each in others if each.name != name], published))
+    except EvaluationBudgetExceeded:
+        message = "Looking for warnings takes too much work; there may be more than these."
+        found.append(Finding("", "incomplete", message, "Write fewer or shorter patterns, values and clauses."))
     return found
 
 

@@ -6,14 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sentinai.conditions.evaluation import evaluate
+from sentinai.conditions.evaluation.budget import charge_request
 from sentinai.conditions.evaluation.errors import EvaluationError
-from sentinai.conditions.evaluation.glob import glob
 from sentinai.conditions.language.clause_shapes import COMPARE, GLOB, MEMBER, TRUE, Shape
 from sentinai.conditions.language.document import Clause
-from sentinai.documents.suggestions import did_you_mean, nearest
-from sentinai.problems import Finding
+from sentinai.documents.suggestions import LONGEST_NAME, did_you_mean, nearest
+from sentinai.problems import EvaluationBudgetExceeded, Finding
 
 Pack = Mapping[str, Any]
+_COMPARED_NAME, _COMPARED_CHARACTERS_A_UNIT = 30, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def _unlisted(
     for value in shape.values:
         if not isinstance(value, str) or _is_listed(value, shape, listed):
             continue
-        suggestion = nearest(value, listed)
+        suggestion = _nearest(value, listed)
         message = f"Unknown {what} {value!r}: no pack lists it."
         yield Finding(clause.pointer, code, message, did_you_mean(suggestion), suggestion)
 
@@ -67,9 +69,20 @@ def _is_listed(value: str, shape: Shape, listed: Sequence[str]) -> bool:
 def _fits(name: str, pattern: str) -> bool:
     """Whether a listed name matches; no warning where that cannot be evaluated."""
     try:
-        return glob(name, pattern)
+        return evaluate.holds({"glob": [name, pattern]}, {})
     except EvaluationError:
         return True
+
+
+def _nearest(name: str, listed: Sequence[str]) -> str | None:
+    """The listed name that was probably meant; None where finding it takes more work than is left."""
+    # Each name is compared with it, a character with every other.
+    compared = min(len(name), LONGEST_NAME) * sum(min(len(each), LONGEST_NAME) for each in listed)
+    try:
+        charge_request(_COMPARED_NAME * len(listed) + compared // _COMPARED_CHARACTERS_A_UNIT)
+    except EvaluationBudgetExceeded:
+        return None
+    return nearest(name, listed)
 
 
 def unknown_tools(steps: Sequence[Mapping[str, Any]], domain_pack: Pack | None) -> Iterator[Finding]:
@@ -80,7 +93,7 @@ def unknown_tools(steps: Sequence[Mapping[str, Any]], domain_pack: Pack | None) 
     for index, step in enumerate(steps):
         tool_id = step.get("params", {}).get("tool_id") if step.get("action_type") == "call_tool" else None
         if isinstance(tool_id, str) and tool_id not in tools:
-            suggestion = nearest(tool_id, tools)
+            suggestion = _nearest(tool_id, tools)
             hint = did_you_mean(suggestion, f"Its tools: {', '.join(tools) or 'none'}.")
             message = f"The Domain Pack does not define the tool {tool_id!r}."
             yield Finding(f"/steps/{index}/params/tool_id", "unknown_tool", message, hint, suggestion)
