@@ -17,6 +17,7 @@ _LABELS = {
 MOST_SHOWN = 12
 """How many values are listed in words."""
 _LONGEST = 80
+_NEVER_LONG = frozenset({int, float, bool, type(None)})
 _MAX_LEVELS = 32
 """A response has levels of its own, and its readers a limit."""
 
@@ -66,6 +67,8 @@ def shortened(value: Any, most: int) -> tuple[Any, bool]:
     characters, that of a list or an object its first members, of which the last may be shortened itself. What is
     nested deeper than ``_MAX_LEVELS`` is left out.
     """
+    if value.__class__ in _NEVER_LONG or (value.__class__ is str and len(value) <= most):
+        return value, False
     beginning, room = _beginning(value, most)
     return (value, False) if room >= 0 else (beginning, True)
 
