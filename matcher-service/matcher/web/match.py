@@ -82,6 +82,8 @@ def _require_exception(exception: Any, pointer: str) -> None:
 
 def _match(exception: Mapping[str, Any], inputs: MatchInputs, options: Mapping[str, Any]) -> dict[str, Any]:
     """The response for one valid exception."""
+    # Waiting for the catalogue, or matching those before it in a batch, may have taken all the time.
+    deadline.check()
     packs = inputs.packs.of(exception.get("domain"))
     context = packs.context(exception, inputs.tenant_id, inputs.as_of)
     found = match(

@@ -81,6 +81,18 @@ def test_a_request_whose_deadline_passed_before_it_was_complete_is_not_worked_on
     caller.post("/api/match", {"exception": EXCEPTION}, **within(10)).problem(504, "deadline_exceeded")
 
 
+def test_a_request_that_waited_too_long_for_the_catalogue_is_not_worked_on(caller, monkeypatch):
+    resolve = matcher.web.match.resolve_match_inputs
+
+    def resolve_slowly(*given: Any) -> Any:
+        time.sleep(0.05)
+        return resolve(*given)
+
+    monkeypatch.setattr(matcher.web.match, "resolve_match_inputs", resolve_slowly)
+    for path, body in (("match", {"exception": EXCEPTION}), ("match/batch", {"exceptions": [EXCEPTION]})):
+        caller.post(f"/api/{path}", body, **within(40)).problem(504, "deadline_exceeded")
+
+
 def test_a_deadline_ends_with_its_request(caller):
     caller.post("/api/match/batch", SLOW, **within(20)).problem(504, "deadline_exceeded")
     time.sleep(0.03)
