@@ -9,6 +9,7 @@ from executor.actions import placeholder_check, templating
 from executor.actions.base import Plan, StepContext, message, step_members
 from executor.domain.model import NewEvent, Packs
 from sentinai import packs as of_packs
+from sentinai.documents.suggestions import some_of
 from sentinai.problems import Finding, TemplateUnresolved
 from sentinai.templates import render
 
@@ -83,7 +84,7 @@ def _template_warnings(params: Mapping[str, Any], packs: Packs, names: tuple[str
             "/template_id",
             "unknown_template",
             f"The Domain Pack has no notification template {template_id!r}.",
-            f"It has: {', '.join(known) or 'none'}.",
+            f"It has: {some_of(known)}.",
         )
         return
     for member in ("subject", "message"):

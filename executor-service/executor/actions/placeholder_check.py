@@ -7,7 +7,7 @@ from typing import Any
 
 from executor.domain.model import Packs
 from sentinai import packs as of_packs
-from sentinai.documents.suggestions import did_you_mean, nearest
+from sentinai.documents.suggestions import did_you_mean, nearest, some_of
 from sentinai.exception_fields import EXCEPTION_FIELDS
 from sentinai.problems import Finding
 from sentinai.templates import render
@@ -31,7 +31,7 @@ def unknown_paths(document: Any, packs: Packs) -> Iterator[Finding]:
         known = _known(root, rest, packs)
         if known is not None:
             suggestion = nearest(rest[-1], known)
-            hint = did_you_mean(suggestion, f"Known there: {', '.join(sorted(known)) or 'nothing'}.")
+            hint = did_you_mean(suggestion, f"Known there: {some_of(sorted(known))}.")
             message = f"{{{path}}} is not a known path; it will always be empty."
             yield Finding("", "unknown_path", message, hint, suggestion)
 

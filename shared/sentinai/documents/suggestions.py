@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from itertools import islice
 
+_MOST_LISTED = 50
 LONGEST_NAME = 200
 """Comparing two names takes time in proportion to the product of their lengths."""
 
@@ -21,3 +23,10 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 def did_you_mean(suggestion: str | None, otherwise: str | None = None) -> str | None:
     """The hint that offers a suggestion; ``otherwise`` where there is none."""
     return otherwise if suggestion is None else f"Did you mean {suggestion!r}?"
+
+
+def some_of(names: Collection[str]) -> str:
+    """The first names, and how many more there are."""
+    more = len(names) - _MOST_LISTED
+    shown = ", ".join(islice(names, _MOST_LISTED)) or "none"
+    return f"{shown} and {more:,} more" if more > 0 else shown

@@ -161,3 +161,15 @@ def test_a_blocked_tool_is_doubtful() -> None:
     blocked = Packs(domain=PACKS.domain, policy={"approved_tools": ["lift"], "blocked_actions": ["lift"]})
     _, warnings = check_params("call_tool", {"tool_id": "lift", "payload": {"row": 2}}, blocked)
     assert [found.code for found in warnings] == ["tool_blocked"]
+
+
+def test_a_hint_lists_only_the_first_of_many_known_names() -> None:
+    many = {f"attribute {number}": {} for number in range(5_000)}
+    domain = {"exception_types": {"T": {"context": many}}, "tools": many, "notification_templates": many}
+    packs = Packs(domain={"domain_name": "Quay", **domain}, policy={})
+    for action_type, params in (
+        ("add_comment", {"text": "{exception.normalized_context.zzz}"}),
+        ("notify", {"channel": "log", "template_id": "zzz"}),
+    ):
+        (warning,) = check_params(action_type, params, packs)[1]
+        assert len(warning.hint or "") < 2_000

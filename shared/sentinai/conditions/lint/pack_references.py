@@ -11,7 +11,7 @@ from sentinai.conditions.evaluation.budget import charge_request
 from sentinai.conditions.evaluation.errors import EvaluationError
 from sentinai.conditions.language.clause_shapes import COMPARE, GLOB, MEMBER, TRUE, Shape
 from sentinai.conditions.language.document import Clause
-from sentinai.documents.suggestions import LONGEST_NAME, did_you_mean, nearest
+from sentinai.documents.suggestions import LONGEST_NAME, did_you_mean, nearest, some_of
 from sentinai.problems import EvaluationBudgetExceeded, Finding
 
 Pack = Mapping[str, Any]
@@ -94,6 +94,6 @@ def unknown_tools(steps: Sequence[Mapping[str, Any]], domain_pack: Pack | None) 
         tool_id = step.get("params", {}).get("tool_id") if step.get("action_type") == "call_tool" else None
         if isinstance(tool_id, str) and tool_id not in tools:
             suggestion = _nearest(tool_id, tools)
-            hint = did_you_mean(suggestion, f"Its tools: {', '.join(tools) or 'none'}.")
+            hint = did_you_mean(suggestion, f"Its tools: {some_of(tools)}.")
             message = f"The Domain Pack does not define the tool {tool_id!r}."
             yield Finding(f"/steps/{index}/params/tool_id", "unknown_tool", message, hint, suggestion)
