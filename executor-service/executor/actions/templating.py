@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from executor.actions import placeholder_check
@@ -10,7 +11,7 @@ from executor.actions.base import StepContext
 from executor.domain.documents import exception_document
 from executor.domain.model import Packs
 from sentinai.documents import json_pointer
-from sentinai.problems import Finding
+from sentinai.problems import MAX_FINDINGS, Finding
 from sentinai.templates import render
 
 
@@ -62,11 +63,12 @@ def check_document(document: Any, pointer: str, names: tuple[str, ...] = ()) -> 
 
 def warnings(document: Any, pointer: str, packs: Packs) -> list[Finding]:
     """Warnings about the templates of a document, each at its pointer: paths that never have a value."""
-    return [
+    found = (
         finding.under(place)
         for place, text in _texts(document, pointer)
         for finding in placeholder_check.unknown_paths(text, packs)
-    ]
+    )
+    return list(islice(found, MAX_FINDINGS))
 
 
 def check_placeholders(params: Mapping[str, Any], packs: Packs) -> tuple[list[Finding], list[Finding]]:

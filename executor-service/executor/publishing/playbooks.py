@@ -20,7 +20,9 @@ from sentinai.database.engine import Database
 from sentinai.database.tenant_session import TenantSession
 from sentinai.documents.schemas import check
 from sentinai.documents.strict_json import same
-from sentinai.problems import Finding, InvalidDocument
+from sentinai.problems import MAX_FINDINGS, Finding, InvalidDocument
+
+_NO_PACKS = Packs(domain={}, policy={})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,9 @@ def check_playbook(
     conditions = _conditions(document["conditions"], errors)
     warnings: list[Finding] = []
     for index, step in enumerate(document["steps"]):
-        step_errors, step_warnings = _check_step(step, index, packs)
+        # What is wrong with the params does not depend on the packs; only warnings do.
+        seen = packs if len(warnings) < MAX_FINDINGS else _NO_PACKS
+        step_errors, step_warnings = _check_step(step, index, seen)
         errors += step_errors
         warnings += step_warnings
     if errors or conditions is None:

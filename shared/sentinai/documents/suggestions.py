@@ -7,15 +7,19 @@ from collections.abc import Collection, Iterable
 from itertools import islice
 
 _MOST_LISTED = 50
+_MOST_COMPARED = 200_000
+"""Characters of a name times those of all known ones: comparing so many takes about 5 ms."""
 LONGEST_NAME = 200
 """Comparing two names takes time in proportion to the product of their lengths."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is most like a given one, ignoring case; None if none is alike, or it is very long."""
+    """The known name that is most like a given one, ignoring case; None if none is, or too much is to compare."""
     if len(name) > LONGEST_NAME:
         return None
     by_lower_case = {each.lower(): each for each in known if len(each) <= LONGEST_NAME}
+    if len(name) * sum(map(len, by_lower_case)) > _MOST_COMPARED:
+        return None
     found = difflib.get_close_matches(name.lower(), by_lower_case, n=1)
     return by_lower_case[found[0]] if found else None
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
 from executor.actions.registry import actions, check_params
 from executor.domain.model import Packs
+from executor.publishing.playbooks import check_playbook
 
 PACKS = Packs(
     domain={
@@ -173,3 +175,17 @@ def test_a_hint_lists_only_the_first_of_many_known_names() -> None:
     ):
         (warning,) = check_params(action_type, params, packs)[1]
         assert len(warning.hint or "") < 2_000
+
+
+@pytest.mark.parametrize("known", [300, 3_000])
+def test_checking_many_placeholders_takes_bounded_time_and_space(known: int) -> None:
+    attributes = {f"{('abcdefgh' * 3)[number % 8 :]}{number}": {} for number in range(known)}
+    packs = Packs(domain={"domain_name": "Quay", "exception_types": {"T": {"context": attributes}}}, policy={})
+    text = "".join(f"{{exception.normalized_context.{('abcdefgh' * 3)[each % 8 :]}x{each}}}" for each in range(70))
+    steps = [
+        {"name": f"S{number}", "action_type": "add_comment", "params": {"text": text}} for number in range(100)
+    ]
+    started = time.process_time()
+    warnings = check_playbook({"name": "P", "conditions": {"match": {}}, "steps": steps}, packs)
+    assert time.process_time() - started < 2
+    assert 100 <= len(warnings) < 300
