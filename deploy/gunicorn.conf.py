@@ -28,7 +28,7 @@ except sentinai_settings.SettingsError as error:
 workers = _settings.gunicorn_workers
 threads = _settings.gunicorn_threads
 worker_class = "sentinai.gunicorn_worker.Worker"
-# Half of them active, and all of the files of a process within the usual limit of 1,024.
+# With the database and the like within 1,024 open files, a usual limit.
 worker_connections = 512
 # For a whole request, from the first byte that is received to the last that is sent; a long poll lasts up to 20
 # seconds. A worker in which nothing has got on for as long is replaced.

@@ -1,106 +1,117 @@
-"""Gunicorn's threaded worker, with a thread for each active connection, and permits for what runs at once.
+"""Gunicorn's threaded worker, with permits for the threads that run, and any number that wait for their clients.
 
-A thread that waits for its client costs little, so there are many. The application runs only with one of a few
-permits, and no call holds one while it waits for its client. See decision 15.
+A thread that waits for its client costs little: it gives its permit to another meanwhile. See decision 15.
 """
 
 from __future__ import annotations
 
-import io
 import socket
+import threading
 import time
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from queue import SimpleQueue
+from contextlib import contextmanager, suppress
+from functools import partial
+from selectors import EVENT_READ
 from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 CONNECTION_THREADS = 256
-# How long a request may still take to arrive when the worker is asked to stop.
 STOPPING_SECONDS = 5.0
-_HEALTH = "/healthz"
-_BODY_PIECE = 256 * 1024
+"""How long a request may still take to arrive when the worker is asked to stop."""
+_HEALTH = b"GET /healthz "
 
 
 class Permits:
-    """A WSGI application of which ``number`` calls run at once, without counting those that wait for their client.
+    """A number of permits, given in the order in which they are asked for."""
 
-    Health needs no permit: it tells that the process is alive, however busy it is.
-    """
+    def __init__(self, number: int) -> None:
+        self._lock = threading.Lock()
+        self._free = number
+        self._waiting: deque[Callable[[], object]] = deque()
+        self._returned = time.monotonic()
 
-    def __init__(self, application: Any, number: int) -> None:
-        self._application = application
-        self._free: SimpleQueue[None] = SimpleQueue()
-        self._returned = 0.0
-        for _ in range(number):
-            self.give_back()
-
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """Run the application with a permit."""
-        if environ["PATH_INFO"] == _HEALTH:
-            return self._application(environ, start_response)  # type: ignore[no-any-return]
-        body = _Body(environ["wsgi.input"], self)
-        environ["wsgi.input"] = io.BufferedReader(body, _BODY_PIECE)
-        self.take()
-        try:
-            return self._application(environ, start_response)  # type: ignore[no-any-return]
-        finally:
-            self.give_back()
-            body.permits = None
-
-    def take(self) -> None:
-        """Wait for a permit."""
-        self._free.get()
+    def run(self, start: Callable[[], object]) -> None:
+        """Call ``start`` as soon as there is a permit for it, now or in the thread that gives one back."""
+        with self._lock:
+            if not self._free:
+                self._waiting.append(start)
+                return
+            self._free -= 1
+        start()
 
     def give_back(self) -> None:
-        """Let another call run."""
-        self._returned = time.monotonic()
-        self._free.put(None)
+        """Let the next run."""
+        with self._lock:
+            self._returned = time.monotonic()
+            if not self._waiting:
+                self._free += 1
+                return
+            start = self._waiting.popleft()
+        start()
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Let the next run meanwhile, and then wait for a permit again."""
+        self.give_back()
+        try:
+            yield
+        finally:
+            permitted = threading.Event()
+            self.run(permitted.set)
+            permitted.wait()
 
     def stuck_since(self, instant: float) -> bool:
-        """Whether every call that runs has been running since before the instant, so that no other could."""
-        return self._free.empty() and self._returned < instant
+        """Whether every permit is taken, and none was given back after the instant."""
+        return not self._free and self._returned < instant
 
 
-class _Body(io.RawIOBase):
-    """A request's body, which is received without the permit of the call that reads it."""
+class _Connection(socket.socket):
+    """A socket whose thread holds one of ``permits``, except while it waits for the client."""
 
-    def __init__(self, received: Any, permits: Permits) -> None:
-        self._received = received
-        self.permits: Permits | None = permits
+    permits: Permits | None = None
 
-    def readable(self) -> bool:
-        """Always true."""
-        return True
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        if self.permits is None:
+            return super().recv(size, flags)
+        if self.gettimeout() is None:
+            with suppress(BlockingIOError):
+                return super().recv(size, flags | socket.MSG_DONTWAIT)
+        with self.permits.lent():
+            return super().recv(size, flags)
 
-    def readinto(self, buffer: Any) -> int:
-        """Receive a piece of the body, and all of it that fits."""
-        if self.permits is None:  # after the response
-            data = self._received.read(len(buffer))
-        else:
-            self.permits.give_back()
-            try:
-                data = self._received.read(len(buffer))
-            finally:
-                self.permits.take()
-        buffer[: len(data)] = data
-        return len(data)
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        if self.permits is None:
+            return super().sendall(data, flags)
+        sent = 0
+        with suppress(BlockingIOError):
+            sent = super().send(data, flags | socket.MSG_DONTWAIT)
+        if sent < len(data):
+            with self.permits.lent():
+                super().sendall(memoryview(data)[sent:], flags)
+        return None
+
+    def sendfile(self, *args: Any) -> int:
+        if self.permits is None:
+            return super().sendfile(*args)
+        with self.permits.lent():
+            return super().sendfile(*args)
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
     """Bounds how long a connection may occupy a thread, and loses no request when it stops.
 
     ``threads`` of gunicorn's settings is the number of permits, ``timeout`` the time for receiving a request,
-    processing it and sending the response.
+    processing it and sending the response. Health needs no permit: it says that the process is alive.
     """
 
-    wsgi: Any
     sockets: list[Any]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._permits = Permits(self.cfg.threads)
         # The connections that have a thread or wait for one, and since when.
         self._active: dict[TConn, float] = {}
         self._notified = time.monotonic()
@@ -109,11 +120,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """The threads of the connections."""
         return ThreadPoolExecutor(CONNECTION_THREADS)
 
-    def load_wsgi(self) -> None:
-        """Load the application, which then runs with permits."""
-        super().load_wsgi()
-        self.wsgi = self._permits = Permits(self.wsgi, self.cfg.threads)
-
     def notify(self) -> None:
         """Tell the arbiter that this process works; without that for ``timeout``, it replaces the process."""
         if not self._permits.stuck_since(self._notified):
@@ -121,13 +127,34 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._notified = time.monotonic()
 
     def enqueue_req(self, conn: TConn) -> None:
-        """Give a connection a thread."""
+        """Let a connection have a thread: once something arrives on it, and there is a permit."""
+        if not conn.initialized and not conn.data_ready:
+            self._await_first_byte(conn)
+            return
         self._active[conn] = time.monotonic()
-        super().enqueue_req(conn)
+        start = partial(super().enqueue_req, conn)
+        if _asks_for_health(conn):
+            start()
+        else:
+            conn.sock.permits = self._permits
+            self._permits.run(start)
+
+    def _await_first_byte(self, conn: TConn) -> None:
+        """Wait in the event loop; gunicorn itself waits in a thread for some seconds first."""
+        conn.sock = _Connection(conn.sock.family, conn.sock.type, conn.sock.proto, conn.sock.detach())
+        conn.sock.setblocking(False)
+        conn.set_timeout()
+        self.pending_conns.append(conn)
+        self.poller.register(conn.sock, EVENT_READ, partial(self.on_pending_socket_readable, conn))
 
     def handle(self, conn: TConn) -> Any:
         """Handle a request, in a thread; then close the connection, unless it is kept."""
-        kept = super().handle(conn)
+        try:
+            kept = super().handle(conn)
+        finally:
+            if conn.sock.permits:
+                conn.sock.permits = None
+                self._permits.give_back()
         if not kept:
             # Waits for the client to close it too. Gunicorn does so in the event loop, which must not wait.
             conn.close(graceful=True)
@@ -167,3 +194,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 self.accept(listener)
             listener.close()
         self.sockets = []
+        for conn in self.pending_conns:
+            conn.timeout = min(conn.timeout, time.monotonic() + STOPPING_SECONDS)
+
+
+def _asks_for_health(conn: TConn) -> bool:
+    if conn.parser and conn.parser.unreader.buf.getvalue():
+        return False  # another request comes first
+    with suppress(OSError):
+        return conn.sock.recv(len(_HEALTH), socket.MSG_PEEK | socket.MSG_DONTWAIT) == _HEALTH  # type: ignore[no-any-return]
+    return False
