@@ -90,7 +90,7 @@ class Settings:
     executor_port: int = _setting(8080, "Port on which the executor listens", least=1, most=_LAST_PORT)
     bind_host: str = _setting("127.0.0.1", "Address on which both services listen")
     gunicorn_workers: int = _setting(2, "Worker processes of each service", least=1)
-    gunicorn_threads: int = _setting(4, "Threads of each worker process", least=1)
+    gunicorn_threads: int = _setting(4, "Calls that each worker process runs at the same time", least=1)
     catalogue_cache_tenants: int = _setting(
         64, "Tenants whose compiled catalogue a matcher process caches", least=1
     )

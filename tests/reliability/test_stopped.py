@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -11,6 +13,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 from tests.support.casework import new_casework, note
 from tests.support.pair import Pair, running_pair
@@ -34,7 +37,7 @@ class Calls:
     busy: threading.Event = field(default_factory=threading.Event)
 
     def make_until_nobody_is_there(self, caller: int, call: Callable[[str], requests.Response]) -> None:
-        """Call again and again, on a new connection each time; an answer that breaks off is raised."""
+        """Call again and again; an answer that breaks off is raised."""
         for number in range(100_000):
             name = f"{caller}/{number}"
             try:
@@ -64,15 +67,18 @@ def stopped_under_load(served: Served, call: Callable[[str], requests.Response])
     return calls
 
 
-def test_what_is_begun_is_answered_and_what_is_not_answered_was_not_begun(database_url: str, tmp_path: Path):
+@pytest.mark.parametrize("kept", [False, True], ids=["new connections", "kept connections"])
+def test_what_is_begun_is_answered_and_what_is_not_answered_was_not_begun(
+    database_url: str, tmp_path: Path, kept: bool
+):
     with running_pair(database_url, tmp_path, gunicorn_workers=2) as pair:
         work = new_casework(pair, utc_now())
         work.publish("Watch", [note()])
         exception_id = work.create_exception()
-        matching = _Caller(pair.matcher, pair.token(work.tenant_id))
+        matching = _Caller(pair.matcher, pair.token(work.tenant_id), kept)
         document = {"exception": work.document()}
         stopped_under_load(pair.matcher, lambda _: matching.post("/api/match", document))
-        writing = _Caller(pair.executor, pair.token(work.tenant_id))
+        writing = _Caller(pair.executor, pair.token(work.tenant_id), kept)
         path = f"/api/exceptions/{exception_id}/comments"
         calls = stopped_under_load(pair.executor, lambda name: writing.post(path, {"text": name}))
         assert logged_comments(pair, work.tenant_id, exception_id) == sorted(calls.answered)
@@ -94,16 +100,39 @@ def test_who_waits_for_news_is_answered_before_the_end(database_url: str, tmp_pa
         assert pair.executor.process.wait(_PATIENCE_SECONDS) == 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Caller:
-    """Calls a service without keeping connections."""
+def test_whoever_comes_while_it_stops_is_refused_at_once(database_url: str, tmp_path: Path):
+    with running_pair(database_url, tmp_path) as pair:
+        work = new_casework(pair, utc_now())
+        log = f"/api/exceptions/{work.create_exception()}/events?event_type=PlaybookCompleted&wait=5"
+        headers = {"Authorization": f"Bearer {pair.token(work.tenant_id)}"}
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(
+                requests.get, pair.executor.url + log, headers=headers, timeout=_PATIENCE_SECONDS
+            )
+            time.sleep(0.5)
+            pair.executor.process.terminate()
+            time.sleep(1)
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", pair.settings.executor_port))
+            assert not waiting.done()
+            assert waiting.result().status_code == 200
 
-    served: Served
-    token: str
+
+class _Caller:
+    """Calls a service; in each thread on one connection, which is kept, or on a new one for each call."""
+
+    def __init__(self, served: Served, token: str, kept: bool) -> None:
+        self._url = served.url
+        self._headers = {"Authorization": f"Bearer {token}"} | ({} if kept else {"Connection": "close"})
+        self._local = threading.local()
 
     def post(self, path: str, body: Any) -> requests.Response:
-        headers = {"Authorization": f"Bearer {self.token}", "Connection": "close"}
-        return requests.post(self.served.url + path, json=body, headers=headers, timeout=30)
+        if not hasattr(self._local, "session"):
+            self._local.session = requests.Session()
+        answer: requests.Response = self._local.session.post(
+            self._url + path, json=body, headers=self._headers, timeout=30
+        )
+        return answer
 
 
 def logged_comments(pair: Pair, tenant_id: str, exception_id: str) -> list[str]:

@@ -100,7 +100,8 @@ def test_each_stops_no_sooner_than_what_it_waits_for() -> None:
         for name in ("graceful_timeout", "keepalive")
     )
     (compose,) = documents(DEPLOY / "compose.yaml")
-    assert int(compose["x-service"]["stop_grace_period"].rstrip("s")) > waits
+    for stopped in (compose["x-service"], compose["services"]["nginx"]):
+        assert int(stopped["stop_grace_period"].rstrip("s")) > waits
     for name in ("matcher", "executor"):
         (container,) = dict(pods())[name]["containers"]
         pause = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
