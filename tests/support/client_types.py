@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -32,7 +34,12 @@ def module_text() -> str:
     roots = [{"$ref": openapi.reference(name)} for name in (*answered, *_BESIDE_OPERATIONS)]
     # An action is added without touching the client, so its type is any text.
     components = {**openapi.reachable(roots), "ActionType": {"type": "string"}}
-    return _HEAD + "".join(declarations(components))
+    return _formatted(_HEAD + "".join(declarations(components)))
+
+
+def _formatted(text: str) -> str:
+    command = [sys.executable, "-m", "ruff", "format", "--stdin-filename", str(FILE), "-"]
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
 
 
 def declarations(components: Components) -> Iterator[str]:

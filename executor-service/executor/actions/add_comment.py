@@ -16,7 +16,6 @@ class AddComment:
     """Renders ``text_template`` (or ``text``, an alias) and appends ``CommentAdded``."""
 
     action_type = "add_comment"
-    effect = "changes_exception"
     verb = "add the comment"
     icon = "comment"
 

@@ -15,7 +15,6 @@ class AssignOwner:
     """Emits ``OwnerAssigned``, for owners within the Policy Pack's ``assignable``, if it has that."""
 
     action_type = "assign_owner"
-    effect = "changes_exception"
     verb = "assign the owner"
     icon = "assign"
 

@@ -46,14 +46,13 @@ class Plan:
 
 
 class Action(Protocol):
-    """One action type; its params have the schema ``actions/<action_type>``.
+    """One action type; its params have the schema ``actions/<action_type>``, which names its effect too.
 
-    ``effect`` is ``read_only``, ``changes_exception`` or ``external``. ``verb`` says what completing the step
-    does, as in "Complete step: assign the owner"; ``icon`` is one of the symbols in ``icons.html``.
+    ``verb`` says what completing the step does, as in "Complete step: assign the owner"; ``icon`` is one of the
+    symbols in ``icons.html``.
     """
 
     action_type: str
-    effect: str
     verb: str
     icon: str
 

@@ -18,7 +18,6 @@ class CallTool:
     """Emits ``ToolCallRequested`` and, in ``log_only`` mode, also ``ToolCallRecorded``: nothing is called."""
 
     action_type = "call_tool"
-    effect = "external"
     verb = "call the tool"
     icon = "tool"
 

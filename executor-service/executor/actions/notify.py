@@ -18,7 +18,6 @@ class Notify:
     """Emits ``NotificationRequested``; the text is from the params, or a template of the Domain Pack."""
 
     action_type = "notify"
-    effect = "read_only"
     verb = "send the notification"
     icon = "mail"
 

@@ -15,7 +15,6 @@ class SetStatus:
     """Emits ``StatusChanged``; nothing if the exception has the status already."""
 
     action_type = "set_status"
-    effect = "changes_exception"
     verb = "change the status"
     icon = "swap"
 

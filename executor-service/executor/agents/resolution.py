@@ -6,7 +6,6 @@ from datetime import datetime
 
 from executor.actions.base import StepContext
 from executor.actions.registry import action_of
-from executor.domain import risk
 from executor.domain.documents import playbook_members
 from executor.domain.model import Actor, NewEvent
 from executor.domain.snapshot import Snapshot
@@ -21,8 +20,8 @@ def suggest(snapshot: Snapshot, now: datetime) -> NewEvent | None:
     if playbook is None or step is None:
         return None
     action = action_of(step.action_type)
-    found = risk.assess(step, action.effect, severity=record.severity, policy_pack=snapshot.packs.policy)
-    who = "a person" if found.requires_human else "a person or an agent"
+    requires_human = bool(snapshot.packs.reasons_for_approval(step, record.severity))
+    who = "a person" if requires_human else "a person or an agent"
     return NewEvent(
         "ResolutionSuggested",
         {
@@ -31,7 +30,7 @@ def suggest(snapshot: Snapshot, now: datetime) -> NewEvent | None:
             "step_order": step.step_order,
             "step_name": step.name,
             "action_type": step.action_type,
-            "requires_human": found.requires_human,
+            "requires_human": requires_human,
             "preview": action.preview(StepContext(snapshot, step, AGENT, now)),
             "summary": f"Next: step {step.step_order} of {len(playbook.steps)}, {step.name}, by {who}.",
         },

@@ -47,6 +47,11 @@ class ChangeSet:
         self.record = replace(self.record, recommendation=recommendation, valid_until=valid_until)
 
     @property
+    def changes_fields(self) -> bool:
+        """Whether the exception's own fields change. A comment changes none, nor does another recommendation."""
+        return fold.fields_of(self.record) != fold.fields_of(self.stored)
+
+    @property
     def is_empty(self) -> bool:
         """Whether there is nothing to commit."""
         return not self.added_events and not self.messages and self.record == self.stored

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from executor.domain.recommendation import Recommendation
+from sentinai.policy import Policy, PolicyReason, PolicyStep
 
 FINISHING_EVENTS = ("PlaybookStepCompleted", "PlaybookStepSkipped")
 PROGRESS_EVENTS = ("PlaybookStarted", *FINISHING_EVENTS, "PlaybookCompleted")
@@ -60,6 +61,13 @@ class Step:
     params: Mapping[str, Any]
     requires_approval: bool
 
+    @property
+    def for_policy(self) -> PolicyStep:
+        """What policy looks at."""
+        return PolicyStep(
+            self.step_order, self.name, self.action_type, self.params.get("tool_id"), self.requires_approval
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Playbook:
@@ -97,6 +105,10 @@ class Packs:
     policy: Mapping[str, Any]
     domain_version: int | None = None
     policy_version: int | None = None
+
+    def reasons_for_approval(self, step: Step, severity: str | None) -> tuple[PolicyReason, ...]:
+        """Why a step needs a person, for an exception of this severity; empty if it does not."""
+        return tuple(Policy(self.domain, self.policy).reasons_for_approval(step.for_policy, severity))
 
 
 @dataclass(frozen=True, slots=True)

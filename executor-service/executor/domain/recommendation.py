@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from sentinai.documents.schemas import is_valid
@@ -17,20 +17,20 @@ class Recommendation:
     """What the matcher answered; empty as long as it was not asked.
 
     ``current`` is the entry with which the assigned playbook was chosen, with that answer's ``reasoning`` and
-    ``as_of``; ``choice`` is the best entry of the last answer that policy does not block, with its ``reasoning``.
-    ``blocked`` has, by playbook id, the reasons of policy against better ranked ones. ``deferred`` says that the
-    matcher could not be asked, and the worker will.
+    ``as_of``; ``choice`` is the entry of the playbook that the last answer selects, with its ``reasoning``.
+    ``passed_over`` are the better ranked ones that policy blocks. ``deferred`` says that the matcher could not be
+    asked, and the worker will.
     """
 
     current: Entry | None = None
     choice: Entry | None = None
     ranked: Sequence[Entry] = ()
+    passed_over: Sequence[Entry] = ()
     near_misses: Sequence[Entry] = ()
     reasoning: str | None = None
     policy_tags: Sequence[str] = ()
     as_of: str | None = None
     catalogue_revision: int | None = None
-    blocked: Mapping[str, Sequence[str]] = field(default_factory=dict)
     deferred: bool = False
 
     @classmethod

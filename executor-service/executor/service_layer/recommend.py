@@ -1,4 +1,4 @@
-"""Recommending a playbook: asks the matcher, applies the policy to its answer, and stores the outcome.
+"""Recommending a playbook: asks the matcher, and stores its answer.
 
 The matcher is asked outside the transaction. Its answer is used only if the exception has not changed in the
 meantime; otherwise the matcher is asked again.
@@ -6,19 +6,18 @@ meantime; otherwise the matcher is asked again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
 from executor.agents import policy, resolution
-from executor.agents.policy import PolicyVerdict
 from executor.domain.assignment import Move, decide
 from executor.domain.changeset import ChangeSet
 from executor.domain.documents import exception_document, playbook_members
 from executor.domain.model import Actor, ExceptionRecord, NewEvent, Playbook
-from executor.domain.recommendation import Recommendation
+from executor.domain.recommendation import Entry, Recommendation
 from executor.domain.snapshot import Snapshot
 from executor.service_layer.ports import Matcher, Store, Transaction
 from executor.service_layer.snapshots import snapshot_of
@@ -33,27 +32,12 @@ ASK_AGAIN_AFTER = timedelta(minutes=1)
 """How long an answer is used of which the matcher cannot say how long it is valid."""
 
 RANKED = 10
-MOST_RANKED = 100
-"""How many ranked playbooks the matcher is asked for, and how many when policy blocks all of those."""
+"""How many ranked playbooks the matcher is asked for."""
 
 _ATTEMPTS = 8
 T = TypeVar("T")
 Answer = Mapping[str, Any] | MatcherUnavailable
 """What the matcher answered, or why it did not."""
-
-
-class EveryRankedBlocked(Exception):
-    """Policy blocks everything that the matcher ranked, and there is more to ask for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The best ranked playbook that policy does not block, and the better ranked ones that it does."""
-
-    playbook: Playbook | None
-    entry: Mapping[str, Any] | None
-    verdict: PolicyVerdict | None
-    rejected: tuple[tuple[Playbook, PolicyVerdict], ...]
 
 
 def recalculate(
@@ -118,23 +102,19 @@ def request_match_or_defer(
 def request_match(
     matcher: Matcher, record: ExceptionRecord, now: datetime, persist: Callable[[Mapping[str, Any]], T]
 ) -> T:
-    """Ask the matcher about an exception and ``persist`` its answer; a longer one where policy blocks all of it.
+    """Ask the matcher about an exception and ``persist`` its answer.
 
     Raises:
         MatcherUnavailable: there is no answer, or none that could be kept.
     """
-    document = exception_document(record)
-    try:
-        return persist(matcher.match(record.tenant_id, document, now, RANKED))
-    except EveryRankedBlocked:
-        return persist(matcher.match(record.tenant_id, document, now, MOST_RANKED))
+    return persist(matcher.match(record.tenant_id, exception_document(record), now, RANKED))
 
 
 def apply_or_defer(tx: Transaction, changeset: ChangeSet, answer: Answer, trigger: str) -> None:
     """Apply the matcher's answer, or leave the recommendation to the worker if there is none.
 
     Raises:
-        EveryRankedBlocked: as ``apply_answer`` does. MatcherUnavailable: the answer makes no sense.
+        MatcherUnavailable: the answer makes no sense.
     """
     if isinstance(answer, MatcherUnavailable):
         defer(changeset, answer.detail, trigger)
@@ -148,16 +128,16 @@ def apply_answer(
     """Apply the matcher's answer to a change set; returns whether the assigned playbook changes.
 
     Raises:
-        EveryRankedBlocked: a longer answer may have one that is not. MatcherUnavailable: it makes no sense.
+        MatcherUnavailable: it makes no sense.
     """
     snapshot = snapshot_of(tx, changeset.record)
-    choice = _choose(tx, snapshot, answer)
-    move = decide(snapshot, choice.playbook.playbook_id if choice.playbook else None, switch=switch)
+    selected = _stored(tx, answer["selected"])
+    move = decide(snapshot, selected.playbook_id if selected else None, switch=switch)
     if move is not Move.KEEP:
-        _change_playbook(changeset, snapshot, choice, answer, trigger)
-    elif snapshot.playbook is None and _blocked(choice) != changeset.record.recommendation.blocked:
-        _add_policy_event(changeset, choice)
-    _cache(changeset, choice, answer)
+        _change_playbook(changeset, snapshot, selected, answer, trigger)
+    elif snapshot.playbook is None and answer["passed_over"] != changeset.record.recommendation.passed_over:
+        _add_policy_event(changeset, selected, answer)
+    _cache(changeset, answer)
     if move is Move.ASSIGN:
         _add_suggestion(tx, changeset)
     return move is not Move.KEEP
@@ -171,35 +151,32 @@ def defer(changeset: ChangeSet, reason: str, trigger: str, retry_after: timedelt
     changeset.cache_recommendation(replace(changeset.record.recommendation, deferred=True), retry_at)
 
 
-def _choose(tx: Transaction, snapshot: Snapshot, answer: Mapping[str, Any]) -> Choice:
-    rejected: list[tuple[Playbook, PolicyVerdict]] = []
-    for entry in answer["ranked"]:
-        playbook = _stored(tx, entry["playbook_id"])
-        verdict = policy.evaluate(playbook, snapshot.packs, snapshot.record.severity)
-        if verdict.verdict != "blocked":
-            return Choice(playbook, entry, verdict, tuple(rejected))
-        rejected.append((playbook, verdict))
-    if rejected and len(rejected) < min(answer["matched"], MOST_RANKED):
-        raise EveryRankedBlocked
-    return Choice(None, None, None, tuple(rejected))
-
-
-def _stored(tx: Transaction, playbook_id: int) -> Playbook:
+def _stored(tx: Transaction, selected: Mapping[str, Any] | None) -> Playbook | None:
+    if selected is None:
+        return None
     try:
-        return tx.playbook(playbook_id)
+        return tx.playbook(selected["playbook_id"])
     except (NotFound, CorruptData) as problem:
         raise MatcherUnavailable(
-            f"The matcher recommends playbook {playbook_id}, which cannot be used. {problem.detail}", retry_after=5
+            f"The matcher recommends playbook {selected['playbook_id']}, which cannot be used. {problem.detail}",
+            retry_after=5,
         ) from problem
 
 
+def _entry(answer: Mapping[str, Any]) -> Entry | None:
+    """The ranked entry of the selected playbook; ``ranked`` always has it."""
+    ranked: Sequence[Entry] = answer["ranked"]
+    selected = answer["selected"]
+    return next((each for each in ranked if selected and each["playbook_id"] == selected["playbook_id"]), None)
+
+
 def _change_playbook(
-    changeset: ChangeSet, snapshot: Snapshot, choice: Choice, answer: Mapping[str, Any], trigger: str
+    changeset: ChangeSet, snapshot: Snapshot, selected: Playbook | None, answer: Mapping[str, Any], trigger: str
 ) -> None:
-    run = changeset.record.playbook_run + (1 if choice.playbook else 0)
-    new = playbook_members(choice.playbook, run) if choice.playbook else None
+    run = changeset.record.playbook_run + (1 if selected else 0)
+    new = playbook_members(selected, run) if selected else None
     before = snapshot.playbook
-    _add_policy_event(changeset, choice)
+    _add_policy_event(changeset, selected, answer)
     changeset.add_event(
         NewEvent(
             "PlaybookRecalculated",
@@ -210,7 +187,7 @@ def _change_playbook(
                 "run": run,
                 "previous": playbook_members(before, changeset.record.playbook_run) if before else None,
                 "new": new,
-                "reasoning": _reasoning(choice, answer),
+                "reasoning": answer["reasoning"],
                 "trigger": trigger,
                 "as_of": answer["as_of"],
                 "catalogue_revision": answer["catalogue_revision"],
@@ -221,21 +198,11 @@ def _change_playbook(
     )
 
 
-def _add_policy_event(changeset: ChangeSet, choice: Choice) -> None:
-    if choice.playbook or choice.rejected:
-        changeset.add_event(policy.evaluated(choice.playbook, choice.verdict, choice.rejected), policy.AGENT)
-
-
-def _blocked(choice: Choice) -> dict[str, list[str]]:
-    return {str(playbook.playbook_id): list(verdict.reasons) for playbook, verdict in choice.rejected}
-
-
-def _reasoning(choice: Choice, answer: Mapping[str, Any]) -> str:
-    passed_over = "".join(
-        f" {playbook.name} v{playbook.version} is passed over by policy: {'; '.join(verdict.reasons)}."
-        for playbook, verdict in choice.rejected
-    )
-    return str(answer["reasoning"]) + passed_over
+def _add_policy_event(changeset: ChangeSet, selected: Playbook | None, answer: Mapping[str, Any]) -> None:
+    entry = _entry(answer)
+    if entry or answer["passed_over"]:
+        verdict = entry["policy"] if entry else None
+        changeset.add_event(policy.evaluated(selected, verdict, answer["passed_over"]), policy.AGENT)
 
 
 def _add_suggestion(tx: Transaction, changeset: ChangeSet) -> None:
@@ -244,26 +211,26 @@ def _add_suggestion(tx: Transaction, changeset: ChangeSet) -> None:
         changeset.add_event(suggestion, resolution.AGENT)
 
 
-def _cache(changeset: ChangeSet, choice: Choice, answer: Mapping[str, Any]) -> None:
-    reasoning = _reasoning(choice, answer)
+def _cache(changeset: ChangeSet, answer: Mapping[str, Any]) -> None:
+    choice = _entry(answer)
     recommendation = Recommendation(
-        current=_current(changeset.record, choice, reasoning, answer["as_of"]),
-        choice={**choice.entry, "reasoning": reasoning} if choice.entry else None,
-        ranked=answer["ranked"][:RANKED],
+        current=_current(changeset.record, choice, answer),
+        choice={**choice, "reasoning": answer["reasoning"]} if choice else None,
+        ranked=answer["ranked"],
+        passed_over=answer["passed_over"],
         near_misses=answer["near_misses"],
-        reasoning=reasoning,
+        reasoning=answer["reasoning"],
         policy_tags=answer["policy_tags"],
         as_of=answer["as_of"],
         catalogue_revision=answer["catalogue_revision"],
-        blocked=_blocked(choice),
     )
     changeset.cache_recommendation(recommendation, _valid_until(changeset, answer))
 
 
-def _current(record: ExceptionRecord, choice: Choice, reasoning: str, as_of: str) -> Mapping[str, Any] | None:
+def _current(record: ExceptionRecord, choice: Entry | None, answer: Mapping[str, Any]) -> Entry | None:
     """Why the assigned playbook was chosen: by this answer, or still by the one it was assigned with."""
-    if choice.entry and choice.entry["playbook_id"] == record.current_playbook_id:
-        return {**choice.entry, "reasoning": reasoning, "as_of": as_of}
+    if choice and choice["playbook_id"] == record.current_playbook_id:
+        return {**choice, "reasoning": answer["reasoning"], "as_of": answer["as_of"]}
     before = record.recommendation.current
     return before if before and before["playbook_id"] == record.current_playbook_id else None
 

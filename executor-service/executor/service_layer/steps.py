@@ -12,8 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from executor.actions.base import StepContext
-from executor.actions.registry import action_of, plan_step
-from executor.domain import risk
+from executor.actions.registry import plan_step
 from executor.domain.changeset import ChangeSet
 from executor.domain.documents import playbook_members
 from executor.domain.model import Actor, NewEvent, Playbook, Step
@@ -136,14 +135,10 @@ def _require_permission(snapshot: Snapshot, step: Step, call: StepCall) -> None:
         raise StepMandatory(f"Step {step.step_order}, {step.name!r}, is mandatory and cannot be skipped.")
     if is_person:
         return
-    found = risk.assess(
-        step,
-        action_of(step.action_type).effect,
-        severity=snapshot.record.severity,
-        policy_pack=snapshot.packs.policy,
-    )
-    if found.requires_human:
-        raise HumanRequired(f"Step {step.step_order}, {step.name!r}, needs a person: {'; '.join(found.reasons)}.")
+    approvals = snapshot.packs.reasons_for_approval(step, snapshot.record.severity)
+    if approvals:
+        why = "; ".join(reason.text for reason in approvals)
+        raise HumanRequired(f"Step {step.step_order}, {step.name!r}, needs a person: {why}.")
 
 
 def _changes_of(snapshot: Snapshot, step: Step, call: StepCall, now: datetime, tool_mode: str) -> ChangeSet:

@@ -7,13 +7,13 @@ from typing import Any
 
 from executor.actions.base import StepContext
 from executor.actions.registry import action_of, plan_step
-from executor.domain import risk
 from executor.domain.documents import members
 from executor.domain.fold import StepState, step_states
 from executor.domain.model import Actor, Playbook, Step
-from executor.domain.recommendation import Recommendation
+from executor.domain.recommendation import Entry, Recommendation
 from executor.domain.snapshot import Snapshot
 from sentinai.clock import format_optional_time
+from sentinai.policy import effect_of
 from sentinai.problems import Problem
 
 _PLAYBOOK_MEMBERS = ("playbook_id", "name", "version", "description", "status")
@@ -38,6 +38,7 @@ def playbook_state(snapshot: Snapshot, viewer: Actor, now: datetime, tool_mode: 
         },
         "reasoning": current.get("reasoning") or recommendation.reasoning,
         "reasons": current.get("reasons", []),
+        "policy": current.get("policy"),
         "alternatives": _alternatives(recommendation, record.current_playbook_id),
         "near_misses": list(recommendation.near_misses),
         "better_match": better_match(snapshot),
@@ -82,12 +83,8 @@ def better_match(snapshot: Snapshot) -> dict[str, Any] | None:
     return {key: choice[key] for key in ("playbook_id", "name", "version", "priority", "reasoning")}
 
 
-def _alternatives(recommendation: Recommendation, current: int | None) -> list[dict[str, Any]]:
-    return [
-        {**entry, "blocked": recommendation.blocked.get(str(entry["playbook_id"]))}
-        for entry in recommendation.ranked
-        if entry["playbook_id"] != current
-    ]
+def _alternatives(recommendation: Recommendation, current: int | None) -> list[Entry]:
+    return [entry for entry in recommendation.ranked if entry["playbook_id"] != current]
 
 
 def _steps(
@@ -105,12 +102,13 @@ def _step(
     snapshot: Snapshot, step: Step, state: StepState, viewer: Actor, now: datetime, tool_mode: str
 ) -> dict[str, Any]:
     action = action_of(step.action_type)
-    found = risk.assess(step, action.effect, severity=snapshot.record.severity, policy_pack=snapshot.packs.policy)
+    approvals = snapshot.packs.reasons_for_approval(step, snapshot.record.severity)
     open_still = state.status not in ("completed", "skipped")
     return {
         **members(step, "step_id", "step_order", "name", "action_type"),
-        "effect": action.effect,
-        "requires_human": found.requires_human,
+        "effect": effect_of(step.action_type),
+        "requires_human": bool(approvals),
+        "requires_human_reasons": [reason.to_json() for reason in approvals],
         "mandatory": bool(step.params.get("mandatory")),
         "blocked_code": state.blocked.code if state.blocked else None,
         "blocked_reason": state.blocked.detail if state.blocked else None,

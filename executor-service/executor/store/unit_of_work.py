@@ -59,20 +59,25 @@ class SqlTransaction:
         """Store a new exception with its first events."""
         tenants.ensure_tenant(self.session, self.tenant_id)
         exceptions.add(self.session, changeset.stored)
-        return self._write(changeset, changeset.record.row_version)
+        return self._write(changeset)
 
     def save(self, changeset: ChangeSet) -> Saved:
-        """Store the changes of a call: fields, events and outbox messages."""
+        """Store the changes of a call: fields, events and outbox messages.
+
+        Only a change of the fields makes another version of the exception, so that a comment or the same
+        recommendation never makes the update of a colleague fail.
+        """
         if changeset.is_empty:
             return Saved(changeset.record, ())
-        return self._write(changeset, changeset.record.row_version + 1)
+        if changeset.changes_fields:
+            version = changeset.stored.row_version + 1
+            changeset.record = replace(changeset.record, row_version=version, updated_at=changeset.now)
+        return self._write(changeset)
 
-    def _write(self, changeset: ChangeSet, row_version: int) -> Saved:
+    def _write(self, changeset: ChangeSet) -> Saved:
         added = events.append(self.session, changeset.stored, changeset.added_events, changeset.now)
         record = replace(
             changeset.record,
-            row_version=row_version,
-            updated_at=changeset.now,
             event_seq=added[-1].seq if added else changeset.record.event_seq,
             event_hash=added[-1].hash if added else changeset.record.event_hash,
         )

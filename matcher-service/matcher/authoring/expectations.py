@@ -46,7 +46,7 @@ class CaseResult:
     @property
     def chosen(self) -> str | None:
         """The name of the chosen playbook."""
-        return self.match.selected.name if self.match.selected else None
+        return self.match.selected.playbook.name if self.match.selected else None
 
     @property
     def passed(self) -> bool:
@@ -166,10 +166,13 @@ def _result(case: Case, catalogue: Catalogue, domain_pack: Pack, policy_pack: Pa
     result = CaseResult(case, match(catalogue, seen, as_of=case.as_of), ())
     if result.passed or case.playbook is None:
         return result
-    return CaseResult(case, result.match, tuple(_why_not_chosen(case.playbook, catalogue, seen)))
+    return CaseResult(case, result.match, tuple(_why_not_chosen(case.playbook, catalogue, seen, result.match)))
 
 
-def _why_not_chosen(name: str, catalogue: Catalogue, seen: Mapping[str, Any]) -> list[str]:
+def _why_not_chosen(name: str, catalogue: Catalogue, seen: Mapping[str, Any], found: MatchResult) -> list[str]:
+    passed_over = next((each for each in found.passed_over if each.playbook.name == name), None)
+    if passed_over:
+        return [f"{name} matches, but policy blocks it: {reason.text}" for reason in passed_over.reasons]
     expected = next((each for each in catalogue.playbooks if each.name == name), None)
     if expected is None:
         hint = did_you_mean(nearest(name, [each.name for each in catalogue.playbooks]))

@@ -143,8 +143,8 @@ def _failure(result: CaseResult) -> Table:
 
 def _explanation(result: CaseResult) -> Iterator[str]:
     yield from result.explanation
-    if result.match.ranked:
-        best = result.match.ranked[0]
+    best = result.match.selected
+    if best:
         yield from (f"{best.playbook.name} matches: {reason.text}" for reason in best.reasons)
     elif not result.explanation:
         for miss in result.match.near_misses[:_MAX_NEAR_MISSES]:

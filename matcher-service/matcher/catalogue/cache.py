@@ -10,15 +10,16 @@ import gc
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cachetools import LRUCache
 
 from matcher.catalogue.reader import StoredCatalogue, VersionedPack, read
 from matcher.catalogue.revision import Revisions
-from matcher.matching import Catalogue, compile_catalogue
+from matcher.matching import AppliedPolicy, Catalogue, compile_catalogue
 from sentinai.conditions.evaluation.context import TagRule, tag_rules_of
 from sentinai.database.engine import Database
+from sentinai.policy import Policy
 from sentinai.problems import DatabaseUnavailable
 from sentinai.telemetry import CATALOGUE_LOADS, logger
 
@@ -33,6 +34,17 @@ class TenantCatalogue:
     stored: StoredCatalogue
     compiled: Catalogue
     tag_rules: tuple[TagRule, ...]
+    _policies: dict[str, AppliedPolicy] = field(default_factory=dict)
+
+    def policy(self, domain: str | None) -> AppliedPolicy:
+        """The policy for exceptions of a domain, applied to the playbooks when it is first asked for."""
+        domain_pack = self.stored.domain_packs.get(domain or "")
+        key = domain if domain and domain_pack else ""
+        if key not in self._policies:
+            policy_pack = self.stored.policy_pack
+            policy = Policy(domain_pack.pack if domain_pack else {}, policy_pack.pack if policy_pack else {})
+            self._policies[key] = AppliedPolicy(policy, self.compiled)
+        return self._policies[key]
 
 
 class CatalogueCache:

@@ -11,9 +11,10 @@ from sqlalchemy import Row, Select, Text, and_, cast, func, select, tuple_
 from matcher.matching import MatchError, Playbook
 from sentinai.conditions import parse
 from sentinai.database.corruption import DECODE_ERRORS, reading, require_valid
-from sentinai.database.tables import DomainPackRow, PlaybookRow, PolicyPackRow, TenantRow
+from sentinai.database.tables import DomainPackRow, PlaybookRow, PlaybookStepRow, PolicyPackRow, TenantRow
 from sentinai.database.tenant_session import TenantSession
 from sentinai.documents import json_pointer, strict_json
+from sentinai.policy import PolicyStep
 from sentinai.problems import CorruptData, InvalidDocument
 
 _READ_AT_ONCE = 500
@@ -85,7 +86,8 @@ def _playbooks(
 def _read_playbooks(session: TenantSession, playbook_ids: Sequence[int]) -> list[Playbook | MatchError]:
     query = select(*_COLUMNS).where(PlaybookRow.playbook_id.in_(playbook_ids))
     try:
-        return [_parsed(row) for row in session.execute(query)]
+        steps = _steps(session, playbook_ids)
+        return [_parsed(row, tuple(steps.get(row.playbook_id, ()))) for row in session.execute(query)]
     except DECODE_ERRORS:
         if len(playbook_ids) > 1:
             return [each for playbook_id in playbook_ids for each in _read_playbooks(session, [playbook_id])]
@@ -103,6 +105,16 @@ _COLUMNS = (
 )
 
 
+_STEP_COLUMNS = (
+    PlaybookStepRow.playbook_id,
+    PlaybookStepRow.step_order,
+    PlaybookStepRow.name,
+    PlaybookStepRow.action_type,
+    cast(PlaybookStepRow.params, Text),
+    PlaybookStepRow.requires_approval,
+)
+
+
 def _newest_active() -> Select[int]:
     newest = (
         select(PlaybookRow.name, func.max(PlaybookRow.version).label("version"))
@@ -114,13 +126,33 @@ def _newest_active() -> Select[int]:
     return select(PlaybookRow.playbook_id).join(newest, is_newest)
 
 
-def _parsed(row: Row[Any]) -> Playbook | MatchError:
+def _steps(session: TenantSession, playbook_ids: Sequence[int]) -> dict[int, list[PolicyStep]]:
+    """What policy looks at of the steps of some playbooks, in order."""
+    order = (PlaybookStepRow.playbook_id, PlaybookStepRow.step_order)
+    query = select(*_STEP_COLUMNS).where(PlaybookStepRow.playbook_id.in_(playbook_ids)).order_by(*order)
+    found: dict[int, list[PolicyStep]] = {}
+    for playbook_id, step_order, name, action_type, params, requires_approval in session.execute(query):
+        step = PolicyStep(step_order, name, action_type, _tool_id(params), requires_approval)
+        found.setdefault(playbook_id, []).append(step)
+    return found
+
+
+def _tool_id(params: str) -> str | None:
+    """The tool that a step's params name. Most name none, and need no decoding."""
+    decoded = strict_json.loads_stored(params) if '"tool_id"' in params else {}
+    if not isinstance(decoded, dict):
+        raise ValueError("params are an object")
+    tool_id = decoded.get("tool_id")
+    return tool_id if isinstance(tool_id, str) else None
+
+
+def _parsed(row: Row[Any], steps: tuple[PolicyStep, ...]) -> Playbook | MatchError:
     try:
         conditions = parse(row.conditions)
     except InvalidDocument as problem:
         clause = json_pointer.value_at(row.conditions, problem.findings[0].pointer)
         return MatchError(row.playbook_id, clause, f"Excluded from matching: {problem.detail}", "excluded")
-    return Playbook(row.playbook_id, row.name, row.version, row.created_at, conditions)
+    return Playbook(row.playbook_id, row.name, row.version, row.created_at, conditions, steps)
 
 
 def _domain_packs(session: TenantSession, known: Mapping[str, VersionedPack]) -> Mapping[str, VersionedPack]:

@@ -22,6 +22,7 @@ from sentinai.conditions.evaluation.evaluate import Evaluator
 from sentinai.conditions.explanation.explain import ClauseExplainer
 from sentinai.conditions.language.clause_shapes import Shape, shape_of
 from sentinai.conditions.lint.other_playbooks import by_rank
+from sentinai.policy import PolicyStep
 
 ClauseIndexes = tuple[ClauseIndex | None, ...]
 
@@ -33,7 +34,8 @@ class Catalogue:
     ``time_dependent`` and ``time_independent`` are the indexes whose answers change with time and those whose do
     not, most selective first. ``clause_indexes`` has, for each position, the index of each of its clauses; None
     for a clause that no index covers, which is in ``residuals``. ``thresholds`` are the SLA minutes at which a
-    position may change and which no index in ``time_dependent`` contains.
+    position may change and which no index in ``time_dependent`` contains. ``by_step`` has the positions of the
+    playbooks with a step of the same action and tool.
     """
 
     playbooks: Sequence[Playbook]
@@ -46,6 +48,7 @@ class Catalogue:
     top_ranked_with_residuals: int
     thresholds: Mapping[int, sla_thresholds.Thresholds]
     with_thresholds: BitMap
+    by_step: Mapping[PolicyStep, BitMap]
     explainer: ClauseExplainer
 
 
@@ -59,6 +62,7 @@ class _Building:
     residuals: dict[int, tuple[Evaluator, ...]] = field(default_factory=dict)
     thresholds: dict[int, sla_thresholds.Thresholds] = field(default_factory=dict)
     shared_thresholds: dict[sla_thresholds.Thresholds, sla_thresholds.Thresholds] = field(default_factory=dict)
+    by_step: dict[tuple[str, str | None], list[int]] = field(default_factory=dict)
 
 
 def compile_catalogue(playbooks: Iterable[Playbook]) -> Catalogue:
@@ -67,6 +71,8 @@ def compile_catalogue(playbooks: Iterable[Playbook]) -> Catalogue:
     building = _Building()
     for position, playbook in enumerate(ranked):
         _add_clauses(building, position, playbook.conditions)
+        for use in {(step.action_type, step.tool_id) for step in playbook.steps or ()}:
+            building.by_step.setdefault(use, []).append(position)
     everyone = BitMap(range(len(ranked)))
     for clause_index in building.by_kind.values():
         clause_index.close(everyone)
@@ -82,6 +88,7 @@ def compile_catalogue(playbooks: Iterable[Playbook]) -> Catalogue:
         top_ranked_with_residuals=bits(building.residuals),
         thresholds=building.thresholds,
         with_thresholds=BitMap(building.thresholds),
+        by_step={PolicyStep(0, "", *use, False): BitMap(found) for use, found in building.by_step.items()},
         explainer=ClauseExplainer(),
     )
 

@@ -1,22 +1,28 @@
-"""``match`` ranks the playbooks of a compiled catalogue that fit an exception. A pure function."""
+"""``match`` ranks the playbooks of a compiled catalogue that fit an exception and selects one. A pure function."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
+from pyroaring import BitMap
+
+from matcher.matching.applied_policy import AppliedPolicy
 from matcher.matching.compiled_catalogue import Catalogue
 from matcher.matching.index_query import IndexQuery
-from matcher.matching.model import MatchError, MatchResult, Playbook, Ranked
+from matcher.matching.model import MatchError, MatchResult, PassedOver, Playbook, Ranked
 from matcher.matching.near_misses import find_misses
 from matcher.matching.reasoning import compose
 from matcher.matching.validity import valid_until
 from sentinai.conditions import EvaluationError
 from sentinai.conditions.evaluation import evaluate
+from sentinai.policy import Policy, Verdict
 
 MAX_ERRORS = 100
+MAX_PASSED_OVER = 100
+"""How many of the playbooks that policy blocks are listed."""
 MAX_EVALUATED = 1000
 """The maximum number of playbooks evaluated one by one once the best are known."""
 
@@ -29,52 +35,94 @@ def match(
     limit: int = 5,
     near_misses: int = 3,
     time_dependent_rules: Sequence[Any] = (),
+    policy: AppliedPolicy | None = None,
 ) -> MatchResult:
-    """The playbooks that fit an exception, best ranked first, and why.
+    """The playbooks that fit an exception, best ranked first, the one that policy lets be selected, and why.
 
     ``context`` is what ``evaluation.context.build`` gives for ``as_of``. ``time_dependent_rules`` are further
     rules on which the context itself depends (a Policy Pack's tag rules), so that ``valid_until`` knows their
-    thresholds.
+    thresholds. ``policy`` is that of the packs in the context, if it was applied to the catalogue already.
     """
     query = IndexQuery(catalogue, context)
+    policy = policy or AppliedPolicy(Policy(context["domain_pack"], context["policy_pack"]), catalogue)
     errors: list[MatchError] = []
-    found, matched = _walk(query, limit, errors)
-    ranked = tuple(
-        Ranked(playbook, rank, catalogue.explainer.explain_all(playbook.conditions.clauses, context))
-        for rank, playbook in enumerate(found, 1)
-    )
+    found = _walk(query, limit, policy.blocked, errors)
+    ranked = [_ranked(query, policy, position, rank) for rank, position in enumerate(found.best, 1)]
+    if found.selected is not None and found.selected not in found.best:
+        ranked.append(_ranked(query, policy, found.selected, found.rank))
+    selected = next((entry for entry in ranked if entry.rank == found.rank), None)
+    passed_over = tuple(_passed_over(query, policy, position) for position in found.passed_over)
     missed = tuple(find_misses(query, near_misses)) if near_misses else ()
+    candidates = len(catalogue.playbooks)
     return MatchResult(
-        ranked=ranked,
+        selected=selected,
+        passed_over=passed_over,
+        ranked=tuple(ranked),
         near_misses=missed,
-        reasoning=compose(ranked, missed, len(catalogue.playbooks), matched),
+        reasoning=compose(selected, passed_over, ranked, missed, candidates=candidates, matched=found.matched),
         valid_until=valid_until(query, as_of, time_dependent_rules),
-        candidates=len(catalogue.playbooks),
-        matched=matched,
+        candidates=candidates,
+        matched=found.matched,
         errors=tuple(errors),
     )
 
 
-def _walk(query: IndexQuery, limit: int, errors: list[MatchError]) -> tuple[list[Playbook], int]:
-    """The best matches, and the number of all matches.
+def _ranked(query: IndexQuery, policy: AppliedPolicy, position: int, rank: int) -> Ranked:
+    playbook = query.catalogue.playbooks[position]
+    reasons = query.catalogue.explainer.explain_all(playbook.conditions.clauses, query.context)
+    return Ranked(playbook, rank, reasons, _verdict(query, policy, playbook))
+
+
+def _passed_over(query: IndexQuery, policy: AppliedPolicy, position: int) -> PassedOver:
+    playbook = query.catalogue.playbooks[position]
+    verdict = _verdict(query, policy, playbook)
+    return PassedOver(playbook, verdict.reasons if verdict else ())
+
+
+def _verdict(query: IndexQuery, policy: AppliedPolicy, playbook: Playbook) -> Verdict | None:
+    return policy.verdict(playbook.steps, query.context["exception"].get("severity"))
+
+
+class _Found(NamedTuple):
+    """The positions of the best matches, and that of the selected one with its rank; those that it passes over.
+
+    ``matched`` is the number of all matches.
+    """
+
+    best: list[int]
+    selected: int | None
+    rank: int
+    passed_over: list[int]
+    matched: int
+
+
+def _walk(query: IndexQuery, limit: int, blocked: BitMap, errors: list[MatchError]) -> _Found:
+    """Find the best matches, and the best that is not blocked.
 
     Playbooks with a clause that the index cannot decide are evaluated one by one, each distinct clause once.
-    Once the best are known, at most ``MAX_EVALUATED`` are evaluated; the number then covers only known matches.
+    Once the answer is known, at most ``MAX_EVALUATED`` are evaluated; the number then covers only known matches.
     """
-    playbooks = query.catalogue.playbooks
     unresolved = query.candidates & query.catalogue.with_residuals
     if query.undecided:
         unresolved |= query.candidates & query.undecided
     settled = query.candidates - unresolved if unresolved else query.candidates
     best = list(islice(settled, limit))
+    allowed = next(iter(settled - blocked if blocked else settled), None)
     confirmed: list[int] = []
     for evaluated, position in enumerate(unresolved):
-        if evaluated >= MAX_EVALUATED and _are_known(best, confirmed, position, limit):
+        known = allowed is not None and allowed < position
+        if evaluated >= MAX_EVALUATED and known and _are_known(best, confirmed, position, limit):
             break
         if _holds(query, position, errors):
             confirmed.append(position)
+            if not known and position not in blocked:
+                allowed = position
+    matching = settled | BitMap(confirmed) if confirmed else settled
     best = sorted([*best, *confirmed[:limit]])[:limit]
-    return [playbooks[position] for position in best], len(settled) + len(confirmed)
+    rank = len(matching) + 1 if allowed is None else matching.rank(allowed)
+    # Whatever outranks the best that is not blocked is blocked.
+    passed_over = list(islice(matching, min(rank - 1, MAX_PASSED_OVER)))
+    return _Found(best, allowed, rank, passed_over, len(matching))
 
 
 def _are_known(best: list[int], confirmed: list[int], position: int, limit: int) -> bool:

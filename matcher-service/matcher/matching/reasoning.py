@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from matcher.matching.model import NearMiss, Playbook, Ranked
+from matcher.matching.model import NearMiss, PassedOver, Playbook, Ranked
 
 _MOST_REASONS = 6
+_MOST_PASSED_OVER = 3
 
 
-def compose(ranked: Sequence[Ranked], near_misses: Sequence[NearMiss], candidates: int, matched: int) -> str:
-    """Which playbook was selected and why, which it outranks and why; or why none matches."""
-    if not ranked:
+def compose(
+    selected: Ranked | None,
+    passed_over: Sequence[PassedOver],
+    ranked: Sequence[Ranked],
+    near_misses: Sequence[NearMiss],
+    *,
+    candidates: int,
+    matched: int,
+) -> str:
+    """Which playbook was selected and why, which policy passes over and which it outranks; or why none is."""
+    if not matched:
         return _nothing(near_misses, candidates)
-    best = ranked[0]
+    match = f"{matched:,} of {candidates:,} {_plural('playbook', candidates)} match{'es' if matched == 1 else ''}"
+    if selected is None:
+        none = f"None is selected: {match}, and policy blocks {_all(matched)}."
+        return " ".join([none, *_blocked(passed_over, matched)])
     parts = [
-        f"{_name(best.playbook)} is selected: {_because(best)}.",
-        _outranked(ranked, matched),
-        f"{matched:,} of {candidates:,} {_plural('playbook', candidates)} match{'es' if matched == 1 else ''}.",
+        f"{_name(selected.playbook)} is selected: {_because(selected)}.",
+        *_blocked(passed_over, selected.rank - 1),
+        _outranked(selected, ranked, matched),
+        f"{match}.",
     ]
     return " ".join(part for part in parts if part)
 
@@ -25,12 +38,15 @@ def compose(ranked: Sequence[Ranked], near_misses: Sequence[NearMiss], candidate
 def _nothing(near_misses: Sequence[NearMiss], candidates: int) -> str:
     if not candidates:
         return "There are no active playbooks."
-    parts = [f"None of {candidates:,} {_plural('playbook', candidates)} matches."]
+    if candidates == 1:
+        parts = ["The only playbook does not match."]
+    else:
+        parts = [f"None of {candidates:,} playbooks matches."]
     if near_misses:
         closest = "; ".join(f"{_name(miss.playbook)} fails only on: {miss.failed.text}" for miss in near_misses)
         parts.append(f"Closest: {closest}.")
     else:
-        parts.append("Each fails more than one condition.")
+        parts.append("It fails several conditions." if candidates == 1 else "Each fails several conditions.")
     return " ".join(parts)
 
 
@@ -40,12 +56,23 @@ def _because(entry: Ranked) -> str:
     return "; ".join(texts) + (f"; and {more} more" if more else "")
 
 
-def _outranked(ranked: Sequence[Ranked], matched: int) -> str:
-    if len(ranked) < 2:
+def _blocked(passed_over: Sequence[PassedOver], count: int) -> Iterator[str]:
+    """A sentence for each of the best playbooks that policy passes over, and the number of the others."""
+    for entry in passed_over[:_MOST_PASSED_OVER]:
+        reasons = "; ".join(reason.text for reason in entry.reasons)
+        yield f"{_name(entry.playbook)} is passed over by policy: {reasons}."
+    more = count - _MOST_PASSED_OVER
+    if more > 0:
+        yield f"So {'is' if more == 1 else 'are'} {more:,} more."
+
+
+def _outranked(selected: Ranked, ranked: Sequence[Ranked], matched: int) -> str:
+    following = next((entry for entry in ranked if entry.rank == selected.rank + 1), None)
+    if following is None:
         return ""
-    best, second = ranked[0].playbook, ranked[1].playbook
-    others = f" and {matched - 2:,} more" if matched > 2 else ""
-    return f"It outranks {_name(second)}{others} by {_advantage(best, second)}."
+    others = matched - following.rank
+    more = f" and {others:,} more" if others else ""
+    return f"It outranks {_name(following.playbook)}{more} by {_advantage(selected.playbook, following.playbook)}."
 
 
 def _advantage(best: Playbook, second: Playbook) -> str:
@@ -54,6 +81,10 @@ def _advantage(best: Playbook, second: Playbook) -> str:
     if best.created_at != second.created_at:
         return "later publication"
     return "higher id"
+
+
+def _all(count: int) -> str:
+    return {1: "it", 2: "both"}.get(count, "all of them")
 
 
 def _name(playbook: Playbook) -> str:

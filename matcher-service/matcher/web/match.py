@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from matcher.bootstrap import Services
-from matcher.matching import match
+from matcher.matching import MatchResult, match
 from matcher.web.match_inputs import MatchInputs, resolve_match_inputs
 from matcher.web.packs import check_tenant
 from sentinai import deadline
@@ -86,17 +86,22 @@ def _match(exception: Mapping[str, Any], inputs: MatchInputs, options: Mapping[s
     deadline.check()
     packs = inputs.packs.of(exception.get("domain"))
     context = packs.context(exception, inputs.tenant_id, inputs.as_of)
-    found = match(
+    choice_only = options.get("detail") == "choice"
+    result = match(
         inputs.catalogue,
         context,
         as_of=inputs.as_of,
         # 2.0 is an integer in JSON Schema.
-        limit=int(options.get("limit", _RANKED)),
-        near_misses=int(options.get("near_misses", _NEAR_MISSES)),
+        limit=0 if choice_only else int(options.get("limit", _RANKED)),
+        near_misses=0 if choice_only else int(options.get("near_misses", _NEAR_MISSES)),
         time_dependent_rules=[rule.when.rule for rule in packs.tag_rules],
-    ).to_json()
-    _count(found)
+        policy=inputs.policy(exception.get("domain")),
+    )
+    found = result.choice_json() if choice_only else result.to_json()
+    _count(result)
     found["errors"] = [*found["errors"], *(each.to_json() for each in inputs.excluded)]
+    if choice_only:
+        return {"exception_id": exception["exception_id"], **found}
     return {
         "tenant_id": inputs.tenant_id,
         "exception_id": exception["exception_id"],
@@ -109,8 +114,8 @@ def _match(exception: Mapping[str, Any], inputs: MatchInputs, options: Mapping[s
     }
 
 
-def _count(found: Mapping[str, Any]) -> None:
-    MATCHES.labels("none" if found["selected"] is None else "selected").inc()
-    CANDIDATES.observe(found["candidates"])
-    if found["errors"]:
-        EVALUATION_ERRORS.inc(len(found["errors"]))
+def _count(found: MatchResult) -> None:
+    MATCHES.labels("none" if found.selected is None else "selected").inc()
+    CANDIDATES.observe(found.candidates)
+    if found.errors:
+        EVALUATION_ERRORS.inc(len(found.errors))

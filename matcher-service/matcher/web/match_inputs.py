@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from matcher.bootstrap import Services
-from matcher.matching import Catalogue, MatchError, Playbook, compile_catalogue
+from matcher.matching import AppliedPolicy, Catalogue, MatchError, Playbook, compile_catalogue
 from matcher.web.packs import PackSource, pack_source
 from sentinai.clock import parse_time
 from sentinai.conditions import parse
-from sentinai.conditions.evaluation.budget import charge_reading
+from sentinai.conditions.evaluation.budget import charge_reading, charge_request
 from sentinai.identity import Identity
+from sentinai.policy import Policy, PolicyStep
 from sentinai.problems import MAX_FINDINGS, Finding, InvalidDocument
 
+_STEP = 20
+"""What it costs to read a step, in units of the budget."""
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -29,6 +32,17 @@ class MatchInputs:
     revision: int | None
     excluded: tuple[MatchError, ...]
     packs: PackSource
+    _policies: dict[str | None, AppliedPolicy] = field(default_factory=dict)
+
+    def policy(self, domain: str | None) -> AppliedPolicy:
+        """The policy for exceptions of a domain, applied to the catalogue."""
+        stored = self.packs.stored
+        if stored and stored.compiled is self.catalogue and self.packs.are_stored:
+            return stored.policy(domain)
+        if domain not in self._policies:
+            packs = self.packs.of(domain)
+            self._policies[domain] = AppliedPolicy(Policy(packs.domain.pack, packs.policy.pack), self.catalogue)
+        return self._policies[domain]
 
 
 def resolve_match_inputs(services: Services, identity: Identity, body: Mapping[str, Any]) -> MatchInputs:
@@ -87,4 +101,12 @@ def _playbook(document: Mapping[str, Any]) -> Playbook:
         int(document["version"]),
         _EPOCH if created is None else parse_time(created),
         parse(document["conditions"]),
+        _steps(document.get("steps")),
     )
+
+
+def _steps(given: Sequence[Mapping[str, Any]] | None) -> tuple[PolicyStep, ...] | None:
+    if given is None:
+        return None
+    charge_request(len(given) * _STEP)
+    return tuple(PolicyStep.of(order, step) for order, step in enumerate(given, 1))

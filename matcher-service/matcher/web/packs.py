@@ -41,12 +41,16 @@ class Packs:
 
 @dataclass(frozen=True, slots=True)
 class PackSource:
-    """The packs of a request, given or stored. ``stored`` is None if the database was not read."""
+    """The packs of a request, given or stored. ``stored`` is None if the database was not read.
+
+    ``are_stored`` says that none of them was given.
+    """
 
     given_domain_pack: VersionedPack | None
     policy_pack: VersionedPack
     tag_rules: tuple[TagRule, ...]
     stored: TenantCatalogue | None
+    are_stored: bool = False
 
     def of(self, domain: str | None) -> Packs:
         """The packs for an exception of a domain; an empty one where there is none.
@@ -76,7 +80,8 @@ def pack_source(services: Services, identity: Identity, body: Pack, *, needs_cat
     if needs_catalogue or not (domain_pack and policy_pack):
         stored = services.catalogues.current(identity.tenant_id)
     if stored and not policy_pack:
-        return PackSource(domain_pack, stored.stored.policy_pack or _NO_PACK, stored.tag_rules, stored)
+        own = stored.stored.policy_pack or _NO_PACK
+        return PackSource(domain_pack, own, stored.tag_rules, stored, are_stored=domain_pack is None)
     policy_pack = policy_pack or _NO_PACK
     return PackSource(domain_pack, policy_pack, context.tag_rules_of(policy_pack.pack), stored)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack
 
 from sentinai.client.service import ServiceClient, without_none
 from sentinai.client.types import (
@@ -31,6 +31,12 @@ class MatchOptions(TypedDict, total=False):
     playbooks: Sequence[Document]
 
 
+class BatchOptions(MatchOptions, total=False):
+    """Options of a batch. ``detail="choice"`` leaves out reasons, ranking and near misses."""
+
+    detail: Literal["full", "choice"]
+
+
 class MatcherClient(ServiceClient):
     """Asks which playbook fits. No call changes anything, so all are retried.
 
@@ -42,7 +48,7 @@ class MatcherClient(ServiceClient):
         body = {"exception": exception, **_options(options)}
         return self._call(MatchResponse, "POST", "/api/match", body=body)
 
-    def match_batch(self, exceptions: Sequence[Document], **options: Unpack[MatchOptions]) -> MatchBatchResponse:
+    def match_batch(self, exceptions: Sequence[Document], **options: Unpack[BatchOptions]) -> MatchBatchResponse:
         """Find the playbooks of up to 1,000 exceptions, in order; an invalid one gets a problem in its place."""
         body = {"exceptions": list(exceptions), **_options(options)}
         return self._call(MatchBatchResponse, "POST", "/api/match/batch", body=body)
@@ -75,7 +81,7 @@ class MatcherClient(ServiceClient):
         return self._call(Operators, "GET", "/api/operators")
 
 
-def _options(options: MatchOptions) -> dict[str, Any]:
+def _options(options: MatchOptions | BatchOptions) -> dict[str, Any]:
     written: dict[str, Any] = without_none(**options)
     if "as_of" in written:
         written["as_of"] = format_time(written["as_of"])

@@ -212,7 +212,18 @@ class Health(TypedDict):
 class MatchBatchResponse(TypedDict):
     """One result per exception, in order."""
 
-    results: list[MatchResponse | Problem]
+    results: list[MatchResponse | MatchChoice | Problem]
+
+
+class MatchChoice(TypedDict):
+    """The selected playbook only, without reasons."""
+
+    exception_id: str
+    selected: SelectedPlaybook | None
+    policy: PolicyVerdict | None
+    valid_until: str | None
+    matched: int
+    errors: list[EvaluationFailure]
 
 
 class MatchResponse(TypedDict):
@@ -225,6 +236,7 @@ class MatchResponse(TypedDict):
     domain_pack_version: NotRequired[int | None]
     policy_pack_version: NotRequired[int | None]
     selected: SelectedPlaybook | None
+    passed_over: list[PassedOverPlaybook]
     ranked: list[RankedPlaybook]
     near_misses: list[NearMiss]
     reasoning: str
@@ -258,6 +270,16 @@ class Operators(TypedDict):
     operators: list[Operator]
     predicates: list[Predicate]
     paths: list[ContextPath]
+
+
+class PassedOverPlaybook(TypedDict):
+    """A playbook that fits, but that policy blocks."""
+
+    playbook_id: int
+    name: str
+    version: int
+    priority: int
+    reasons: list[PolicyReason]
 
 
 class Playbook(TypedDict):
@@ -325,6 +347,7 @@ class PlaybookState(TypedDict):
     progress: Progress
     reasoning: str | None
     reasons: NotRequired[list[Reason]]
+    policy: NotRequired[PolicyVerdict | None]
     alternatives: list[dict[str, Any]]
     near_misses: NotRequired[list[dict[str, Any]]]
     better_match: BetterMatch | None
@@ -357,6 +380,31 @@ class PolicyPack(TypedDict, total=False):
     assignable: dict[str, Any]
     status_transitions: dict[str, list[Status]]
     resolve_on_completion: bool
+
+
+class PolicyReason(TypedDict):
+    """Why policy blocks a step, or asks for a person."""
+
+    code: Literal[
+        "external_effect",
+        "step_requires_approval",
+        "approval_rule",
+        "tool_not_approved",
+        "action_blocked",
+        "tool_blocked",
+        "tool_undefined",
+    ]
+    text: str
+    step_order: int
+    tool_id: NotRequired[str]
+    rule_index: NotRequired[int]
+
+
+class PolicyVerdict(TypedDict):
+    """What the Policy Pack says about a playbook."""
+
+    verdict: Literal["aligned", "needs_approval", "blocked"]
+    reasons: list[PolicyReason]
 
 
 class Predicate(TypedDict):
@@ -408,6 +456,7 @@ class RankedPlaybook(TypedDict):
     priority: int
     rank: int
     reasons: list[Reason]
+    policy: PolicyVerdict | None
 
 
 class Reason(TypedDict):
@@ -453,7 +502,7 @@ class RuleResult(TypedDict):
 
 
 class SelectedPlaybook(TypedDict):
-    """The playbook that fits best."""
+    """The playbook that is recommended."""
 
     playbook_id: int
     name: str
@@ -479,6 +528,7 @@ class StepState(TypedDict):
     action_type: str
     effect: Literal["read_only", "changes_exception", "external"]
     requires_human: bool
+    requires_human_reasons: NotRequired[list[PolicyReason]]
     mandatory: NotRequired[bool]
     status: Literal["pending", "running", "blocked", "completed", "skipped"]
     blocked_code: str | None

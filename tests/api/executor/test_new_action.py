@@ -22,7 +22,6 @@ class CountVisits:
     """Appends a comment with the number."""
 
     action_type = "count_visits"
-    effect = "changes_exception"
     verb = "count the visits"
 
     def check(self, params, packs):
@@ -47,6 +46,7 @@ _SCHEMA = {
     "$id": "urn:sentinai:schemas:actions/count_visits",
     "title": "Params of count_visits",
     "description": "Notes how often somebody was there.",
+    "x-effect": "changes_exception",
     "type": "object",
     "properties": {"visits": {"type": "integer", "minimum": 1}, "mandatory": {"type": "boolean"}},
     "required": ["visits"],

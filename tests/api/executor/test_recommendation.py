@@ -158,9 +158,12 @@ def test_a_blocked_playbook_is_skipped_for_the_next_ranked(work: Casework):
     assert current(work, exception_id) == mild
     payload = work.events(exception_id, "PolicyEvaluated")[-1]["payload"]
     assert [each["playbook_name"] for each in payload["rejected"]] == ["Cuts"]
-    assert "cut_supply is not approved" in payload["rejected"][0]["reasons"][0]
-    [alternative] = work.state(exception_id)["alternatives"]
-    assert "not approved" in alternative["blocked"][0]
+    (reason,) = payload["rejected"][0]["reasons"]
+    assert (reason["code"], reason["tool_id"], reason["step_order"]) == ("tool_not_approved", "cut_supply", 1)
+    state = work.state(exception_id)
+    [alternative] = state["alternatives"]
+    assert alternative["policy"] == {"verdict": "blocked", "reasons": [reason]}
+    assert state["policy"]["verdict"] == "aligned"
 
 
 def test_no_playbook_is_recommended_if_all_are_blocked(work: Casework):
@@ -187,7 +190,10 @@ def test_a_policy_that_blocks_for_another_reason_says_so_once(work: Casework):
     reasons = [
         event["payload"]["rejected"][0]["reasons"] for event in work.events(exception_id, "PolicyEvaluated")
     ]
-    assert ["the action add_comment is blocked" in " ".join(each) for each in reasons] == [True, False]
+    assert [[reason["code"] for reason in each] for each in reasons] == [
+        ["action_blocked", "tool_not_approved"],
+        ["tool_blocked", "tool_not_approved"],
+    ]
 
 
 def test_the_next_ranked_is_found_after_many_blocked_playbooks(work: Casework):

@@ -13,6 +13,7 @@ from matcher.matching import Catalogue, Playbook, compile_catalogue, match
 from sentinai.conditions import EvaluationError, parse
 from sentinai.conditions.evaluation import evaluate
 
+NO_PACKS: dict[str, Any] = {"domain_pack": {}, "policy_pack": {}}
 START = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
 PATHS = (
     "exception.kind",
@@ -67,6 +68,7 @@ def contexts(draw: st.DrawFn) -> dict[str, Any]:
         "exception": exception,
         "sla": {"minutes_remaining": draw(st.one_of(st.none(), NUMBERS))},
         "policy": {"tags": draw(st.lists(TEXTS, max_size=3))},
+        **NO_PACKS,
     }
 
 
@@ -160,6 +162,7 @@ def test_a_catalogue_larger_than_the_head_finds_misses_beyond_it() -> None:
         "exception": {"kind": "yes", "amount": 5, "normalized_context": {}},
         "sla": {},
         "policy": {"tags": []},
+        **NO_PACKS,
     }
     result = match(compiled(rules), context, as_of=START)
     assert [miss.playbook.playbook_id for miss in result.near_misses] == [2100]
@@ -174,6 +177,6 @@ def test_what_is_beyond_a_bound_of_the_evaluation_is_an_error_for_the_index_too(
         ([{"glob": [read, "*?x*"]}], 0),
     ]
     for value, raising in (([0] * 70_000, 3), ("a" * 300_000, 1)):
-        context = {"exception": {"kind": value}, "sla": {}, "policy": {"tags": []}}
+        context = {"exception": {"kind": value}, "sla": {}, "policy": {"tags": []}, **NO_PACKS}
         check(rules, [context])
         assert len(match(compiled(rules), context, as_of=START).errors) == raising

@@ -12,6 +12,7 @@ from executor.actions.base import Plan, StepContext
 from executor.actions.registry import action_of, actions, plan_step
 from executor.domain.model import Actor, Packs
 from sentinai.documents.schemas import check
+from sentinai.policy import effect_of
 from sentinai.problems import (
     IllegalTransition,
     InvalidDocument,
@@ -37,7 +38,7 @@ def planned(action_type: str, *, packs: Packs = LIFT, **params: Any) -> Plan:
 
 
 def test_these_five_are_found_and_nothing_else() -> None:
-    effects = {name: action.effect for name, action in actions().items()}
+    effects = {name: effect_of(name) for name in actions()}
     assert effects == {
         "notify": "read_only",
         "assign_owner": "changes_exception",

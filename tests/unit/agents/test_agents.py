@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -27,22 +26,23 @@ def snapshot(*, current: int | None = 1, events: tuple[Event, ...] = (), packs: 
     return Snapshot(record(current_step=current), BOOK, packs, events)
 
 
-def test_the_verdict_names_what_was_chosen_and_what_was_passed_over() -> None:
-    verdict = policy.evaluate(
-        BOOK, Packs(domain={"tools": {"lift": {}}}, policy={"approved_tools": ["lift"]}), None
-    )
-    blocked = policy.evaluate(BOOK, NO_PACKS, None)
-    assert (verdict.verdict, blocked.verdict) == ("needs_approval", "blocked")
-    worse = replace(BOOK, playbook_id=9, name="Worse")
-    event = policy.evaluated(BOOK, verdict, [(worse, blocked)])
+REASON = {"code": "tool_not_approved", "text": "step 2 (Lift): no", "step_order": 2, "tool_id": "lift"}
+
+
+def test_the_verdict_names_what_was_selected_and_what_was_passed_over() -> None:
+    worse = {"playbook_id": 9, "name": "Worse", "version": 4, "priority": 80, "reasons": [REASON]}
+    event = policy.evaluated(BOOK, {"verdict": "needs_approval", "reasons": []}, [worse])
     assert check("events/PolicyEvaluated", event.payload) == []
     assert event.payload["playbook_id"] == BOOK.playbook_id
-    assert [each["playbook_name"] for each in event.payload["rejected"]] == ["Worse"]
-    assert event.payload["rejected"][0]["reasons"] == list(blocked.reasons)
+    assert [(each["playbook_name"], each["reasons"]) for each in event.payload["rejected"]] == [
+        ("Worse", [REASON])
+    ]
 
 
-def test_a_policy_that_blocks_everything_says_so() -> None:
-    event = policy.evaluated(None, None, [(BOOK, policy.evaluate(BOOK, NO_PACKS, "low"))])
+@pytest.mark.parametrize("names", [["A"], ["A", "B"]])
+def test_a_policy_that_blocks_everything_says_so(names: list[str]) -> None:
+    every = [{"playbook_id": 1, "name": name, "version": 1, "priority": 1, "reasons": [REASON]} for name in names]
+    event = policy.evaluated(None, None, every)
     assert (event.payload["verdict"], event.payload["playbook_id"]) == ("blocked", None)
     assert check("events/PolicyEvaluated", event.payload) == []
 

@@ -38,7 +38,7 @@ def test_the_expectations_hold_and_name_every_playbook(tenant: Demo) -> None:
 
 
 def test_every_playbook_is_the_choice_for_an_exception_once_triaged(tenant: Demo) -> None:
-    chosen = {found.selected.name for found in _matched(tenant).values() if found.selected}
+    chosen = {found.selected.playbook.name for found in _matched(tenant).values() if found.selected}
     assert chosen == {playbook["name"] for playbook in tenant.playbooks.values()}
 
 

@@ -117,7 +117,8 @@ def test_a_playbook_that_the_policy_refuses_is_passed_over(states: States) -> No
     for name in ("FIN-2006", "FIN-2007", "FIN-2010"):
         best = max(states[name]["alternatives"], key=lambda alternative: alternative["priority"])
         assert best["name"] == "CSDR Buy-in"
-        assert "initiate_buy_in" in best["blocked"][0]
+        assert best["policy"]["verdict"] == "blocked"
+        assert best["policy"]["reasons"][0]["tool_id"] == "initiate_buy_in"
         assert states[name]["playbook"]["name"] != "CSDR Buy-in"
 
 

@@ -1,4 +1,4 @@
-"""Transitions, risk, policy and the hash chain, by the contract."""
+"""Transitions and the hash chain, by the contract."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.agents import policy
-from executor.domain import hash_chain, risk, transitions
-from executor.domain.model import Event, Packs, Playbook, Step
+from executor.domain import hash_chain, transitions
+from executor.domain.model import Event, Step
 from sentinai.problems import IllegalTransition
 
 STATUSES = ("open", "analyzing", "pending_review", "escalated", "resolved")
@@ -67,72 +66,6 @@ def step(action_type: str = "add_comment", *, approval: bool = False, **params: 
     return Step(
         step_id=1, step_order=1, name="S", action_type=action_type, params=params, requires_approval=approval
     )
-
-
-@pytest.mark.parametrize(
-    ("given_step", "effect", "rules", "needs"),
-    [
-        (step(), "changes_exception", [], False),
-        (step("call_tool", tool_id="t"), "external", [], True),
-        (step(approval=True), "read_only", [], True),
-        (step(), "read_only", [{"severity": "HIGH"}], True),
-        (step(), "read_only", [{"severity": ["low", "critical"]}], False),
-        (step(), "read_only", [{"severity": "high", "action_type": "notify"}], False),
-        (step("notify"), "read_only", [{"severity": "high", "action_type": ["notify", "set_status"]}], True),
-        (step(), "read_only", [{"tool_id": "t"}], False),
-        (step(), "read_only", [{"severity": "high", "require_approval": False}], False),
-        (step(approval=True), "read_only", [{"require_approval": False}], True),
-    ],
-)
-def test_a_person_is_needed_by_effect_step_or_rule(
-    given_step: Step, effect: str, rules: list[Any], needs: bool
-) -> None:
-    found = risk.assess(given_step, effect, severity="high", policy_pack={"human_approval_rules": rules})
-    assert found.requires_human is needs
-    assert bool(found.reasons) is needs
-
-
-def test_the_reason_for_approval_names_what_the_rule_asks_about() -> None:
-    rules = [{"severity": ["HIGH", "low"], "action_type": "notify"}, {}]
-    found = risk.assess(step("notify"), "read_only", severity="high", policy_pack={"human_approval_rules": rules})
-    assert found.reasons == (
-        "the Policy Pack requires approval for severity high or low, action_type notify",
-        "the Policy Pack requires approval",
-    )
-
-
-def playbook(*steps: Step) -> Playbook:
-    return Playbook(
-        playbook_id=1,
-        name="P",
-        version=1,
-        description=None,
-        conditions={},
-        on_completion=None,
-        status="active",
-        created_at=datetime(2026, 1, 1, tzinfo=UTC),
-        steps=steps,
-    )
-
-
-@pytest.mark.parametrize(
-    ("pack", "verdict"),
-    [
-        ({"approved_tools": ["wire"]}, "needs_approval"),
-        ({"approved_tools": ["other"]}, "blocked"),
-        ({}, "blocked"),
-        ({"approved_tools": ["wire"], "blocked_actions": ["wire"]}, "blocked"),
-        ({"approved_tools": ["wire"], "blocked_actions": ["call_tool"]}, "blocked"),
-    ],
-)
-def test_a_playbook_with_a_tool_is_held_against_the_policy(pack: dict[str, Any], verdict: str) -> None:
-    packs = Packs(domain={"tools": {"wire": {}}}, policy=pack)
-    found = policy.evaluate(playbook(step("call_tool", tool_id="wire")), packs, "low")
-    assert (found.verdict, bool(found.reasons)) == (verdict, True)
-
-
-def test_a_harmless_playbook_is_aligned() -> None:
-    assert policy.evaluate(playbook(step()), Packs(domain={}, policy={}), None).verdict == "aligned"
 
 
 PAYLOADS = st.dictionaries(

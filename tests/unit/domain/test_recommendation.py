@@ -21,7 +21,7 @@ ENTRY = {"playbook_id": 4, "name": "Re-book", "version": 2, "priority": 7, "rank
             choice={**ENTRY, "reasoning": "Best of 3."},
             ranked=[ENTRY],
             reasoning="Best of 3.",
-            blocked={"9": ["no"]},
+            passed_over=[{name: ENTRY[name] for name in ENTRY if name != "rank"}],
         ),
     ],
 )

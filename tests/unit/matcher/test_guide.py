@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 
 from executor.actions import registry
-from executor.domain import risk
-from executor.domain.model import Packs, Step
+from executor.domain.model import Packs
 from executor.publishing.playbooks import check_playbook
 from matcher.authoring.evaluation import evaluate_clauses
 from matcher.authoring.review import review
@@ -27,6 +26,7 @@ from sentinai.conditions.evaluation.glob import MAX_COMPARED
 from sentinai.conditions.language import document, guard, predicates, vocabulary
 from sentinai.conditions.lint import lint, pack_references, paths
 from sentinai.documents.schemas import check
+from sentinai.policy import Policy, PolicyStep
 from sentinai.templates import formats
 
 GUIDE = (Path(__file__).parents[3] / "docs/playbooks-configuration.md").read_text("utf-8")
@@ -206,5 +206,5 @@ def test_every_limit_of_a_format_is_in_the_guide():
 def test_the_approval_rules_of_the_guide_require_a_person_where_it_says(action_type, severity, needs_a_person):
     (pack,) = blocks("approvals")
     assert check("policy-pack", {"tags": [], **pack}) == []
-    step = Step(step_id=1, step_order=1, name="Step", action_type=action_type, params={}, requires_approval=False)
-    assert risk.assess(step, "internal", severity=severity, policy_pack=pack).requires_human is needs_a_person
+    reasons = list(Policy({}, pack).reasons_for_approval(PolicyStep(1, "S", action_type, None, False), severity))
+    assert bool(reasons) is needs_a_person

@@ -1,0 +1,31 @@
+"""A policy, applied to a compiled catalogue: what it blocks, and its verdicts on what matches."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from pyroaring import BitMap
+
+from matcher.matching.compiled_catalogue import Catalogue
+from sentinai.policy import Policy, PolicyStep, Verdict
+
+_CACHED_VERDICTS = 4096
+
+
+class AppliedPolicy:
+    """``blocked`` has the positions that may not be selected, whatever the exception."""
+
+    __slots__ = ("_cached_verdict", "blocked")
+
+    def __init__(self, policy: Policy, catalogue: Catalogue) -> None:
+        blocked = [
+            positions
+            for step, positions in catalogue.by_step.items()
+            if any(True for _ in policy.reasons_to_block(step))
+        ]
+        self.blocked = BitMap.union(*blocked) if blocked else BitMap()
+        self._cached_verdict = lru_cache(_CACHED_VERDICTS)(policy.verdict)
+
+    def verdict(self, steps: tuple[PolicyStep, ...] | None, severity: str | None) -> Verdict | None:
+        """The verdict on a playbook with these steps; None if they are not known."""
+        return None if steps is None else self._cached_verdict(steps, severity)
