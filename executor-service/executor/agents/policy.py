@@ -9,7 +9,11 @@ from executor.domain.model import Actor, NewEvent, Playbook
 from sentinai.policy import BLOCKED
 
 AGENT = Actor("agent", "policy-agent", None)
-_WORDS = {"aligned": "is within policy", "needs_approval": "needs a person's approval"}
+_WORDS = {
+    "aligned": "is within policy",
+    "needs_approval": "needs a person's approval",
+    "blocked": "is in progress, but policy blocks it now",
+}
 
 
 def evaluated(

@@ -14,10 +14,10 @@ AGENT = Actor("agent", "resolution-agent", None)
 
 
 def suggest(snapshot: Snapshot, now: datetime) -> NewEvent | None:
-    """The event that suggests the current step; None if there is none."""
+    """The event that suggests the current step; None if there is none, or the exception is resolved."""
     playbook, record = snapshot.playbook, snapshot.record
     step = snapshot.step(record.current_step or 0)
-    if playbook is None or step is None:
+    if playbook is None or step is None or record.status == "resolved":
         return None
     action = action_of(step.action_type)
     requires_human = bool(snapshot.packs.reasons_for_approval(step, record.severity))

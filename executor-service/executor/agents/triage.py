@@ -1,13 +1,13 @@
-"""The Triage agent: proposes severity and type from the packs' rules.
+"""The Triage agent: proposes severity and type from the packs' rules, at creation and after changes.
 
-A severity given by the caller is kept; a missing one is set by the first of the Policy Pack's
-``severity_overrides`` that applies, or else of the Domain Pack's ``severity_rules``.
+The severity is that of the first of the Policy Pack's ``severity_overrides`` that applies, or else of the Domain
+Pack's ``severity_rules``. A severity that somebody gave is kept; one that the rules gave is only ever raised.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from sentinai import packs
 from sentinai.conditions import holds_for
 from sentinai.conditions.evaluation.budget import Budget, spending
 from sentinai.conditions.evaluation.context import build
+from sentinai.exception_fields import SEVERITIES
 from sentinai.problems import EvaluationBudgetExceeded
 
 AGENT = Actor("agent", "triage-agent", None)
@@ -24,7 +25,10 @@ AGENT = Actor("agent", "triage-agent", None)
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """The outcome of triage; ``basis`` names the rules, in words."""
+    """What the rules give, with the type spelt as the Domain Pack lists it; ``basis`` names the rules, in words.
+
+    ``severity`` is None if no rule gives one.
+    """
 
     severity: str | None
     exception_type: str
@@ -39,7 +43,7 @@ def propose(record: ExceptionRecord, of: Packs, now: datetime) -> Proposal:
             seen = build(exception_document(record), domain_pack=of.domain, policy_pack=of.policy, as_of=now)
             severity = _severity(record, of, seen, basis)
     except EvaluationBudgetExceeded:
-        severity = record.severity
+        severity = None
         basis.append("the packs' rules take more work than one exception may cause, so no rule sets the severity")
     listed = _as_listed(record.exception_type, packs.exception_types(of.domain))
     if listed is None:
@@ -47,25 +51,47 @@ def propose(record: ExceptionRecord, of: Packs, now: datetime) -> Proposal:
     return Proposal(severity, listed or record.exception_type, tuple(basis))
 
 
-def apply(record: ExceptionRecord, proposal: Proposal) -> ExceptionRecord:
-    """The exception with the proposed severity, where the caller gave none."""
-    return record if record.severity else replace(record, severity=proposal.severity)
+def applied(record: ExceptionRecord, proposal: Proposal, *, severity_is_given: bool) -> dict[str, Any]:
+    """The fields that the proposal changes. ``severity_is_given`` says that somebody gave the severity."""
+    changes: dict[str, Any] = {}
+    if proposal.severity and not severity_is_given and _rank(proposal.severity) > _rank(record.severity):
+        changes["severity"] = proposal.severity
+    if proposal.exception_type != record.exception_type:
+        changes["exception_type"] = proposal.exception_type
+    return changes
 
 
-def completed(record: ExceptionRecord, proposal: Proposal, playbook_hint: str | None) -> NewEvent:
-    """The event with the proposal, and what of it was applied."""
-    open_severity = record.severity is None and proposal.severity is not None
+def completed(
+    record: ExceptionRecord, proposal: Proposal, playbook_hint: str | None, *, severity_is_given: bool
+) -> NewEvent:
+    """The event with the proposal, and what of it is applied to the exception."""
+    changes = applied(record, proposal, severity_is_given=severity_is_given)
+    severity = _severity_text(record, proposal, changes, severity_is_given)
+    hint = f"; {playbook_hint} may apply" if playbook_hint else ""
     return NewEvent(
         "TriageCompleted",
         {
-            "severity": proposal.severity,
+            "severity": proposal.severity or record.severity,
             "exception_type": proposal.exception_type,
-            "applied": {"severity": proposal.severity} if open_severity else {},
+            "applied": changes,
             "basis": list(proposal.basis),
             "playbook_hint": playbook_hint,
-            "summary": _summary(record, proposal, playbook_hint),
+            "summary": f"{proposal.exception_type}, {severity}{hint}.",
         },
     )
+
+
+def _severity_text(record: ExceptionRecord, proposal: Proposal, changes: Mapping[str, Any], given: bool) -> str:
+    severity: str | None = changes.get("severity", record.severity)
+    if severity is None:
+        return "severity unknown: none is given, and no rule gives one"
+    source = "as given" if given else "by rule" if severity == proposal.severity else "as before"
+    differs = proposal.severity not in (None, severity)
+    return f"severity {severity} ({source}{f', the rules say {proposal.severity}' if differs else ''})"
+
+
+def _rank(severity: str | None) -> int:
+    return SEVERITIES.index(severity) + 1 if severity in SEVERITIES else 0
 
 
 def _severity(record: ExceptionRecord, of: Packs, seen: Mapping[str, Any], basis: list[str]) -> str | None:
@@ -79,9 +105,7 @@ def _severity(record: ExceptionRecord, of: Packs, seen: Mapping[str, Any], basis
             name = found.get("name") or found.get("exception_type") or "unnamed"
             basis.append(f"{source} {name!r} gives {found['severity'].lower()}")
             return str(found["severity"]).lower()
-    if record.severity:
-        basis.append("severity as given by the caller")
-    return record.severity
+    return None
 
 
 def _first_that_holds(
@@ -97,13 +121,3 @@ def _first_that_holds(
 
 def _as_listed(exception_type: str, listed: Iterable[str]) -> str | None:
     return next((name for name in listed if name.casefold() == exception_type.casefold()), None)
-
-
-def _summary(record: ExceptionRecord, proposal: Proposal, playbook_hint: str | None) -> str:
-    given = "as given" if record.severity == proposal.severity else "by rule"
-    severity = record.severity or proposal.severity or "unknown"
-    hint = f"; {playbook_hint} may apply" if playbook_hint else ""
-    proposed = (
-        f", the rules say {proposal.severity}" if record.severity and proposal.severity != record.severity else ""
-    )
-    return f"{proposal.exception_type}, severity {severity} ({given}{proposed}){hint}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -15,7 +15,7 @@ from executor.domain.snapshot import Snapshot
 from executor.service_layer import recommend
 from executor.service_layer.ports import Matcher, Store, Transaction
 from executor.service_layer.snapshots import load_snapshot, snapshot_of
-from sentinai.problems import MatcherUnavailable, VersionConflict
+from sentinai.problems import VersionConflict
 
 TRIGGER = "created"
 
@@ -51,8 +51,9 @@ def create_exception(
         if before:
             return _repeated(tx, before, record, document, actor)
         proposal = triage.propose(record, tx.packs(record.domain), now)
+    changes = triage.applied(record, proposal, severity_is_given=record.severity is not None)
     persist = partial(_store, store, record, document, proposal, actor, now)
-    return recommend.request_match_or_defer(matcher, triage.apply(record, proposal), now, persist)
+    return recommend.request_match_or_defer(matcher, replace(record, **changes), now, persist)
 
 
 def _repeated(
@@ -82,8 +83,9 @@ def _store(
             return _repeated(tx, before, record, document, actor)
         changeset = ChangeSet(record, actor, now)
         changeset.add_event(intake.created(record, actor))
-        hint = None if isinstance(answer, MatcherUnavailable) else answer["selected"]
-        changeset.add_event(triage.completed(record, proposal, hint["name"] if hint else None), triage.AGENT)
+        given = record.severity is not None
+        triaged = triage.completed(record, proposal, recommend.hint(answer), severity_is_given=given)
+        changeset.add_event(triaged, triage.AGENT)
         recommend.apply_or_defer(tx, changeset, answer, TRIGGER)
         return Created(snapshot_of(tx, tx.insert(changeset).record), is_new=True)
 

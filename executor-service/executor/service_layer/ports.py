@@ -44,6 +44,9 @@ class Transaction(Protocol):
     def created_event(self, exception_id: str) -> Event | None:
         """The first event of an exception; None if there is no such exception."""
 
+    def severity_is_given(self, exception_id: str) -> bool:
+        """Whether somebody, rather than triage, gave the exception's severity."""
+
     def insert(self, changeset: ChangeSet) -> Saved:
         """Store a new exception with its first events."""
 

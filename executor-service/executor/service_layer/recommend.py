@@ -122,6 +122,12 @@ def apply_or_defer(tx: Transaction, changeset: ChangeSet, answer: Answer, trigge
         apply_answer(tx, changeset, answer, trigger=trigger, switch=False)
 
 
+def hint(answer: Answer) -> str | None:
+    """The name of the playbook that the matcher selects; None if it selects none, or did not answer."""
+    selected = None if isinstance(answer, MatcherUnavailable) else answer["selected"]
+    return selected["name"] if selected else None
+
+
 def apply_answer(
     tx: Transaction, changeset: ChangeSet, answer: Mapping[str, Any], *, trigger: str, switch: bool
 ) -> bool:
@@ -135,8 +141,8 @@ def apply_answer(
     move = decide(snapshot, selected.playbook_id if selected else None, switch=switch)
     if move is not Move.KEEP:
         _change_playbook(changeset, snapshot, selected, answer, trigger)
-    elif snapshot.playbook is None and answer["passed_over"] != changeset.record.recommendation.passed_over:
-        _add_policy_event(changeset, selected, answer)
+    else:
+        _add_new_verdict(changeset, snapshot, answer)
     _cache(changeset, answer)
     if move is Move.ASSIGN:
         _add_suggestion(tx, changeset)
@@ -165,9 +171,12 @@ def _stored(tx: Transaction, selected: Mapping[str, Any] | None) -> Playbook | N
 
 def _entry(answer: Mapping[str, Any]) -> Entry | None:
     """The ranked entry of the selected playbook; ``ranked`` always has it."""
+    return _ranked(answer, answer["selected"]["playbook_id"]) if answer["selected"] else None
+
+
+def _ranked(answer: Mapping[str, Any], playbook_id: int | None) -> Entry | None:
     ranked: Sequence[Entry] = answer["ranked"]
-    selected = answer["selected"]
-    return next((each for each in ranked if selected and each["playbook_id"] == selected["playbook_id"]), None)
+    return next((each for each in ranked if each["playbook_id"] == playbook_id), None)
 
 
 def _change_playbook(
@@ -205,6 +214,19 @@ def _add_policy_event(changeset: ChangeSet, selected: Playbook | None, answer: M
         changeset.add_event(policy.evaluated(selected, verdict, answer["passed_over"]), policy.AGENT)
 
 
+def _add_new_verdict(changeset: ChangeSet, snapshot: Snapshot, answer: Mapping[str, Any]) -> None:
+    """Log what policy says of the playbook that stays, or of having none, where that is new."""
+    before, playbook, passed_over = changeset.record.recommendation, snapshot.playbook, answer["passed_over"]
+    if playbook is None:
+        if passed_over and passed_over != before.passed_over:
+            changeset.add_event(policy.evaluated(None, None, passed_over), policy.AGENT)
+        return
+    entry = _ranked(answer, playbook.playbook_id)
+    known = before.current.get("policy") if before.current else None
+    if entry and known and entry["policy"] != known:
+        changeset.add_event(policy.evaluated(playbook, entry["policy"], ()), policy.AGENT)
+
+
 def _add_suggestion(tx: Transaction, changeset: ChangeSet) -> None:
     suggestion = resolution.suggest(snapshot_of(tx, changeset.record), changeset.now)
     if suggestion:
@@ -232,7 +254,10 @@ def _current(record: ExceptionRecord, choice: Entry | None, answer: Mapping[str,
     if choice and choice["playbook_id"] == record.current_playbook_id:
         return {**choice, "reasoning": answer["reasoning"], "as_of": answer["as_of"]}
     before = record.recommendation.current
-    return before if before and before["playbook_id"] == record.current_playbook_id else None
+    if not before or before["playbook_id"] != record.current_playbook_id:
+        return None
+    entry = _ranked(answer, record.current_playbook_id)
+    return {**before, "policy": entry["policy"]} if entry else before
 
 
 def _valid_until(changeset: ChangeSet, answer: Mapping[str, Any]) -> datetime | None:

@@ -7,12 +7,13 @@ outcome: a step is finished once in a run, however many callers try.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from executor.actions.base import StepContext
 from executor.actions.registry import plan_step
+from executor.agents import resolution
 from executor.domain.changeset import ChangeSet
 from executor.domain.documents import playbook_members
 from executor.domain.model import Actor, NewEvent, Playbook, Step
@@ -154,6 +155,9 @@ def _changes_of(snapshot: Snapshot, step: Step, call: StepCall, now: datetime, t
         changeset.enqueue(*plan.outbox)
         result = dict(plan.result)
     changeset.add_event(_finished(snapshot, playbook, step, call, result))
+    suggestion = resolution.suggest(replace(snapshot, record=changeset.record), now)
+    if suggestion:
+        changeset.add_event(suggestion, resolution.AGENT)
     if changeset.record.current_step is None:
         completion.complete_playbook(changeset, snapshot)
     elif changeset.record.status == "resolved" != snapshot.record.status:

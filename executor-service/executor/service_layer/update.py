@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
 
+from executor.agents import triage
 from executor.domain.changeset import ChangeSet
 from executor.domain.documents import exception_document
 from executor.domain.model import Actor, Event, ExceptionRecord, NewEvent
@@ -19,6 +20,8 @@ from sentinai.documents.strict_json import same
 from sentinai.problems import VersionConflict
 
 TRIGGER = "updated"
+Triaged = Callable[[str | None], NewEvent]
+"""The event of triage, given the hint at a playbook."""
 
 
 def update_exception(
@@ -44,13 +47,17 @@ def update_exception(
     def attempt() -> Snapshot | None:
         with store.read(tenant_id) as tx:
             snapshot = load_snapshot(tx, exception_id)
+            given = "severity" in wanted or tx.severity_is_given(exception_id)
         _require_version(snapshot.record, expected_versions)
         event = _updated(snapshot.record, wanted, actor)
         if event is None:
             return snapshot
         changeset = ChangeSet(snapshot.record, actor, now)
         changeset.add_event(event)
-        persist = partial(_store, store, snapshot.record, event, actor, now)
+        triaged = _triaged(snapshot, changeset.record, now, severity_is_given=given)
+        if triaged:
+            changeset.add_event(triaged(None), triage.AGENT)
+        persist = partial(_store, store, snapshot.record, event, triaged, actor, now)
         return recommend.request_match_or_defer(matcher, changeset.record, now, persist)
 
     return recommend.until_unchanged(attempt)
@@ -71,6 +78,16 @@ def comment(store: Store, tenant_id: str, exception_id: str, text: str, actor: A
         return tx.save(changeset).events[-1]
 
     return store.write(tenant_id, work)
+
+
+def _triaged(
+    before: Snapshot, record: ExceptionRecord, now: datetime, *, severity_is_given: bool
+) -> Triaged | None:
+    """What triage says after a change; None if that is what it says without the change."""
+    proposal = triage.propose(record, before.packs, now)
+    if proposal == triage.propose(before.record, before.packs, now):
+        return None
+    return partial(triage.completed, record, proposal, severity_is_given=severity_is_given)
 
 
 def _normalised(changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,6 +121,7 @@ def _store(
     store: Store,
     record: ExceptionRecord,
     event: NewEvent,
+    triaged: Triaged | None,
     actor: Actor,
     now: datetime,
     answer: recommend.Answer,
@@ -116,6 +134,8 @@ def _store(
             return None
         changeset = ChangeSet(current, actor, now)
         changeset.add_event(event)
+        if triaged:
+            changeset.add_event(triaged(recommend.hint(answer)), triage.AGENT)
         recommend.apply_or_defer(tx, changeset, answer, TRIGGER)
         return snapshot_of(tx, tx.save(changeset).record)
 

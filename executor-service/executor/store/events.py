@@ -139,6 +139,22 @@ def first(session: TenantSession, exception_id: str) -> Event | None:
     return next(iter(after(session, exception_id, 0, limit=1)), None)
 
 
+def severity_is_given(session: TenantSession, exception_id: str) -> bool:
+    """Whether somebody gave the exception's severity, when it was created or later; triage does not count.
+
+    Raises:
+        CorruptData: one of the events cannot be read.
+    """
+    with reading(f"The log of exception {exception_id!r}"):
+        changes = after(session, exception_id, 0, event_types=("ExceptionCreated", "ExceptionUpdated"))
+        for event in changes:
+            require_valid(f"events/{event.event_type}", event.payload)
+    return any(
+        "severity" in event.payload.get("changes", ()) or event.payload.get("exception", {}).get("severity")
+        for event in changes
+    )
+
+
 def progress_of_run(session: TenantSession, exception_id: str, run: int) -> list[Event]:
     """The events that determine the progress of a run, read by an index, however long the log is.
 

@@ -55,6 +55,10 @@ class SqlTransaction:
                 require_valid(f"events/{created.event_type}", created.payload)
         return created
 
+    def severity_is_given(self, exception_id: str) -> bool:
+        """Whether somebody, rather than triage, gave the exception's severity."""
+        return events.severity_is_given(self.session, exception_id)
+
     def insert(self, changeset: ChangeSet) -> Saved:
         """Store a new exception with its first events."""
         tenants.ensure_tenant(self.session, self.tenant_id)

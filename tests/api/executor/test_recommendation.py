@@ -264,3 +264,67 @@ def test_the_worker_leaves_a_playbook_in_progress(work: Casework, pair: Threaded
     pair.work()
     assert current(work, exception_id) == calm
     assert work.state(exception_id)["better_match"]["name"] == "Hurry"
+
+
+def test_what_is_blocked_is_nobodys_choice(work: Casework):
+    work.publish("Best", [note(), call("cut_supply", "Cut", reason="x")], priority=50)
+    second = work.publish("Second", [note()], priority=1)
+    exception_id = work.create_exception(severity="high")
+    assert current(work, exception_id) == second
+    state = work.state(exception_id)
+    assert state["reasoning"].startswith("Second v1 is selected: ")
+    assert "Best v1 is passed over by policy: step 2 (Cut): " in state["reasoning"]
+    triaged = work.events(exception_id, "TriageCompleted")[0]["payload"]
+    assert triaged["playbook_hint"] == "Second"
+    recommended = work.events(exception_id, "PlaybookRecalculated")[0]["payload"]
+    assert recommended["reasoning"] == state["reasoning"]
+
+
+def test_triage_speaks_again_when_it_has_something_new_to_say(work: Casework):
+    work.policy(severity_overrides=[{"when": {"match": {"amount_gte": 1000}}, "severity": "critical"}])
+    exception_id = work.create_exception(severity=None, amount=5)
+    path = f"/api/exceptions/{exception_id}"
+    for changes in ({"amount": 7}, {"amount": 2000}, {"amount": 3}):
+        work.admin.ok("PATCH", path, changes)
+    spoken = work.events(exception_id, "TriageCompleted")
+    assert [event["payload"]["applied"] for event in spoken] == [
+        {"severity": "low"},
+        {"severity": "critical"},
+        {},
+    ]
+    assert {(event["actor_type"], event["actor_id"]) for event in spoken} == {("agent", "triage-agent")}
+    assert work.admin.ok("GET", path)["severity"] == "critical"
+
+
+def test_triage_never_changes_a_severity_that_somebody_gave(work: Casework):
+    work.policy(severity_overrides=[{"when": {"match": {"amount_gte": 1000}}, "severity": "critical"}])
+    exception_id = work.create_exception(severity=None, amount=5)
+    path = f"/api/exceptions/{exception_id}"
+    work.admin.ok("PATCH", path, {"severity": "medium"})
+    work.admin.ok("PATCH", path, {"amount": 2000})
+    assert work.admin.ok("GET", path)["severity"] == "medium"
+    summary = work.events(exception_id, "TriageCompleted")[-1]["payload"]["summary"]
+    assert "severity medium (as given, the rules say critical)" in summary
+
+
+def test_policy_speaks_again_after_a_new_verdict_and_only_then(work: Casework):
+    work.policy(human_approval_rules=[{"severity": "critical"}])
+    work.publish("Two", [note(), note("Again")])
+    exception_id = work.create_exception(severity="low")
+    work.complete(exception_id, 1)
+    path = f"/api/exceptions/{exception_id}"
+    for severity in ("critical", "critical", "low"):
+        work.admin.ok("PATCH", path, {"severity": severity})
+        recalculate(work, exception_id)
+    verdicts = [event["payload"]["verdict"] for event in work.events(exception_id, "PolicyEvaluated")]
+    assert verdicts == ["aligned", "needs_approval", "aligned"]
+
+
+def test_the_next_step_is_suggested_after_every_step(work: Casework):
+    work.publish("Three", [note(), note("Again"), note("Last")])
+    exception_id = work.create_exception()
+    for step_order in (1, 2, 3):
+        work.complete(exception_id, step_order)
+    suggested = work.events(exception_id, "ResolutionSuggested")
+    assert [event["payload"]["step_order"] for event in suggested] == [1, 2, 3]
+    assert {event["actor_id"] for event in suggested} == {"resolution-agent"}

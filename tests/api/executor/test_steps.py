@@ -47,12 +47,13 @@ def test_each_call_is_logged_by_its_effect(work: Casework):
         "PlaybookStarted",
         "OwnerAssigned",
         "PlaybookStepCompleted",
+        "ResolutionSuggested",
         "NotificationRequested",
         "PlaybookStepCompleted",
         "PlaybookCompleted",
         "FeedbackCaptured",
     ]
-    finished = log[4]["payload"]
+    finished = log[5]["payload"]
     assert {name: finished[name] for name in ("playbook_id", "playbook_name", "playbook_version", "run")} == {
         "playbook_id": playbook_id,
         "playbook_name": "Two",
@@ -61,8 +62,8 @@ def test_each_call_is_logged_by_its_effect(work: Casework):
     }
     assert (finished["step_order"], finished["step_name"], finished["action_type"]) == (2, "Tell them", "notify")
     assert (finished["actor_id"], finished["mode"], finished["notes"]) == ("noor", "execute", "rang twice")
-    assert log[5]["payload"]["steps_completed"] == 2
-    assert log[6]["payload"]["steps"][0]["outcome"] == "completed"
+    assert log[6]["payload"]["steps_completed"] == 2
+    assert log[7]["payload"]["steps"][0]["outcome"] == "completed"
 
 
 def test_starting_twice_is_starting_once(work: Casework):

@@ -55,7 +55,8 @@ def test_an_override_that_fits_in_all_it_names_comes_before_the_rules(
 def test_without_rules_the_severity_stays_open() -> None:
     proposal = triage.propose(record(severity=None), NO_PACKS, NOON)
     assert proposal.severity is None
-    assert triage.completed(record(severity=None), proposal, None).payload["applied"] == {}
+    event = triage.completed(record(severity=None), proposal, None, severity_is_given=False)
+    assert event.payload["applied"] == {}
 
 
 def test_a_type_is_spelt_as_in_the_pack_and_an_unknown_one_is_reported() -> None:
@@ -66,17 +67,37 @@ def test_a_type_is_spelt_as_in_the_pack_and_an_unknown_one_is_reported() -> None
     assert any("Flood" in line for line in unknown.basis)
 
 
-def test_given_values_are_kept_and_missing_ones_are_filled_in() -> None:
-    packs = Packs(domain=DOMAIN, policy={"severity_overrides": [{"severity": "critical"}]})
-    for given, stands, applied in (("low", "low", {}), (None, "critical", {"severity": "critical"})):
-        of = record(severity=given)
-        proposal = triage.propose(of, packs, NOON)
-        event = triage.completed(of, proposal, "Find the box")
-        assert proposal.severity == "critical"
-        assert triage.apply(of, proposal).severity == stands
-        assert event.payload["applied"] == applied
-        assert "Find the box" in event.payload["summary"]
-        assert check("events/TriageCompleted", event.payload) == []
+@pytest.mark.parametrize(
+    ("severity", "given", "rule", "applied", "words"),
+    [
+        ("low", True, "critical", {}, "severity low (as given, the rules say critical)"),
+        ("low", True, "low", {}, "severity low (as given)"),
+        ("low", True, None, {}, "severity low (as given)"),
+        (None, False, "critical", {"severity": "critical"}, "severity critical (by rule)"),
+        (None, False, None, {}, "severity unknown: none is given, and no rule gives one"),
+        ("medium", False, "high", {"severity": "high"}, "severity high (by rule)"),
+        ("medium", False, "medium", {}, "severity medium (by rule)"),
+        ("medium", False, "low", {}, "severity medium (as before, the rules say low)"),
+        ("medium", False, None, {}, "severity medium (as before)"),
+    ],
+)
+def test_a_severity_that_was_given_is_kept_and_one_by_rule_is_only_raised(
+    severity: str | None, given: bool, rule: str | None, applied: dict[str, str], words: str
+) -> None:
+    of = record(severity=severity)
+    overrides = [{"severity": rule}] if rule else []
+    proposal = triage.propose(of, Packs(domain={}, policy={"severity_overrides": overrides}), NOON)
+    event = triage.completed(of, proposal, "Find the box", severity_is_given=given)
+    assert event.payload["applied"] == applied == triage.applied(of, proposal, severity_is_given=given)
+    assert event.payload["severity"] == (rule or severity)
+    assert event.payload["summary"] == f"{of.exception_type}, {words}; Find the box may apply."
+    assert check("events/TriageCompleted", event.payload) == []
+
+
+def test_a_type_is_stored_as_the_pack_spells_it() -> None:
+    of = record(exception_type="fire")
+    proposal = triage.propose(of, Packs(domain=DOMAIN, policy={}), NOON)
+    assert triage.applied(of, proposal, severity_is_given=True) == {"exception_type": "Fire"}
 
 
 def test_the_same_exception_gets_the_same_proposal() -> None:

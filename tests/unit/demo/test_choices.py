@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -81,7 +82,9 @@ def _contexts(tenant: Demo) -> Mapping[str, dict[str, Any]]:
     for exception in tenant.exceptions:
         name = exception["exception_id"]
         record = intake.normalise(exception, tenant_id=tenant.folder.name, exception_id=name, now=AS_OF)
-        record = triage.apply(record, triage.propose(record, tenant.packs, AS_OF))
+        proposal = triage.propose(record, tenant.packs, AS_OF)
+        given = record.severity is not None
+        record = replace(record, **triage.applied(record, proposal, severity_is_given=given))
         found[name] = context.build(
             exception_document(record),
             domain_pack=tenant.packs.domain,
