@@ -23,7 +23,10 @@ _UNASSIGNED = {"current_playbook_id": None, "current_step": None, "playbook_run"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepState:
-    """The status of a step and, once it is finished, who finished it, when, how, and with what result."""
+    """The status of a step and, once it is finished, who finished it, when, how, and with what result.
+
+    ``requires_human_reasons`` says why it needed a person then; None if it is open, or its event does not say.
+    """
 
     status: str
     blocked: Problem | None = None
@@ -33,6 +36,7 @@ class StepState:
     mode: str | None = None
     notes: str | None = None
     result: Mapping[str, Any] | None = None
+    requires_human_reasons: Sequence[Mapping[str, Any]] | None = None
 
 
 def apply(record: ExceptionRecord, event: NewEvent, at: datetime) -> ExceptionRecord:
@@ -86,6 +90,7 @@ def _finished(event: Event) -> StepState:
         mode=payload["mode"],
         notes=payload["reason"] if skipped else payload["notes"],
         result=payload["result"],
+        requires_human_reasons=payload.get("requires_human_reasons"),
     )
 
 

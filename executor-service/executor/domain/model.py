@@ -71,7 +71,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Playbook:
-    """A published version of a playbook, with its steps in order."""
+    """A published version of a playbook, with its steps in order.
+
+    ``superseded_by`` is the newest active version of the same name, if that is a later one.
+    """
 
     playbook_id: int
     name: str
@@ -82,6 +85,7 @@ class Playbook:
     status: str
     created_at: datetime
     steps: tuple[Step, ...]
+    superseded_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

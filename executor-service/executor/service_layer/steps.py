@@ -192,6 +192,9 @@ def _finished(
         "mode": call.mode,
         "notes": None if skipped else call.notes,
         "result": result,
+        "requires_human_reasons": [
+            reason.to_json() for reason in snapshot.packs.reasons_for_approval(step, snapshot.record.severity)
+        ],
         "next_step": step.step_order + 1 if step.step_order < len(playbook.steps) else None,
     }
     if skipped:

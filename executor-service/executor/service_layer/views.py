@@ -16,7 +16,7 @@ from sentinai.clock import format_optional_time
 from sentinai.policy import effect_of
 from sentinai.problems import Problem
 
-_PLAYBOOK_MEMBERS = ("playbook_id", "name", "version", "description", "status")
+_PLAYBOOK_MEMBERS = ("playbook_id", "name", "version", "description", "status", "superseded_by")
 
 
 def playbook_state(snapshot: Snapshot, viewer: Actor, now: datetime, tool_mode: str) -> dict[str, Any]:
@@ -102,13 +102,16 @@ def _step(
     snapshot: Snapshot, step: Step, state: StepState, viewer: Actor, now: datetime, tool_mode: str
 ) -> dict[str, Any]:
     action = action_of(step.action_type)
-    approvals = snapshot.packs.reasons_for_approval(step, snapshot.record.severity)
+    approvals = state.requires_human_reasons
+    if approvals is None:
+        now_needed = snapshot.packs.reasons_for_approval(step, snapshot.record.severity)
+        approvals = [reason.to_json() for reason in now_needed]
     open_still = state.status not in ("completed", "skipped")
     return {
         **members(step, "step_id", "step_order", "name", "action_type"),
         "effect": effect_of(step.action_type),
         "requires_human": bool(approvals),
-        "requires_human_reasons": [reason.to_json() for reason in approvals],
+        "requires_human_reasons": list(approvals),
         "mandatory": bool(step.params.get("mandatory")),
         "blocked_code": state.blocked.code if state.blocked else None,
         "blocked_reason": state.blocked.detail if state.blocked else None,

@@ -129,12 +129,15 @@ def count_finished_steps(session: TenantSession, records: Sequence[ExceptionReco
 
 def _filtered(query: Select[Any], filters: Filters, now: datetime) -> Select[Any]:
     equal: dict[Any, Any] = {
-        ExceptionRow.domain: filters.domain,
-        ExceptionRow.exception_type: filters.exception_type,
         ExceptionRow.owner_id: filters.owner,
         ExceptionRow.current_playbook_id: filters.playbook_id,
     }
     query = query.where(*(column == value for column, value in equal.items() if value is not None))
+    names = {ExceptionRow.domain: filters.domain, ExceptionRow.exception_type: filters.exception_type}
+    # SQLite ignores the case of ASCII letters only, so the exact spelling counts too.
+    query = query.where(
+        *(or_(column == name, func.lower(column) == name.lower()) for column, name in names.items() if name)
+    )
     if filters.status:
         query = query.where(ExceptionRow.status.in_(filters.status))
     if filters.severity:

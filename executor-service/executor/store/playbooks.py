@@ -24,7 +24,7 @@ from sentinai.versions import newest
 _BATCH_SIZE = 1000
 _STEP_NAMES = tuple(field.name for field in fields(Step))
 _STEP_COLUMNS = tuple(getattr(PlaybookStepRow, name) for name in _STEP_NAMES)
-_PLAYBOOK_NAMES = tuple(field.name for field in fields(Playbook) if field.name != "steps")
+_PLAYBOOK_NAMES = tuple(field.name for field in fields(Playbook) if field.name not in ("steps", "superseded_by"))
 
 
 def get_playbook(session: TenantSession, playbook_id: int) -> Playbook:
@@ -205,7 +205,18 @@ def _read(session: TenantSession, condition: ColumnElement[bool]) -> list[Playbo
 
 def _with_steps(session: TenantSession, rows: Sequence[PlaybookRow]) -> list[Playbook]:
     steps = _steps(session, [row.playbook_id for row in rows])
-    return [_playbook(row, steps.get(row.playbook_id, ())) for row in rows]
+    newest_active = _newest_active(session, {row.name for row in rows})
+    return [_playbook(row, newest_active.get(row.name), steps.get(row.playbook_id, ())) for row in rows]
+
+
+def _newest_active(session: TenantSession, names: Iterable[str]) -> dict[str, int]:
+    """The newest active version of each of some names that has one."""
+    query = (
+        select(PlaybookRow.name, func.max(PlaybookRow.version))
+        .where(PlaybookRow.status == "active", PlaybookRow.name.in_(names))
+        .group_by(PlaybookRow.name)
+    )
+    return {row[0]: row[1] for row in session.execute(query)}
 
 
 def _steps(session: TenantSession, playbook_ids: Sequence[int]) -> dict[int, tuple[Step, ...]]:
@@ -222,5 +233,7 @@ def _steps(session: TenantSession, playbook_ids: Sequence[int]) -> dict[int, tup
     return {playbook_id: tuple(steps) for playbook_id, steps in found.items()}
 
 
-def _playbook(row: PlaybookRow, steps: tuple[Step, ...]) -> Playbook:
-    return Playbook(**{name: getattr(row, name) for name in _PLAYBOOK_NAMES}, steps=steps)
+def _playbook(row: PlaybookRow, newest_active: int | None, steps: tuple[Step, ...]) -> Playbook:
+    values = {name: getattr(row, name) for name in _PLAYBOOK_NAMES}
+    later = newest_active if newest_active is not None and newest_active > row.version else None
+    return Playbook(**values, steps=steps, superseded_by=later)

@@ -62,6 +62,7 @@ class CurrentPlaybook(TypedDict):
     version: int
     description: NotRequired[str | None]
     status: NotRequired[str]
+    superseded_by: NotRequired[int | None]
 
 
 class Delivery(TypedDict):
@@ -294,6 +295,7 @@ class Playbook(TypedDict):
     in_words: NotRequired[list[str]]
     on_completion: NotRequired[dict[str, Any] | None]
     status: Literal["active", "retired"]
+    superseded_by: NotRequired[int | None]
     created_at: str
     steps: NotRequired[list[PlaybookStep]]
     step_count: NotRequired[int]

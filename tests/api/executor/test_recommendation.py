@@ -328,3 +328,38 @@ def test_the_next_step_is_suggested_after_every_step(work: Casework):
     suggested = work.events(exception_id, "ResolutionSuggested")
     assert [event["payload"]["step_order"] for event in suggested] == [1, 2, 3]
     assert {event["actor_id"] for event in suggested} == {"resolution-agent"}
+
+
+def test_what_a_finished_step_needed_is_told_as_it_was_then(work: Casework):
+    work.policy(human_approval_rules=[{"severity": "critical"}])
+    work.publish("Two", [note(), note("Again")])
+    exception_id = work.create_exception(severity="critical")
+    work.complete(exception_id, 1)
+    work.policy()
+    first, second = work.state(exception_id)["steps"]
+    assert (first["requires_human"], second["requires_human"]) == (True, False)
+    (reason,) = first["requires_human_reasons"]
+    assert (reason["code"], reason["rule_index"]) == ("approval_rule", 0)
+
+
+def test_a_superseded_version_says_so(work: Casework):
+    first = work.publish("One", [note()])
+    exception_id = work.create_exception()
+    work.complete(exception_id, 1)
+    assert work.state(exception_id)["playbook"]["superseded_by"] is None
+    second = work.publish("One", [note(), note("Again")])
+    assert work.state(exception_id)["playbook"]["superseded_by"] == 2
+    found = work.admin.ok("GET", "/api/playbooks", params={"name": "One"})["items"]
+    assert {each["playbook_id"]: each["superseded_by"] for each in found} == {first: 2, second: None}
+    work.admin.ok("POST", f"/api/playbooks/{second}/retire")
+    assert work.admin.ok("GET", f"/api/playbooks/{first}")["superseded_by"] is None
+
+
+def test_the_filters_ignore_case(work: Casework):
+    exception_id = work.create_exception(exception_type="meter silent")
+    exception = work.admin.ok("GET", f"/api/exceptions/{exception_id}")
+    assert exception["exception_type"] == "Meter Silent"
+    for name in ("METER SILENT", "Meter Silent"):
+        wanted = {"exception_type": name, "domain": exception["domain"].upper()}
+        found = work.admin.ok("GET", "/api/exceptions", params=wanted)["items"]
+        assert exception_id in [each["exception_id"] for each in found]
