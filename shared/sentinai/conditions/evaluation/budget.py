@@ -32,7 +32,7 @@ _PAUSE_UNITS = 10_000
 _RULE, _KEY, _NODE = 500, 150, 20
 """What it costs to read a rule: the rule itself, each key of its objects, each node."""
 _REASON = 50
-_ITEM = 2
+_ITEM, _CONTAINER = 2, 15
 _CHARACTERS_A_UNIT = 16
 _SHORT = 512
 """A text up to this length costs no more than the step of its operator."""
@@ -178,7 +178,7 @@ def charge_values(*values: Any) -> None:
         if value.__class__ is str:
             charge_text(len(value))
         elif value:
-            charge(_ITEM * len(value))
+            charge(_CONTAINER + _ITEM * len(value))
             if value.__class__ is dict:
                 charge_text(sum(map(len, value)))
             items = value.values() if value.__class__ is dict else value
