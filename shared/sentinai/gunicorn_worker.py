@@ -93,11 +93,11 @@ class _Connection(socket.socket):
                 super().sendall(memoryview(data)[sent:], flags)
         return None
 
-    def sendfile(self, *args: Any) -> int:
+    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
         if self.permits is None:
-            return super().sendfile(*args)
+            return super().sendfile(file, offset, count)
         with self.permits.lent():
-            return super().sendfile(*args)
+            return super().sendfile(file, offset, count)
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]

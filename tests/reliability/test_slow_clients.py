@@ -14,6 +14,7 @@ import requests
 from tests.support.databases import new_database
 from tests.support.processes import Served, environment_of, free_port, until
 
+import sentinai.web
 from sentinai.identity import mint_token
 from sentinai.settings import Settings
 
@@ -96,6 +97,13 @@ def test_a_request_in_pieces_and_two_at_once_are_answered(service: Service, conn
         connection.sendall(bytes([byte]))
     connection.sendall((HEALTH[20:] + HEALTH + LAST).encode())
     assert connection.makefile("rb").read().count(b"HTTP/1.1 200 OK") == 3
+
+
+def test_files_are_sent_whole_to_who_takes_little_at_a_time(service: Service, connect) -> None:
+    connection = connect()
+    connection.sendall(LAST.replace("/healthz", "/assets/sentinai.js").encode())
+    body = connection.makefile("rb").read().partition(b"\r\n\r\n")[2]
+    assert body == Path(sentinai.web.__file__).with_name("static").joinpath("sentinai.js").read_bytes()
 
 
 def test_the_body_is_asked_for(service: Service, connect) -> None:
