@@ -25,6 +25,7 @@ SERIOUS = ("serious", "critical")
 def failures(page: Page) -> list[str]:
     """The serious findings of axe on the current page, in both colour schemes, wide and narrow."""
     found: list[str] = []
+    page.wait_for_load_state()
     for size in SIZES:
         page.set_viewport_size(size)  # type: ignore[arg-type]
         for scheme in SCHEMES:
@@ -73,7 +74,7 @@ STATES: dict[str, tuple[Callable[[ConsoleTenant], str], str]] = {
     "blocked": (blocked, "No value for"),
     "completed": (completed, "Playbook completed"),
     "better match": (better, "is now the best match"),
-    "nothing fits": (fitting_nothing, "No playbook matches this exception"),
+    "nothing fits": (fitting_nothing, "Why no playbook"),
 }
 
 
