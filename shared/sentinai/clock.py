@@ -28,6 +28,30 @@ def parse_time(text: str) -> datetime:
         raise ValueError(f"{text!r} is outside the years 1 to 9999") from error
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+LONGEST_TIME = 64
+"""How many characters a time may have."""
+
+
+def microseconds(text: str) -> int | None:
+    """The microseconds from 1970 to a time, by which instants compare exactly; None for any other text.
+
+    A time has a date and a time of day; without an offset it is read as UTC.
+    """
+    if len(text) > LONGEST_TIME or not ("T" in text or "t" in text):
+        return None
+    try:
+        return (parse_time(text) - _EPOCH) // _MICROSECOND
+    except ValueError:
+        return None
+
+
+def time_at(microseconds: int) -> datetime:
+    """The time at so many microseconds from 1970."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
 def format_time(instant: datetime) -> str:
     """Format a timezone-aware time as RFC 3339 in UTC; microseconds only if they are not zero."""
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")

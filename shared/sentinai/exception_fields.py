@@ -42,7 +42,7 @@ EXCEPTION_FIELDS = (
     ExceptionField("owner", "text", "text"),
     ExceptionField("owner_kind", created=True, logged=True),
     ExceptionField("owner_id", created=True, logged=True),
-    ExceptionField("sla_deadline", "text: RFC 3339, UTC", is_time=True, created=True, logged=True),
+    ExceptionField("sla_deadline", "text: RFC 3339, UTC", "instant", is_time=True, created=True, logged=True),
     ExceptionField(
         "normalized_context", "object: further attributes from the source system", created=True, logged=True
     ),
@@ -50,7 +50,7 @@ EXCEPTION_FIELDS = (
     ExceptionField("current_step", logged=True),
     ExceptionField("playbook_run", logged=True),
     ExceptionField("row_version"),
-    ExceptionField("created_at", "text: RFC 3339, UTC", is_time=True, created=True, logged=True),
+    ExceptionField("created_at", "text: RFC 3339, UTC", "instant", is_time=True, created=True, logged=True),
     ExceptionField("updated_at", is_time=True),
     ExceptionField("resolved_at", is_time=True, logged=True),
 )

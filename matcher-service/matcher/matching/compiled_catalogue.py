@@ -54,7 +54,7 @@ class Catalogue:
 
 @dataclass(slots=True)
 class _Building:
-    by_kind: dict[tuple[str, str, bool, int], ClauseIndex] = field(default_factory=dict)
+    by_kind: dict[tuple[str, str, bool, str | None, int], ClauseIndex] = field(default_factory=dict)
     clause_indexes: list[ClauseIndexes] = field(default_factory=list)
     shared_indexes: dict[ClauseIndexes, ClauseIndexes] = field(default_factory=dict)
     shapes: dict[int, Shape | None] = field(default_factory=dict)
@@ -128,7 +128,7 @@ def _shape(building: _Building, logic: Any) -> Shape | None:
 
 def _index_for(building: _Building, shape: Shape, taken: list[ClauseIndex | None]) -> ClauseIndex:
     """The first index for this kind of clause that has none of the playbook's other clauses."""
-    kind = (factory.family(shape), shape.path, shape.negated)
+    kind = (factory.family(shape), shape.path, shape.negated, shape.reading)
     slot = 0
     while True:
         clause_index = building.by_kind.get((*kind, slot))

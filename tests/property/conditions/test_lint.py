@@ -34,6 +34,14 @@ tag_lists = st.lists(st.sampled_from(TAGS), max_size=2)
 types = st.one_of(st.sampled_from(TYPES), st.lists(st.sampled_from(TYPES), min_size=1, max_size=2))
 severities = st.one_of(st.sampled_from(SEVERITIES), st.lists(st.sampled_from(SEVERITIES), min_size=1, max_size=3))
 numbers = st.sampled_from(NUMBERS)
+TIMES = [
+    "2026-05-01T10:30:00+02:00",
+    "2026-05-01T08:30:00Z",
+    "2026-05-01T08:30:00.000001Z",
+    "2026-05-01T08:00:00Z",
+    "2026-05-01T09:00",
+]
+times = st.sampled_from(TIMES)
 minutes = st.sampled_from([-30, 0, 15, 15.5, 60])
 COMPARISONS = ("lt", "lte", "gt", "gte")
 
@@ -57,6 +65,9 @@ PREDICATES = st.one_of(
         ["amount_in", "context.a_in", "context.a_not_in"], as_list(st.lists(numbers, min_size=1, max_size=3))
     ),
     predicate([f"{name}_{each}" for name in ("amount", "context.a") for each in COMPARISONS], numbers),
+    predicate([f"{name}_{each}" for name in ("created_at", "context.a") for each in COMPARISONS], times),
+    predicate(["created_at", "created_at_not", "context.a", "context.a_not"], times),
+    predicate(["created_at_in", "created_at_not_in"], st.lists(times, min_size=1, max_size=3)),
     predicate([f"sla_minutes_remaining_{each}" for each in COMPARISONS], minutes),
     predicate(["sla_breached", "sla_breached_not"], st.booleans()),
     predicate(["policy_tags", "policy_tags_any", "policy_tags_none"], tag_lists),
@@ -67,6 +78,7 @@ PATHS = st.sampled_from(
         "exception.amount",
         "exception.entity",
         "exception.exception_type",
+        "exception.created_at",
         "exception.severity",
         "exception.severity_rank",
         "exception.normalized_context.a",
@@ -92,6 +104,15 @@ BARE = st.one_of(
     st.builds(lambda read, given_values: {"in": [read, given_values]}, READS, st.lists(LITERALS, max_size=3)),
     st.builds(lambda read, literal: {"in": [literal, read]}, READS, LITERALS),
     st.builds(lambda literal, read: {"<": [literal, read]}, numbers, READS),
+    st.builds(
+        lambda operator, read, pair: {operator: [{pair[0]: read}, pair[1]]},
+        st.sampled_from(["==", "===", "!==", "<", "<=", ">", ">="]),
+        READS,
+        st.one_of(
+            numbers.map(lambda number: ("number", number)),
+            times.map(lambda time: ("instant", {"instant": time})),
+        ),
+    ),
     READS.map(lambda read: {"!!": [read]}),
     st.just({"missing": ["exception.amount"]}),
     st.just({"some": [{"var": "policy.tags"}, {"==": [{"var": ""}, "night"]}]}),
@@ -122,6 +143,7 @@ EXCEPTIONS = st.fixed_dictionaries(
         ),
         "severity": st.sampled_from([*SEVERITIES, None]),
         "entity": st.sampled_from([*TEXTS, None]),
+        "created_at": st.sampled_from([*TIMES, None]),
         "amount": st.sampled_from([*NUMBERS, None, 0.0, 7.0, -7, 12]),
         "sla_deadline": st.sampled_from([-31, -30, -0.5, 0, 15, 15.25, 60, 61]).map(
             lambda given_minutes: (AS_OF + timedelta(minutes=given_minutes)).isoformat().replace("+00:00", "Z")
@@ -134,6 +156,7 @@ EXCEPTIONS = st.fixed_dictionaries(
                     st.booleans(),
                     st.lists(st.one_of(st.sampled_from([*TAGS, "Alpha"]), numbers), max_size=2),
                     st.just({"Alpha": 1}),
+                    times,
                 ),
                 "policy_tags": tag_lists,
             },
@@ -278,6 +301,9 @@ CONTEXTS_OF_A = [
         "7.0",
         "1e5",
         " 7 ",
+        *TIMES,
+        "2026-05-01T07:00:00+00:00",
+        "2026-05-01",
         "",
     )
 ]

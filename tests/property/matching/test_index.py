@@ -24,8 +24,36 @@ PATHS = (
 )
 TEXTS = st.sampled_from(["", "a", "A", "ab", "1", "1.0", "True", "None", "0", "a*", "x", "10"])
 NUMBERS = st.sampled_from([0, 1, -1, 2, 10, 0.5, 1.0, 2.5, -0.0, 10**20])
+TIMES = st.sampled_from(
+    [
+        "2026-02-03T10:30:00+02:00",
+        "2026-02-03T08:30:00Z",
+        "2026-02-03T08:30:00.000001z",
+        "2026-02-03t09:00:00Z",
+        "2026-02-03T09:00",
+        "9999-12-31T23:59:59.999999Z",
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59-01:00",
+        "2026-02-03",
+    ]
+)
 SCALARS = st.one_of(st.none(), st.booleans(), NUMBERS, TEXTS)
-VALUES = st.one_of(SCALARS, st.lists(SCALARS, max_size=3), st.just({"k": 1}), st.just([["a"]]))
+VALUES = st.one_of(SCALARS, TIMES, st.lists(SCALARS, max_size=3), st.just({"k": 1}), st.just([["a"]]))
+
+
+def readings(read: Any) -> st.SearchStrategy[Any]:
+    """Clauses that read the value as a number or as an instant."""
+    operators = st.sampled_from(["<", "<=", ">", ">=", "===", "!==", "=="])
+    pairs = st.one_of(
+        NUMBERS.map(lambda number: [{"number": read}, number]),
+        st.sampled_from([True, "1", None, {"number": 1}]).map(lambda literal: [{"number": [read]}, literal]),
+        TIMES.map(lambda time: [{"instant": read}, {"instant": time}]),
+        st.just([{"instant": read}, {"number": 5}]),
+    )
+    one = st.builds(
+        lambda operator, pair, turned: {operator: pair[::-1] if turned else pair}, operators, pairs, st.booleans()
+    )
+    return st.one_of(one, one, st.lists(one, min_size=1, max_size=2).map(lambda found: {"or": found}))
 
 
 @st.composite
@@ -44,6 +72,8 @@ def clauses(draw: st.DrawFn) -> Any:
                 lambda vs: {"or": [{"in": [v, read]} for v in vs]}, st.lists(SCALARS, min_size=1, max_size=3)
             ),
             st.builds(lambda n: {">": [{"+": [read, 1]}, n]}, NUMBERS),
+            readings(read),
+            readings(read),
             st.just({"!!": read}),
             st.just(read),
             st.booleans(),

@@ -21,6 +21,7 @@ CONTEXT: dict[str, Any] = {
         "exception_type": "Crane Stop",
         "severity": "high",
         "severity_rank": 3,
+        "created_at": "2026-06-01T10:30:00+02:00",
         "normalized_context": {
             "crates": [{"kg": 40, "mark": "B"}, {"kg": 1250, "mark": "K"}],
             "n": [3, 9],
@@ -70,6 +71,15 @@ WORDS = """
 {"!!": [{"var": "exception.owner"}]}  ->  owner is set (actual: no value)
 {"!": [{"var": "exception.owner"}]}  ->  owner is not set (actual: no value)
 {"var": "exception.normalized_context.hold"}  ->  context.hold is set (actual: x9)
+{"<": [{"number": {"var": "exception.normalized_context.lots"}}, 5]}  ->  context.lots is less than 5 (actual: 0)
+{"<": [{"number": {"var": "exception.normalized_context.hold"}}, 5]}  ->  context.hold is less than 5 (actual: x9, not a number)
+{"<": [{"number": {"var": "exception.normalized_context.no"}}, 5]}  ->  context.no is less than 5 (actual: no value)
+{"<": [{"number": {"var": "exception.normalized_context.lots"}}, {"var": "exception.amount"}]}  ->  context.lots as a number is less than amount (actual: amount is 81,250.5, context.lots is 0)
+{"<": [{"instant": {"var": "exception.created_at"}}, {"instant": "2026-06-01T09:00:00Z"}]}  ->  created at is before 2026-06-01T09:00:00Z (actual: 2026-06-01T10:30:00+02:00)
+{"<=": [{"instant": "2026-06-01T11:00:00+02:00"}, {"instant": {"var": "exception.created_at"}}]}  ->  created at is at or after 2026-06-01T09:00:00Z (actual: 2026-06-01T10:30:00+02:00)
+{"!": [{">": [{"instant": {"var": "exception.normalized_context.hold"}}, {"instant": "2026-06-01T09:00:00Z"}]}]}  ->  context.hold is not after 2026-06-01T09:00:00Z (actual: x9, not a time)
+{"===": [{"instant": {"var": "exception.created_at"}}, {"instant": "2026-06-01T09:00:00Z"}]}  ->  created at is 2026-06-01T09:00:00Z (actual: 2026-06-01T10:30:00+02:00)
+{"<": [{"instant": {"var": "exception.created_at"}}, {"instant": {"var": "exception.sla_deadline"}}]}  ->  created at as a time is less than sla deadline as a time (actual: created at is 2026-06-01T10:30:00+02:00, sla deadline has no value)
 true  ->  applies to every exception
 false  ->  applies to no exception
 {"some": [{"var": "exception.normalized_context.crates"}, {">": [{"var": "kg"}, 1000]}]}  ->  for at least one item of context.crates: kg is more than 1,000 (actual: context.crates is a list with kg 40, 1,250)

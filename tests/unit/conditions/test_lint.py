@@ -17,6 +17,7 @@ from sentinai.problems import DeadlineExceeded
 
 START = datetime(2026, 2, 2, tzinfo=UTC)
 READ = {"var": "exception.entity"}
+X = {"var": "exception.normalized_context.x"}
 
 
 def published(number: int, document: Any, *, name: str | None = None, version: int = 1) -> PublishedRule:
@@ -29,6 +30,8 @@ def codes(document: Any, others: Sequence[PublishedRule] = (), **known: Any) -> 
 
 
 SHADOWED = [
+    ({"context.x_gt": 5}, {"context.x_gt": 3}),
+    ({"created_at_lt": "2026-06-01T10:30:00+02:00"}, {"created_at_lt": "2026-06-01T09:00:00Z"}),
     ({"exception_type": "Ferry Late"}, {"exception_type": "Ferry *"}),
     ({"exception_type": "Ferry Late"}, {"exception_type": "ferry late"}),
     ({"exception_type": "Ferry L*"}, {"exception_type": "Ferry *"}),
@@ -49,6 +52,7 @@ SHADOWED = [
     ({"context.route.legs_gte": 1}, {"context.route.legs_gt": 0}),
     ({"context.route.legs_gte": 5}, {"context.route.legs_gt": 0.5}),
     ({"context.route.legs_gt": 3}, {"context.route.legs_gt": 1}),
+    ({"context.route.legs_gte": 5}, {"context.route.legs_gt": 2}),
     ({"context.route.line": "B4"}, {"context.route.line_in": ["B4", "B5"]}),
     ({"domain": "Transit"}, {"domain_in": ["Transit", "Freight"]}),
     ({"domain": "Transit"}, {"domain_not_in": ["Freight", "Air"]}),
@@ -85,7 +89,6 @@ NOT_SHADOWED = [
     ({"severity_not": "low"}, {"severity_gt": "low"}),
     ({"amount_gte": 100}, {"amount_gt": 100}),
     ({"amount_not": 5}, {"amount_gt": 5}),
-    ({"context.route.legs_gte": 5}, {"context.route.legs_gt": 2}),
     ({"sla_breached": False}, {"sla_minutes_remaining_gte": 0}),
     ({"sla_minutes_remaining_lte": 0}, {"sla_breached": True}),
     ({"policy_tags_any": ["vip", "night"]}, {"policy_tags": "night"}),
@@ -150,6 +153,16 @@ CONTRADICTIONS = [
     {"match": {"context.x": True, "context.x_not": True}},
     {"match": {"context.x_gt": 10, "context.x_lt": 5}},
     {"match": {"context.x_gte": 5, "context.x_lt": 1}},
+    {"match": {"context.x_gte": 5, "context.x_lt": 3}},
+    {"match": {"context.x_gt": 10}, "logic": {"<": [{"var": "exception.normalized_context.x"}, 5]}},
+    {"match": {"context.x": "10", "context.x_gt": 5}},
+    {"match": {"context.x_lte": 1, "context.x": True}},
+    {"match": {"context.x_gt": 5, "context.x_lt": "2026-06-01T09:00:00Z"}},
+    {"match": {"context.x": "2026-06-01T10:00:00Z", "context.x_lt": "2026-06-01T09:00:00Z"}},
+    {"match": {"context.x": "soon", "context.x_lt": "2026-06-01T09:00:00Z"}},
+    {"match": {"created_at_gt": "2026-06-01T10:30:00+02:00", "created_at_lt": "2026-06-01T08:00:00Z"}},
+    {"match": {"created_at": "2026-06-01T10:30:00+02:00", "created_at_gt": "2026-06-01T08:30:00Z"}},
+    {"match": {"sla_deadline": "2026-06-01T10:30:00+02:00", "sla_deadline_not": "2026-06-01T08:30:00Z"}},
     {"logic": {"and": [{"!": [{"some": [[1], READ]}]}, {"some": [[1], READ]}]}},
 ]
 
@@ -164,7 +177,12 @@ def test_clauses_that_cannot_all_hold_are_found(document: Any) -> None:
     [
         ({"match": {"amount_gte": 5, "amount_lte": 5}}, []),
         # To the library true is 5, as it is any number but 0, and less than 3.
-        ({"match": {"context.x_gte": 5, "context.x_lt": 3}}, []),
+        ({"logic": {"and": [{">=": [X, 5]}, {"<": [X, 3]}]}}, []),
+        ({"match": {"context.x_gte": 5, "context.x_lt": 5.5}}, []),
+        ({"match": {"context.x": 10, "context.x_gt": 5}}, []),
+        ({"match": {"created_at_gt": "2026-06-01T10:30:00+02:00", "created_at_lt": "2026-06-01T09:00:00Z"}}, []),
+        ({"match": {"created_at": ["2026-06-01T10:30:00+02:00"], "created_at_lte": "2026-06-01T08:30:00Z"}}, []),
+        ({"match": {"context.x_not": "2026-06-01T09:00:00Z", "context.x_lte": "2026-06-01T09:00:00Z"}}, []),
         ({"match": {"entity_in": ["a", "b"], "entity_not": "a"}}, []),
         ({"match": {"severity_gte": "high", "severity_not": "high"}}, []),
         ({"match": {}}, []),
@@ -223,6 +241,33 @@ def test_names_are_held_against_the_packs(match: Any, expected: str | None) -> N
     policy = {"tags": ["vip"], "tag_rules": [{"tag": "late_night", "when": {"match": {}}}]}
     found = codes({"match": match}, domain_pack=PACK, policy_pack=policy)
     assert found == ([expected] if expected else [])
+
+
+DESCRIBED = {
+    "exception_types": {
+        "Ferry Late": {
+            "context": {"due": {"type": "date-time"}, "legs": {"type": "integer"}, "either": {"type": "number"}}
+        },
+        "Bus Late": {
+            "context": {"due": {"type": "string", "format": "date-time"}, "either": {"type": "date-time"}}
+        },
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("match", "expected"),
+    [
+        ({"context.due_lt": "2026-06-01T09:00:00Z"}, []),
+        ({"context.due_lt": 5}, ["cross_type"]),
+        ({"context.legs_lt": 5}, []),
+        ({"context.legs_gte": "2026-06-01T09:00:00Z"}, ["cross_type"]),
+        ({"context.either_lt": 5, "context.other_lt": "2026-06-01T09:00:00Z"}, []),
+    ],
+    ids=str,
+)
+def test_comparisons_are_held_against_the_types_that_the_pack_declares(match: Any, expected: list[str]) -> None:
+    assert codes({"match": match}, domain_pack=DESCRIBED) == expected
 
 
 def test_a_domain_is_held_against_all_that_there_are_packs_of() -> None:

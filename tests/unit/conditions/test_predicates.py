@@ -103,6 +103,65 @@ def test_what_is_absent_fails_the_positive_and_meets_the_negative(match: dict[st
     assert holds(match, **nothing) is expected
 
 
+@pytest.mark.parametrize("value", ["10", "abc", "", "1e1", True, False, None, [], [10], {"a": 10}])
+@pytest.mark.parametrize("suffix", ["lt", "lte", "gt", "gte"])
+def test_only_a_number_compares_with_a_number(suffix: str, value: Any) -> None:
+    for bound in (-5, 0, 1, 10, 11):
+        assert not holds({f"context.n_{suffix}": bound}, normalized_context={"n": value})
+
+
+def test_numbers_compare_as_before() -> None:
+    seen = {"normalized_context": {"n": 10.0}}
+    assert holds({"context.n_gte": 10, "context.n_lte": 10, "context.n_gt": 9.5, "context.n_lt": 10**20}, **seen)
+
+
+EARLY, LATE = "2026-06-01T10:30:00+02:00", "2026-06-01T09:00:00Z"
+
+
+@pytest.mark.parametrize("field", ["created_at", "sla_deadline", "context.due"])
+def test_times_compare_as_instants_whatever_their_offsets(field: str) -> None:
+    def at(time: Any) -> dict[str, Any]:
+        return {"normalized_context": {"due": time}} if field == "context.due" else {field: time}
+
+    assert holds({f"{field}_lt": LATE}, **at(EARLY))
+    assert holds({f"{field}_lte": LATE, f"{field}_gte": "2026-06-01t08:30:00.000z"}, **at(EARLY))
+    assert not holds({f"{field}_gt": EARLY}, **at(EARLY))
+    assert holds({f"{field}_gt": EARLY}, **at(LATE))
+    assert not holds({f"{field}_gt": LATE}, **at(EARLY))
+    assert holds({f"{field}_gt": "9999-12-31T23:59:59.999998Z"}, **at("9999-12-31T23:59:59.999999Z"))
+    assert not holds({f"{field}_lt": LATE}, **at(None))
+
+
+@pytest.mark.parametrize("field", ["created_at", "sla_deadline"])
+def test_equal_times_are_equal_in_any_notation(field: str) -> None:
+    same, seen = "2026-06-01T08:30:00Z", {field: EARLY}
+    assert holds({field: same, f"{field}_in": [LATE, same]}, **seen)
+    assert not holds({f"{field}_not": same}, **seen)
+    assert holds({f"{field}_not": LATE, f"{field}_not_in": [LATE]}, **seen)
+    assert holds({f"{field}_not": LATE}, **{field: None})
+    assert not holds({field: LATE}, **{field: None})
+
+
+@pytest.mark.parametrize(
+    "value", ["tomorrow", "", "2026-06-01", "2026-13-01T00:00:00Z", 5, True, None, [EARLY], "x" * 70_000]
+)
+def test_what_is_no_time_satisfies_no_comparison_with_one(value: Any) -> None:
+    for suffix in ("lt", "lte", "gt", "gte"):
+        assert not holds({f"context.due_{suffix}": LATE}, normalized_context={"due": value})
+
+
+def test_the_normal_form_has_times_in_utc_and_is_a_document_itself() -> None:
+    normal = normalise({"match": {"created_at_lt": EARLY, "context.n_gt": 3}})
+    created, number = {"var": "exception.created_at"}, {"var": "exception.normalized_context.n"}
+    assert normal["logic"] == {
+        "and": [
+            {"<": [{"instant": created}, {"instant": "2026-06-01T08:30:00Z"}]},
+            {">": [{"number": number}, 3]},
+        ]
+    }
+    assert normalise(normal) == normal
+
+
 def findings(document: Any) -> dict[str, tuple[str, str | None]]:
     with pytest.raises(InvalidDocument) as refused:
         parse(document)
@@ -125,6 +184,13 @@ def findings(document: Any) -> dict[str, tuple[str, str | None]]:
         ({"match": {"owner": None}}, "/match/owner", "wrong_type"),
         ({"match": {"sla_window": {"hours_lt": 3}}}, "/match/sla_window/hours_lt", "unknown_predicate"),
         ({"match": {"context.": 3}}, "/match/context.", "unknown_predicate"),
+        ({"match": {"created_at_lt": "tomorrow"}}, "/match/created_at_lt", "wrong_type"),
+        ({"match": {"created_at_lt": "2026-06-01"}}, "/match/created_at_lt", "wrong_type"),
+        ({"match": {"sla_deadline_gte": 5}}, "/match/sla_deadline_gte", "wrong_type"),
+        ({"match": {"sla_deadline_in": [EARLY, "x"]}}, "/match/sla_deadline_in/1", "wrong_type"),
+        ({"match": {"context.due_gt": "10"}}, "/match/context.due_gt", "wrong_type"),
+        ({"match": {"context.due_gt": True}}, "/match/context.due_gt", "wrong_type"),
+        ({"match": {"context.due_gt": [LATE]}}, "/match/context.due_gt", "wrong_type"),
         ({"match": {}, "severity": "low"}, "/severity", "root_predicates"),
         ({"logic": True, "prio": 3}, "/prio", "unknown_field"),
         ({"logic": True, "a/b": 3}, "/a~1b", "unknown_field"),

@@ -93,6 +93,8 @@ def test_every_suggested_key_of_match_is_a_predicate() -> None:
         value: Any = 3 if number or option["label"].startswith(("amount", "sla_minutes")) else "x"
         if option["label"].startswith("severity"):
             value = "low"
+        if option["label"].startswith(("created_at", "sla_deadline")):
+            value = "2026-11-23T09:30:00Z"
         if option["label"].startswith("sla_breached"):
             value = True
         if option["label"] == "sla_window":

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from pyroaring import BitMap
 
 from matcher.matching.sla_thresholds import TIME_DEPENDENT_PATHS
-from sentinai.conditions.evaluation.path_reader import reader
+from sentinai.conditions.evaluation.path_reader import reader_through
 from sentinai.conditions.language.clause_shapes import Shape
 
 TOP_RANKED = 1024
@@ -45,12 +45,12 @@ def bits(positions: Iterable[int]) -> int:
 class ClauseIndex:
     """The clauses of one kind on one path. Answers are cached by the lookup key of the value."""
 
-    def __init__(self, path: str, negated: bool) -> None:
+    def __init__(self, path: str, negated: bool, reading: str | None) -> None:
         self.path = path
         self.negated = negated
         self.is_time_dependent = path in TIME_DEPENDENT_PATHS
         """Whether its answers change with time alone."""
-        self.read = reader(path)
+        self.read = reader_through(reading, path)
         self.constrained = BitMap()
         self.selectivity = 0
         """The typical number of positions in an answer."""

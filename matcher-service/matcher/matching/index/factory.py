@@ -36,11 +36,11 @@ def has_thresholds_of_its_own(shape: Shape) -> bool:
     return shape.path.startswith("sla") and not is_indexed
 
 
-def new_index(of_family: str, path: str, negated: bool) -> ClauseIndex:
+def new_index(of_family: str, path: str, negated: bool, reading: str | None) -> ClauseIndex:
     """An empty index."""
     if of_family in (_UPPER, _LOWER):
-        return ThresholdIndex(path, negated, upper=of_family == _UPPER)
-    return _KINDS[of_family](path, negated)
+        return ThresholdIndex(path, negated, reading, upper=of_family == _UPPER)
+    return _KINDS[of_family](path, negated, reading)
 
 
 _KINDS: dict[str, type[ClauseIndex]] = {

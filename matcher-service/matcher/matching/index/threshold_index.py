@@ -23,8 +23,8 @@ class ThresholdIndex(ClauseIndex):
     ``_positions`` is in the order of the bounds; the positions of ``_bounds[index]`` start at ``_starts[index]``.
     """
 
-    def __init__(self, path: str, negated: bool, *, upper: bool) -> None:
-        super().__init__(path, negated)
+    def __init__(self, path: str, negated: bool, reading: str | None, *, upper: bool) -> None:
+        super().__init__(path, negated, reading)
         self._upper = upper
         self._at: dict[tuple[float, int], list[int]] = {}
         self._bounds: list[tuple[float, int]] = []

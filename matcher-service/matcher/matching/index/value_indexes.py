@@ -17,8 +17,8 @@ from sentinai.conditions.language.clause_shapes import Shape
 class _ValueIndex(ClauseIndex):
     """A table from each value in the clauses to the positions of these clauses."""
 
-    def __init__(self, path: str, negated: bool) -> None:
-        super().__init__(path, negated)
+    def __init__(self, path: str, negated: bool, reading: str | None) -> None:
+        super().__init__(path, negated, reading)
         self._table: dict[Any, BitMap] = {}
         self._bits: dict[Any, int] = {}
 
@@ -118,8 +118,8 @@ class MemberIndex(_ValueIndex):
 class GlobIndex(_ValueIndex):
     """``glob``: patterns without wildcards are looked up in lower case, the others tried one by one."""
 
-    def __init__(self, path: str, negated: bool) -> None:
-        super().__init__(path, negated)
+    def __init__(self, path: str, negated: bool, reading: str | None) -> None:
+        super().__init__(path, negated, reading)
         self._patterns: set[str] = set()
 
     def _add(self, position: int, shape: Shape) -> None:

@@ -12,6 +12,7 @@ from sentinai.conditions.language.vocabulary import (
     BOOLEAN,
     COMPARISONS,
     CONTEXT_PREFIX,
+    INSTANT,
     SEVERITY,
     TAGS,
     TEXT,
@@ -22,7 +23,7 @@ Values = Mapping[str, Sequence[Any]]
 Option = Mapping[str, Any]
 _CARET = "▮"
 _LISTS = ("in", "not_in", "any", "none")
-_TEXTS = (TEXT, TYPE, SEVERITY, "string")
+_TEXTS = (TEXT, TYPE, SEVERITY, INSTANT, "string", "date-time")
 _MEANINGS = {
     "": "is, or is one of",
     "in": "is one of",

@@ -11,7 +11,7 @@ from matcher.matching import Playbook
 from matcher.web.workbench.completion import completion
 from matcher.web.workbench.samples import Attribute, context_attributes, samples
 from sentinai import packs
-from sentinai.conditions.language.clause_shapes import shape_of
+from sentinai.conditions.language.clause_shapes import shape_of, shown_values
 from sentinai.exception_fields import SEVERITIES, STATUSES
 
 Pack = Mapping[str, Any]
@@ -51,7 +51,7 @@ def _used_values(playbooks: Iterable[Playbook]) -> Values:
             if shape is None or shape.negated:
                 continue
             values = found.setdefault(shape.path, [])
-            values += [value for value in shape.values if value is not None and value not in values]
+            values += [value for value in shown_values(shape) if value is not None and value not in values]
             del values[_MAX_VALUES:]
     return found
 

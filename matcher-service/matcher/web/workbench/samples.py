@@ -27,7 +27,14 @@ _STANDARDS = {
     "ISO 8601": "2026-12-01",
 }
 """Sample values by the standard that an attribute's description names."""
-_BY_TYPE: Mapping[str, Any] = {"number": 10, "integer": 10, "boolean": True, "array": [], "object": {}}
+_BY_TYPE: Mapping[str, Any] = {
+    "number": 10,
+    "integer": 10,
+    "boolean": True,
+    "array": [],
+    "object": {},
+    "date-time": "2026-12-01T12:00:00Z",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,7 @@ def context_attributes(pack: Pack, exception_type: str) -> list[Attribute]:
     about = types.get(exception_type) if isinstance(types, Mapping) else None
     described = (about or {}).get("context") or {}
     return [
-        Attribute(name, str(each.get("type", "")), str(each.get("description", "")))
+        Attribute(name, str(each.get("format") or each.get("type", "")), str(each.get("description", "")))
         for name, each in described.items()
     ]
 

@@ -14,9 +14,10 @@ from typing import Any
 
 from sentinai.conditions.evaluation.glob import glob
 from sentinai.conditions.evaluation.operator_limits import BOUNDED, charge_iteration, charge_names
+from sentinai.conditions.evaluation.readings import READINGS
 from sentinai.conditions.language.operators import ITERATORS
 
-FUNCTIONS: Mapping[str, Callable[..., Any]] = {**BOUNDED, "glob": glob}
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {**BOUNDED, **READINGS, "glob": glob}
 """The operators that are not the library's own functions."""
 
 

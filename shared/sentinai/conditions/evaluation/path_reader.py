@@ -9,6 +9,16 @@ from typing import Any
 
 from sentinai.conditions.evaluation.engine import engine
 from sentinai.conditions.evaluation.errors import wrap_errors
+from sentinai.conditions.evaluation.readings import READINGS
+
+
+def reader_through(reading: str | None, path: str) -> Callable[[Any], Any]:
+    """Like ``reader``, with the value read as a number or an instant, where ``reading`` says so."""
+    read = reader(path)
+    if reading is None:
+        return read
+    of_type = READINGS[reading]
+    return lambda data: of_type(read(data))
 
 
 def reader(path: str) -> Callable[[Any], Any]:

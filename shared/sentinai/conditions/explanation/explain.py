@@ -11,6 +11,7 @@ from sentinai.conditions.evaluation import evaluate
 from sentinai.conditions.evaluation.budget import charge_reasons
 from sentinai.conditions.evaluation.errors import EvaluationError
 from sentinai.conditions.evaluation.path_reader import reader
+from sentinai.conditions.evaluation.readings import READINGS
 from sentinai.conditions.explanation.rule_text import rule_in_words
 from sentinai.conditions.explanation.value_text import (
     MOST_SHOWN,
@@ -20,14 +21,16 @@ from sentinai.conditions.explanation.value_text import (
     truncated,
     value_in_words,
 )
-from sentinai.conditions.language import clause_shapes
-from sentinai.conditions.language.clause_shapes import Shape, shape_of
+from sentinai.conditions.language import clause_shapes, operators
+from sentinai.conditions.language.clause_shapes import Shape, shape_of, shown_values
 from sentinai.conditions.language.document import Clause, parse
 from sentinai.conditions.language.paths import fields_read, paths_read
 from sentinai.exception_fields import SEVERITIES
 from sentinai.problems import InvalidDocument
 
 _COMPARED = {"<": "less than", "<=": "at most", ">": "more than", ">=": "at least"}
+_COMPARED_TIMES = {"<": "before", "<=": "at or before", ">": "after", ">=": "at or after"}
+_NOT_READ = {operators.NUMBER: "not a number", operators.INSTANT: "not a time"}
 MAX_ACTUAL = 512
 """The longest value that a reason repeats in full; a response has thousands of reasons."""
 _MAX_OBSERVED = 1_000
@@ -209,14 +212,15 @@ def _shape_in_words(shape: Shape) -> str:
     if shape.kind == clause_shapes.TRUE:
         return f"{name} is {negation}{'true' if shape.path == 'sla.breached' else 'set'}"
     if shape.kind == clause_shapes.COMPARE:
-        return f"{name} is {negation}{_COMPARED[shape.operator]} {_bound(shape)}"
+        compared = _COMPARED_TIMES if shape.reading == operators.INSTANT else _COMPARED
+        return f"{name} is {negation}{compared[shape.operator]} {_bound(shape)}"
     if shape.kind == clause_shapes.MEMBER:
         return f"{name} {_membership(shape)} {listed_in_words(shape.values)}"
     if len(shape.values) > 1:
-        return f"{name} is {negation}one of {listed_in_words(shape.values)}"
+        return f"{name} is {negation}one of {listed_in_words(shown_values(shape))}"
     if shape.kind == clause_shapes.GLOB and any("*" in value or "?" in value for value in shape.values):
         return f"{name} {'does not match' if shape.negated else 'matches'} {shape.values[0]}"
-    return f"{name} is {negation}{listed_in_words(shape.values) or 'one of an empty list'}"
+    return f"{name} is {negation}{listed_in_words(shown_values(shape)) or 'one of an empty list'}"
 
 
 def _membership(shape: Shape) -> str:
@@ -228,20 +232,23 @@ def _membership(shape: Shape) -> str:
 
 
 def _bound(shape: Shape) -> str:
-    value = shape.values[0]
+    value = shown_values(shape)[0]
     if shape.path == "exception.severity_rank" and value in (1, 2, 3, 4):
         return SEVERITIES[int(value) - 1]
     return value_in_words(value)
 
 
 def _expected(shape: Shape) -> Any:
-    single = len(shape.values) == 1 and shape.kind != clause_shapes.LISTED
-    return shape.values[0] if single else list(shape.values)
+    values = shown_values(shape)
+    single = len(values) == 1 and shape.kind != clause_shapes.LISTED
+    return values[0] if single else list(values)
 
 
 def _observed(shape: Shape, actual: Any) -> str:
     if actual is None:
         return "no value"
+    if shape.reading is not None and READINGS[shape.reading](actual) is None:
+        return f"{value_in_words(actual)}, {_NOT_READ[shape.reading]}"
     if isinstance(actual, list):
         return listed_in_words(actual) if actual else "empty"
     if shape.path == "exception.severity_rank" and actual in (1, 2, 3, 4):

@@ -7,11 +7,11 @@ from typing import Any
 
 from sentinai.conditions.explanation.value_text import label, truncated, value_in_words
 from sentinai.conditions.language.guard import arguments
-from sentinai.conditions.language.operators import ITERATORS, OPERATORS
+from sentinai.conditions.language.operators import ITERATORS, OPERATORS, READINGS
 
 _LONGEST = 240
 _OF_ITEMS = {"": "it", None: "it", "current": "it", "accumulator": "the result so far"}
-_UNAMBIGUOUS = {"var", "min", "max", *ITERATORS}
+_UNAMBIGUOUS = {"var", "min", "max", *READINGS, *ITERATORS}
 """Operators whose phrases need no parentheses inside another."""
 
 

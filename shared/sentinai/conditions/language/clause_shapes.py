@@ -6,10 +6,12 @@ the library.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from sentinai.clock import format_time, microseconds, time_at
 from sentinai.conditions.language.guard import arguments
+from sentinai.conditions.language.operators import INSTANT, NUMBER, READINGS
 
 STRICT, LOOSE, LISTED, MEMBER, GLOB, COMPARE, TRUE = "===", "==", "in", "contains", "glob", "compare", "true"
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -22,6 +24,8 @@ class Shape:
 
     ``kind`` says how the value is compared with ``values``, of which one must match: ``===``, ``==``, ``in`` (a
     literal list), ``contains`` (the value is a list), ``glob``, ``compare`` (by ``operator``), or ``true``.
+    ``reading`` is the operator that the value is read through, ``number`` or ``instant``; ``values`` are then what
+    it gives.
     """
 
     kind: str
@@ -29,6 +33,7 @@ class Shape:
     values: tuple[Any, ...]
     operator: str
     negated: bool = False
+    reading: str | None = None
 
 
 def shape_of(logic: Any) -> Shape | None:
@@ -49,8 +54,15 @@ def shape_of(logic: Any) -> Shape | None:
     return _binary(operator, given) if len(given) == 2 else None
 
 
+def shown_values(shape: Shape) -> tuple[Any, ...]:
+    """The values as an author writes them: instants as texts, in UTC."""
+    if shape.reading != INSTANT:
+        return shape.values
+    return tuple(format_time(time_at(value)) for value in shape.values)
+
+
 def _negation(shape: Shape) -> Shape:
-    return Shape(shape.kind, shape.path, shape.values, shape.operator, not shape.negated)
+    return replace(shape, negated=not shape.negated)
 
 
 def _path(node: Any) -> str | None:
@@ -69,7 +81,33 @@ def _binary(operator: str, given: list[Any]) -> Shape | None:
         return _about(left, operator, given[1])
     if right and not left:
         return _about_literal(right, operator, given[0])
-    return None
+    reading = _reading(given[0]) or _reading(given[1])
+    return _read_through(reading, operator, given) if reading is not None else None
+
+
+def _reading(node: Any) -> str | None:
+    """The operator that a node reads its value through, if it is one of ``READINGS``."""
+    operator = next(iter(node), None) if isinstance(node, dict) and len(node) == 1 else None
+    return operator if operator in READINGS else None
+
+
+def _read_through(reading: str, operator: str, given: list[Any]) -> Shape | None:
+    """A comparison of a value, read as a number or an instant, with a literal one."""
+    parts = [_without(reading, node) for node in given]
+    shape = _binary(operator, parts) if None not in parts else None
+    return replace(shape, reading=reading) if shape and shape.kind in (STRICT, LOOSE, COMPARE) else None
+
+
+def _without(reading: str, node: Any) -> Any:
+    """What is read through an operator: a ``var``, or the number that a literal gives; None for anything else."""
+    if _reading(node) is None:
+        return node if reading == NUMBER and _is_number(node) else None
+    operator, given = arguments(node)
+    if operator != reading or len(given) != 1:
+        return None
+    if reading == INSTANT and isinstance(given[0], str):
+        return microseconds(given[0])
+    return given[0] if _path(given[0]) else None
 
 
 def _about(path: str, operator: str, literal: Any) -> Shape | None:
@@ -111,10 +149,15 @@ def _alternatives(given: list[Any]) -> Shape | None:
         return None
     values: list[Any] = []
     for shape in shapes:
-        if shape is None or shape.negated or (shape.kind, shape.path) != (first.kind, first.path):
+        if shape is None or _subject(shape) != _subject(first):
             return None
         values += shape.values
-    return Shape(first.kind, first.path, tuple(values), first.operator)
+    return replace(first, values=tuple(values))
+
+
+def _subject(shape: Shape) -> tuple[Any, ...]:
+    """What a shape compares, and how."""
+    return shape.kind, shape.path, shape.negated, shape.reading
 
 
 def _is_scalar(value: Any) -> bool:

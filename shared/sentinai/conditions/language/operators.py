@@ -129,6 +129,17 @@ _DEFINITIONS = (
         ("{0} matches {1}",),
         aliases=("like", "matches"),
     ),
+    Operator("number", "the value if it is a number, otherwise null", _ONE, ("{0} as a number",)),
+    Operator(
+        "instant",
+        "the microseconds from 1970 to an RFC 3339 time, to compare two; null for any other value",
+        _ONE,
+        ("{0} as a time",),
+        aliases=("time", "datetime", "timestamp"),
+    ),
 )
 OPERATORS: Mapping[str, Operator] = {each.name: each for each in _DEFINITIONS}
+NUMBER, INSTANT = "number", "instant"
+READINGS = frozenset({NUMBER, INSTANT})
+"""Operators that give a value a type, and null for a value of another."""
 ITERATORS = frozenset(each.name for each in _DEFINITIONS if each.iterates)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from sentinai.clock import format_time, microseconds, parse_time
 from sentinai.conditions.language import vocabulary as words
 from sentinai.conditions.language.guard import MAX_LIST, MAX_STRING_BYTES
 from sentinai.documents import json_pointer
@@ -136,7 +137,7 @@ def _sla_window(window: Any, pointer: str, findings: list[Finding]) -> list[tupl
 def _is_valid(predicate: Predicate, value: Any, pointer: str, findings: list[Finding]) -> bool:
     before = len(findings)
     if predicate.suffix in words.COMPARISONS:
-        kind = words.SEVERITY if predicate.kind == words.SEVERITY else words.NUMBER
+        kind = words.ORDERED if predicate.kind == words.ANY else predicate.kind
         _check_value(kind, value, pointer, findings)
     elif isinstance(value, list):
         _check_list(predicate, value, pointer, findings)
@@ -180,7 +181,7 @@ def _check_value(kind: str, value: Any, pointer: str, findings: list[Finding]) -
         )
     elif not _fits(kind, value):
         message = f"Expected {_expected(kind)}, got {_shown(value)}."
-        findings.append(Finding(pointer, "wrong_type", message, _unquoted(kind, value)))
+        findings.append(Finding(pointer, "wrong_type", message, _correction(kind, value)))
     elif isinstance(value, str) and len(value.encode("utf-8", "surrogatepass")) > MAX_STRING_BYTES:
         findings.append(Finding(pointer, "string_too_long", f"A string exceeds {MAX_STRING_BYTES} bytes."))
 
@@ -189,6 +190,10 @@ def _fits(kind: str, value: Any) -> bool:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 2**1024
     if kind == words.NUMBER:
         return is_number
+    if kind == words.ORDERED:
+        return is_number or _fits(words.INSTANT, value)
+    if kind == words.INSTANT:
+        return isinstance(value, str) and microseconds(value) is not None
     if kind == words.BOOLEAN:
         return isinstance(value, bool)
     if kind == words.ANY:
@@ -197,19 +202,25 @@ def _fits(kind: str, value: Any) -> bool:
 
 
 def _expected(kind: str) -> str:
-    names = {words.NUMBER: "a number", words.BOOLEAN: "true or false", words.ANY: "a string, number or boolean"}
-    return names.get(kind, "a string")
+    return {
+        words.NUMBER: "a number",
+        words.BOOLEAN: "true or false",
+        words.ANY: "a string, number or boolean",
+        words.INSTANT: "an RFC 3339 time",
+        words.ORDERED: "a number or an RFC 3339 time",
+    }.get(kind, "a string")
 
 
-def _unquoted(kind: str, value: Any) -> str | None:
-    """How to correct a number or boolean that was written as a string, or the reverse."""
-    if kind in (words.NUMBER, words.BOOLEAN) and isinstance(value, str):
+def _correction(kind: str, value: Any) -> str | None:
+    """How to correct a number or boolean that was written as a string, or the reverse; a time by an example."""
+    if kind in (words.NUMBER, words.BOOLEAN, words.ORDERED) and isinstance(value, str):
         bare = value.strip().lower().replace(",", "")
-        pattern = _NUMBER if kind == words.NUMBER else _BOOLEAN
-        return f"Write {bare}, without quotes." if pattern.match(bare) else None
+        pattern = _BOOLEAN if kind == words.BOOLEAN else _NUMBER
+        if pattern.match(bare):
+            return f"Write {bare}, without quotes."
     if kind in (words.TEXT, words.TYPE, words.TAGS) and isinstance(value, (int, float)):
         return f'Write "{_shown(value)}", in quotes.'
-    return None
+    return 'For example "2026-11-23T09:30:00Z".' if kind in (words.INSTANT, words.ORDERED) else None
 
 
 def _shown(value: Any) -> str:
@@ -237,13 +248,24 @@ def _comparison(predicate: Predicate, value: Any) -> Any:
     if predicate.kind == words.SEVERITY:
         rank = SEVERITIES.index(value.lower()) + 1
         return {operator: [{"var": "exception.severity_rank"}, rank]}
-    return {operator: [{"var": predicate.path}, value]}
+    read = {"var": predicate.path}
+    if isinstance(value, str):
+        return {operator: [{"instant": read}, _instant(value)]}
+    # The library would compare a text or a boolean too. Fields that are numbers need no guard.
+    return {operator: [{"number": read} if predicate.kind == words.ANY else read, value]}
+
+
+def _instant(text: str) -> Any:
+    """A time as the rule has it: in UTC, so that the same instants are the same clauses."""
+    return {"instant": format_time(parse_time(text))}
 
 
 def _one_of(predicate: Predicate, values: list[Any]) -> Any:
     read = {"var": predicate.path}
     if predicate.kind == words.TYPE:
         return _any_of([{"glob": [read, value]} for value in values])
+    if predicate.kind == words.INSTANT:
+        return _any_of([{"===": [{"instant": read}, _instant(value)]} for value in values])
     if len(values) > 1 and (_all_are(values, words.TEXT) or _all_are(values, words.NUMBER)):
         return {"in": [read, values]}
     return _any_of([{"===": [read, value]} for value in values])

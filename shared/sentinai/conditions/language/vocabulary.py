@@ -10,6 +10,8 @@ from sentinai.conditions.language.operators import OPERATORS
 from sentinai.exception_fields import EXCEPTION_FIELDS
 
 TEXT, NUMBER, BOOLEAN, TAGS, TYPE, SEVERITY, ANY = "text", "number", "boolean", "tags", "type", "severity", "any"
+INSTANT, ORDERED = "instant", "ordered"
+"""Instants are given as RFC 3339 texts; what is ordered is a number or an instant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ SUFFIXES: Mapping[str, tuple[str, ...]] = {
     TYPE: _EQUALITIES,
     BOOLEAN: _EQUALITIES,
     NUMBER: (*_EQUALITIES, *COMPARISONS),
+    INSTANT: (*_EQUALITIES, *COMPARISONS),
     SEVERITY: (*_EQUALITIES, *COMPARISONS),
     ANY: (*_EQUALITIES, *COMPARISONS),
     TAGS: ("", "any", "none"),

@@ -12,12 +12,14 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
+from sentinai.clock import format_time, time_at
 from sentinai.conditions.evaluation import evaluate
 from sentinai.conditions.evaluation.budget import charge_request, nodes
 from sentinai.conditions.evaluation.errors import EvaluationError
 from sentinai.conditions.language import clause_shapes
 from sentinai.conditions.language.clause_shapes import Shape, shape_of
 from sentinai.conditions.language.guard import arguments, variables
+from sentinai.conditions.language.operators import INSTANT
 from sentinai.conditions.lint.subsumption import NUMERIC_PATHS, are_texts, is_narrower
 from sentinai.exception_fields import SEVERITIES
 
@@ -35,6 +37,9 @@ _CLAUSE, _NODE, _COMPARISON = 20, 5, 10
 ALL_STATES = frozenset(range(len(STATES)))
 _EXACT = (clause_shapes.STRICT, clause_shapes.LISTED)
 
+Subject = tuple[str, str | None]
+"""What a clause is about: a path, and the operator that the value there is read through, if any."""
+
 
 class Constraints:
     """Clauses that hold together, and the values that they leave possible."""
@@ -42,9 +47,9 @@ class Constraints:
     def __init__(self, clauses: Iterable[Any] = ()) -> None:
         self.signatures: set[str] = set()
         self.shapes: dict[str, list[Shape]] = {}
-        self.values: dict[str, list[Any]] = {}
+        self.values: dict[Subject, list[Any]] = {}
         self.states = ALL_STATES
-        self._about: dict[str, list[Any]] = {}
+        self._about: dict[Subject, list[Any]] = {}
         for logic in clauses:
             self.add(logic)
 
@@ -61,16 +66,17 @@ class Constraints:
                 self._add_shape(*derived)
 
     def _add_shape(self, shape: Shape, logic: Any) -> None:
-        path = shape.path
-        self.shapes.setdefault(path, []).append(shape)
-        about = self._about.setdefault(path, [])
-        about.append(logic)
-        values = self.values.get(path)
-        if values is not None:
-            self.values[path] = [value for value in values if holds(logic, _at(path, value))]
-        elif shape.kind in _EXACT and not shape.negated and len(shape.values) <= _MOST_VALUES:
-            found = [each for value in shape.values for each in _variants(value, path)]
-            self.values[path] = [value for value in found if all(holds(each, _at(path, value)) for each in about)]
+        self.shapes.setdefault(shape.path, []).append(shape)
+        own = (shape.path, shape.reading)
+        for subject in _subjects(shape):
+            self._about.setdefault(subject, []).append(logic)
+            if subject in self.values:
+                self.values[subject] = [each for each in self.values[subject] if holds(logic, _at(subject, each))]
+        if own in self.values or shape.negated or shape.kind not in _EXACT or len(shape.values) > _MOST_VALUES:
+            return
+        found = [each for value in shape.values for each in _variants(value, own)]
+        about = self._about[own]
+        self.values[own] = [value for value in found if all(holds(each, _at(own, value)) for each in about)]
 
     @property
     def is_impossible(self) -> bool:
@@ -89,14 +95,17 @@ class Constraints:
             return shape.negated and not shape.values
         if signature(logic) in self.signatures:
             return True
-        values = self.values.get(shape.path)
-        if values is not None and all(holds(logic, _at(shape.path, value)) for value in values):
+        if any(self._every_value_satisfies(logic, subject) for subject in _subjects(shape)):
             return True
         if shape.negated and shape.kind in _EXACT and self._has_none_of(shape):
             return True
         about = self.shapes.get(shape.path, ())
         charge_request(_COMPARISON * sum(1 + len(own.values) for own in about))
         return any(is_narrower(own, shape) for own in about)
+
+    def _every_value_satisfies(self, logic: Any, subject: Subject) -> bool:
+        values = self.values.get(subject)
+        return values is not None and all(holds(logic, _at(subject, value)) for value in values)
 
     def _severity_implies(self, logic: Any) -> bool:
         """Whether a clause depends on the severity alone, and holds for each that remains."""
@@ -105,12 +114,13 @@ class Constraints:
 
     def _has_none_of(self, shape: Shape) -> bool:
         """Whether every value of a shape is excluded by a clause about its path."""
-        about = self._about.get(shape.path, ())
+        subject = (shape.path, shape.reading)
+        about = self._about.get(subject, ())
         few = len(shape.values) <= _MOST_VALUES
         return few and all(
-            any(not holds(each, _at(shape.path, value)) for each in about)
+            any(not holds(each, _at(subject, value)) for each in about)
             for literal in shape.values
-            for value in _variants(literal, shape.path)
+            for value in _variants(literal, subject)
         )
 
 
@@ -126,7 +136,8 @@ def signature(logic: Any) -> str:
         kind = clause_shapes.LISTED
     written = sorted({json.dumps(value) for value in values})
     operator = shape.operator if kind == clause_shapes.COMPARE else kind
-    return f"{'not ' if shape.negated else ''}{shape.path} {operator} {' '.join(written)}"
+    subject = f"{shape.reading or ''} {shape.path}"
+    return f"{'not ' if shape.negated else ''}{subject} {operator} {' '.join(written)}"
 
 
 def constant(logic: Any) -> bool | None:
@@ -180,7 +191,8 @@ def _has_rule(given: Any) -> bool:
 def _derived(shape: Shape, logic: Any) -> list[tuple[Shape, Any]]:
     """What a clause about the SLA minutes implies for the breach, and the reverse: it is breached below 0."""
     if shape.path == _BREACHED:
-        return _derived_from_breach([each for each in (True, False) if holds(logic, _at(_BREACHED, each))])
+        of_breach = (_BREACHED, None)
+        return _derived_from_breach([each for each in (True, False) if holds(logic, _at(of_breach, each))])
     if shape.path != _MINUTES or shape.kind != clause_shapes.COMPARE or shape.negated:
         return []
     bound = shape.values[0]
@@ -204,9 +216,10 @@ def _clause(logic: Any) -> tuple[Shape, Any]:
     return shape, logic
 
 
-def _variants(value: Any, path: str) -> list[Any]:
+def _variants(value: Any, subject: Subject) -> list[Any]:
     """All JSON values that the library treats as equal to a value: a number may have several types."""
-    if isinstance(value, str) or value is None:
+    path, reading = subject
+    if isinstance(value, str) or value is None or reading == INSTANT:
         return [value]
     number = [int(value)] if value == int(value) else []
     zero = [-0.0] if value == 0 else []
@@ -215,8 +228,17 @@ def _variants(value: Any, path: str) -> list[Any]:
     return list({repr(each): each for each in same}.values())
 
 
-def _at(path: str, value: Any) -> Any:
-    """Data with nothing but a value at a path."""
+def _subjects(shape: Shape) -> tuple[Subject, ...]:
+    """What a clause limits: the value as it is read, and the value itself."""
+    itself = (shape.path, None)
+    return (itself,) if shape.reading is None else ((shape.path, shape.reading), itself)
+
+
+def _at(subject: Subject, value: Any) -> Any:
+    """Data with nothing but a value at a path: for an instant, a text that gives it."""
+    path, reading = subject
+    if reading == INSTANT:
+        value = format_time(time_at(value))
     for part in reversed(path.split(".")):
         value = {part: value}
     return value

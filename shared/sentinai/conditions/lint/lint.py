@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from sentinai.conditions.evaluation.budget import LINT_UNITS, Budget, current, spending
-from sentinai.conditions.language.clause_shapes import MEMBER, TRUE, Shape, shape_of
+from sentinai.conditions.language.clause_shapes import MEMBER, TRUE, Shape, shape_of, shown_values
 from sentinai.conditions.language.document import Clause, Conditions
 from sentinai.conditions.language.vocabulary import PATHS
 from sentinai.conditions.lint import pack_references, paths
@@ -92,7 +92,7 @@ def _cross_type(clause: Clause, shape: Shape) -> Iterator[Finding]:
     expected = _expected_type(shape.path)
     if expected is None or shape.kind == TRUE or (expected == "a list" and shape.kind == MEMBER):
         return
-    wrong = [value for value in shape.values if value is not None and not _is_of(expected, value)]
+    wrong = [value for value in shown_values(shape) if value is not None and not _is_of(expected, value)]
     if wrong:
         written = json.dumps(wrong[0], ensure_ascii=False)[:80]
         message = f"{shape.path} is {expected}, but is compared with {written}."

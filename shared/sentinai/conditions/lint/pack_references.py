@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 from sentinai.conditions.evaluation import evaluate
 from sentinai.conditions.evaluation.budget import charge_request
 from sentinai.conditions.evaluation.errors import EvaluationError
-from sentinai.conditions.language.clause_shapes import COMPARE, GLOB, MEMBER, TRUE, Shape
+from sentinai.conditions.language.clause_shapes import COMPARE, GLOB, MEMBER, TRUE, Shape, shown_values
 from sentinai.conditions.language.document import Clause
+from sentinai.conditions.language.operators import INSTANT
+from sentinai.conditions.language.vocabulary import CONTEXT_PATH
 from sentinai.documents.suggestions import LONGEST_NAME, did_you_mean, nearest, some_of
 from sentinai.problems import EvaluationBudgetExceeded, Finding
 
@@ -20,11 +23,15 @@ _COMPARED_NAME, _COMPARED_CHARACTERS_A_UNIT = 30, 4
 
 @dataclass(frozen=True, slots=True)
 class KnownNames:
-    """The domains, exception types and tags that the packs list; None where they are unknown."""
+    """The domains, exception types and tags that the packs list; None where they are unknown.
+
+    ``attributes`` has the types of those attributes of contexts that are described, each as one type only.
+    """
 
     domains: Sequence[str] | None
     types: Sequence[str] | None
     tags: Sequence[str] | None
+    attributes: Mapping[str, str]
 
     @classmethod
     def of(cls, domain_pack: Pack | None, policy_pack: Pack | None, domains: Sequence[str] | None) -> KnownNames:
@@ -35,10 +42,12 @@ class KnownNames:
         tags = None
         if policy_pack is not None:
             tags = [*policy_pack.get("tags", ()), *(rule["tag"] for rule in policy_pack.get("tag_rules", ()))]
-        return cls(domains or None, types or None, tags)
+        return cls(domains or None, types or None, tags, _attributes(domain_pack or {}))
 
     def unknown(self, clause: Clause, shape: Shape) -> Iterator[Finding]:
         """A warning for each value of a clause that the packs do not list."""
+        if shape.kind == COMPARE:
+            yield from _of_another_type(clause, shape, self.attributes)
         if shape.kind in (COMPARE, TRUE):
             return
         if shape.path == "exception.domain":
@@ -83,6 +92,32 @@ def _nearest(name: str, listed: Sequence[str]) -> str | None:
     except EvaluationBudgetExceeded:
         return None
     return nearest(name, listed)
+
+
+def _attributes(domain_pack: Pack) -> dict[str, str]:
+    """The types of the attributes that contexts have, by path, where all descriptions agree."""
+    types = domain_pack.get("exception_types")
+    described = [about.get("context", {}) for about in types.values()] if isinstance(types, Mapping) else []
+    described += [about.get("attributes", {}) for about in domain_pack.get("entities", {}).values()]
+    found: dict[str, set[str]] = {}
+    for attributes in described:
+        for name, about in attributes.items():
+            found.setdefault(CONTEXT_PATH + name, set()).add(about.get("format") or about.get("type") or "")
+    return {path: next(iter(given)) for path, given in found.items() if len(given) == 1}
+
+
+def _of_another_type(clause: Clause, shape: Shape, attributes: Mapping[str, str]) -> Iterator[Finding]:
+    """A warning for a comparison with a number where the pack says time, and the reverse."""
+    given = attributes.get(shape.path)
+    time, written = shape.reading == INSTANT, json.dumps(shown_values(shape)[0])
+    if not time and given == "date-time":
+        hint = 'Compare it with a time, for example "2026-11-23T09:30:00Z".'
+    elif time and given in ("number", "integer"):
+        hint = "Compare it with a number."
+    else:
+        return
+    message = f"{shape.path} is a {'time' if given == 'date-time' else 'number'}, but is compared with {written}."
+    yield Finding(clause.pointer, "cross_type", message, hint)
 
 
 def unknown_tools(steps: Sequence[Mapping[str, Any]], domain_pack: Pack | None) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from sentinai.conditions.evaluation import evaluate
 from sentinai.conditions.language import clause_shapes
 from sentinai.conditions.language.clause_shapes import Shape
+from sentinai.conditions.language.operators import INSTANT, NUMBER
 from sentinai.conditions.lint import glob_patterns
 
 NUMERIC_PATHS = frozenset({"exception.amount", "exception.severity_rank", "sla.minutes_remaining"})
@@ -21,12 +22,14 @@ _STRICT = ("<", ">")
 def is_narrower(own: Shape, wanted: Shape) -> bool:
     """Whether ``wanted`` certainly holds, without raising, wherever ``own`` holds."""
     if own.negated and wanted.negated:
-        return _is_narrower(replace(wanted, negated=False), replace(own, negated=False))
+        return is_narrower(replace(wanted, negated=False), replace(own, negated=False))
     if own.negated:
         return False
     if wanted.negated:
         return _excludes(own, wanted)
-    return _is_narrower(own, wanted)
+    # What holds for a value as a number holds for a number, however the library compares it.
+    alike = own.reading == wanted.reading or (own.reading == NUMBER and wanted.reading is None)
+    return alike and _is_narrower(own, wanted)
 
 
 def _is_narrower(own: Shape, wanted: Shape) -> bool:
@@ -62,6 +65,9 @@ def _is_tighter(own: Shape, wanted: Shape) -> bool:
 
 def _excludes(own: Shape, wanted: Shape) -> bool:
     """Whether ``own`` excludes everything that ``wanted``, once negated, excludes."""
+    if own.reading != wanted.reading and INSTANT in (own.reading, wanted.reading):
+        # A value is not both a number and a time; a null, which both may give, satisfies no comparison.
+        return own.kind == wanted.kind == clause_shapes.COMPARE and None not in (own.reading, wanted.reading)
     if own.kind == wanted.kind == clause_shapes.COMPARE:
         return _lie_apart(own, wanted) and not any(_holds(wanted, each) for each in _booleans(own))
     if own.kind == wanted.kind == clause_shapes.GLOB:
@@ -80,7 +86,7 @@ def _lie_apart(own: Shape, other: Shape) -> bool:
 
 def _booleans(own: Shape) -> list[bool]:
     """The booleans that satisfy a bound: for the library, true equals any number except 0."""
-    if own.path in NUMERIC_PATHS:
+    if own.path in NUMERIC_PATHS or own.reading is not None:
         return []
     return [each for each in (True, False) if _holds(own, each)]
 
