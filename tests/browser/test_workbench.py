@@ -70,7 +70,7 @@ def workbench(pair: Pair, tenant: str, sign_in: SignIn) -> Callable[..., Page]:
     """Opens the workbench as an author."""
 
     def open_workbench(**options: Any) -> Page:
-        page = sign_in(tenant, **options)
+        page = sign_in(options.pop("tenant", tenant), **options)
         page.goto(f"{pair.matcher.url}/workbench")
         expect(verdict(page)).not_to_contain_text("Loading", use_inner_text=True)
         return page
@@ -142,6 +142,25 @@ def test_a_draft_of_lower_priority_ranks_below_the_selected_playbook(workbench: 
     expect(ranking(page).nth(0)).to_contain_text("context.line is ring")
     condition(page).fill('{"match": {"domain": "Rail"}, "priority": 40}')
     expect(choice).to_contain_text("with equal priorities, the newer one wins")
+
+
+def test_a_playbook_that_policy_blocks_does_not_win(pair: Pair, workbench: Callable[..., Page]) -> None:
+    tenant_id = f"rail-{uuid4().hex[:8]}"
+    api = pair.client(tenant_id, "admin")
+    api.ok("PUT", "/api/policy-pack", {**POLICY, "blocked_actions": ["assign_owner"]})
+    note = {"name": "Note it", "action_type": "add_comment", "params": {"text": "Seen."}}
+    assign = {"name": "Hand over", "action_type": "assign_owner", "params": {"queue": "night-crew"}}
+    for name, priority, step in (("Hand over", 60, assign), ("Note it", 50, note)):
+        conditions = {"match": {"domain": "Rail"}, "priority": priority}
+        api.ok("POST", "/api/playbooks", {"name": name, "conditions": conditions, "steps": [step]})
+    page = workbench(tenant=tenant_id)
+    choice = page.get_by_role("region", name="Which playbook would win")
+    hold(page, {"match": {"domain": "Ferry"}})
+    expect(choice).to_contain_text("Without this draft, Note it wins.")
+    expect(ranking(page).nth(0)).to_contain_text("Blocked by policy: step 1 (Hand over): the action assign_owner")
+    expect(ranking(page).nth(1).get_by_text("Blocked by policy")).to_be_hidden()
+    condition(page).fill('{"match": {"domain": "Rail"}, "priority": 55}')
+    expect(choice).to_contain_text("this draft would win over Note it: priority 55 against 50.")
 
 
 def test_an_error_is_shown_in_place_with_a_hint_until_fixed(workbench: Callable[..., Page]) -> None:

@@ -42,18 +42,21 @@ function describeObserved({ error, observed }) {
   return observed === null ? "" : `Actual: ${observed}`;
 }
 
+const isBlocked = ({ policy }) => policy?.verdict === "blocked";
+
 /** The published playbooks that match the exception, and where the draft would rank among them. */
 export function choice(answer, draft) {
   visible("choice", answer);
   if (!answer) return;
   const others = (playbooks) => playbooks.filter(({ playbook_id: id }) => id !== draft.revises);
   const rivals = others(answer.ranked);
+  const allowed = others(answer.ranked.filter((each) => !isBlocked(each)).concat(answer.selected ?? []));
   const ahead = rivals.filter(({ priority }) => priority > draft.priority).length;
   const ranking = draft.matches ? rivals.toSpliced(ahead, 0, { ...draft, isDraft: true }) : rivals;
   const nearMisses = others(answer.near_misses);
   const shown = Math.max(SHOWN_PLAYBOOKS, draft.matches ? ahead + 1 : 0);
   fill("considered", `${plural(answer.candidates, "published playbook")} considered, ${answer.matched} matching`);
-  fill("outcome", outcome(rivals[0], ahead, draft));
+  fill("outcome", outcome(allowed[0], draft));
   fill("ranking", ...ranking.slice(0, shown).map(ranked));
   fill("reasoning", answer.reasoning);
   visible("near-misses-section", nearMisses.length);
@@ -66,10 +69,11 @@ function nearMiss({ name, version, failed }) {
   return clause(`${name} v${version}: ${failed.condition}`, failed);
 }
 
-function outcome(first, ahead, { matches, priority }) {
+/** `first` is the best of the published playbooks that policy allows. */
+function outcome(first, { matches, priority }) {
   if (!matches) return `Without this draft, ${first ? `${first.name} wins` : "no playbook is chosen"}.`;
-  if (!first) return "If published now, this draft would win: no other playbook matches.";
-  const position = ahead ? "rank below" : "win over";
+  if (!first) return "If published now, this draft would win: no other playbook that policy allows matches.";
+  const position = first.priority > priority ? "rank below" : "win over";
   const isTie = first.priority === priority;
   const why = isTie
     ? "with equal priorities, the newer one wins"
@@ -77,10 +81,14 @@ function outcome(first, ahead, { matches, priority }) {
   return `If published now, this draft would ${position} ${first.name}: ${why}.`;
 }
 
-function ranked({ name, version, priority, isDraft, reasons = [] }) {
+function ranked(playbook) {
+  const { name, version, priority, isDraft, reasons = [] } = playbook;
   const item = copy(isDraft ? "ranked-draft" : "ranked");
   item.querySelector("[data-priority]").textContent = priority;
   if (isDraft) return item;
+  const why = isBlocked(playbook) ? playbook.policy.reasons.map(({ text }) => text) : [];
+  item.querySelector("[data-blocked]").hidden = !why.length;
+  item.querySelector("[data-why]").textContent = why.join("; ");
   item.querySelector("strong").textContent = `${name} v${version}`;
   item.querySelector("ul").append(...reasons.map((reason) => clause(reason.condition, reason)));
   return item;
