@@ -1,4 +1,7 @@
-"""After any sequence of calls, the log determines the fields, and each step is finished once in a run."""
+"""After any sequence of calls, the log determines the fields, each step is finished once in a run, and all agree.
+
+The matcher, the console, the lists and the log name one playbook for an exception, for one reason.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from tests.support.casework import AGENT, PERSON, call, new_casework, note, own, step_path, tell, to_status
+from tests.support.faces import Faces
 from tests.support.faults import FaultyApp, saying
 from tests.support.threaded import Threaded, Wsgi, threaded_pair
 
@@ -217,6 +221,14 @@ class Office(RuleBasedStateMachine):
                     finished[exception_id, event["payload"]["run"], event["payload"]["step_order"]] += 1
         assert finished == self.acknowledged
         assert set(finished.values()) <= {1}
+        self._ask_all_who_recommend()
+
+    def _ask_all_who_recommend(self) -> None:
+        self.faulty_app.fault = None
+        faces = Faces.of(self.pair, self.work)
+        for exception_id in self.tags:
+            self.work.admin.ok("POST", f"/api/exceptions/{exception_id}/playbook/recalculate")
+            faces.agree(exception_id)
 
     def _call(self, exception_id: str, method: str, path: str, body: Any, expected: set[int]) -> Any:
         """One call; None where it was refused, and then the exception is as it was."""
