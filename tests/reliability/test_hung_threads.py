@@ -12,7 +12,7 @@ import pytest
 import requests
 from tests.conftest import database_of
 from tests.support.processes import Served, environment_of, free_port, until
-from tests.support.silent_proxy import SilentProxy
+from tests.support.tcp_proxy import SilentProxy
 
 from sentinai.identity import mint_token
 from sentinai.settings import Settings
