@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from threading import Lock
 from typing import Any
@@ -69,30 +70,38 @@ class HttpMatcher:
         MATCHER_CALLS.labels("answered").inc()
         return answer
 
+    def choices(
+        self, tenant_id: str, exceptions: Sequence[Mapping[str, Any]], as_of: datetime
+    ) -> Sequence[Mapping[str, Any] | None]:
+        """For each exception a ``match-choice``; None for one that it refuses. Raises as ``match`` does."""
+        return self._ask_many(tenant_id, exceptions, "match-choice", as_of=as_of, detail="choice")
+
+    def matches(
+        self, tenant_id: str, exceptions: Sequence[Mapping[str, Any]], as_of: datetime, ranked: int
+    ) -> Sequence[Mapping[str, Any] | None]:
+        """For each exception a ``match-response``; None for one that it refuses. Raises as ``match`` does."""
+        return self._ask_many(tenant_id, exceptions, "match-response", as_of=as_of, limit=ranked)
+
     def _ask(
         self, tenant_id: str, exception: Mapping[str, Any], as_of: datetime, ranked: int
     ) -> Mapping[str, Any]:
         as_tenant = self._client.with_token(lambda: self._token(tenant_id))
-        until = time.monotonic() + _seconds_left()
-        try:
-            answer = as_tenant.match_exception(
-                {name: exception[name] for name in RULE_FIELDS}, as_of=as_of, limit=ranked
-            )
-        except ApiProblem as problem:
-            if problem.status in _REJECTIONS:
-                raise MatchRejected(
-                    f"The matcher does not accept this exception ({problem})", retry_after=_RETRY_AFTER_SECONDS
-                ) from problem
-            detail = f"The matcher did not answer ({problem})"
-            if time.monotonic() >= until:
-                raise MatchTooLate(f"{detail} in the time that the caller gave it.") from problem
-            raise _unavailable(detail) from problem
-        found = check("match-response", answer)
-        if found:
-            raise _unavailable(f"The matcher's answer is not valid: {found[0].message}")
-        if answer["exception_id"] != exception["exception_id"]:
-            raise _unavailable("The matcher's answer is about another exception.")
+        with _translated():
+            answer = as_tenant.match_exception(_known(exception), as_of=as_of, limit=ranked)
+        _require_answer("match-response", answer, exception)
         return answer
+
+    def _ask_many(
+        self, tenant_id: str, exceptions: Sequence[Mapping[str, Any]], schema: str, **options: Any
+    ) -> Sequence[Mapping[str, Any] | None]:
+        as_tenant = self._client.with_token(lambda: self._token(tenant_id))
+        with _translated():
+            results = as_tenant.match_batch([_known(each) for each in exceptions], **options)["results"]
+        answers = [None if "code" in result else result for result in results]
+        for exception, answer in zip(exceptions, answers, strict=True):
+            if answer is not None:
+                _require_answer(schema, answer, exception)
+        return answers
 
     def is_ready(self) -> str:
         """``"ok"`` when the matcher says that it is ready, or what is wrong."""
@@ -121,6 +130,35 @@ class HttpMatcher:
             actor_type="system",
             lifetime_seconds=_TOKEN_SECONDS,
         )
+
+
+def _known(exception: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: exception[name] for name in RULE_FIELDS}
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Tell the matcher's refusals from those that are about the matcher itself."""
+    until = time.monotonic() + _seconds_left()
+    try:
+        yield
+    except ApiProblem as problem:
+        if problem.status in _REJECTIONS:
+            raise MatchRejected(
+                f"The matcher does not accept this exception ({problem})", retry_after=_RETRY_AFTER_SECONDS
+            ) from problem
+        detail = f"The matcher did not answer ({problem})"
+        if time.monotonic() >= until:
+            raise MatchTooLate(f"{detail} in the time that the caller gave it.") from problem
+        raise _unavailable(detail) from problem
+
+
+def _require_answer(schema: str, answer: Mapping[str, Any], exception: Mapping[str, Any]) -> None:
+    found = check(schema, answer)
+    if found:
+        raise _unavailable(f"The matcher's answer is not valid: {found[0].message}")
+    if answer["exception_id"] != exception["exception_id"]:
+        raise _unavailable("The matcher's answer is about another exception.")
 
 
 def _retry_policy(settings: Settings) -> RetryPolicy:

@@ -164,6 +164,10 @@ class PlaybookChanged(Problem, status=409, code="playbook_changed", title="The p
     """Another playbook was assigned since the caller read the exception."""
 
 
+class CatalogueChanged(Problem, status=409, code="catalogue_changed", title="The catalogue has changed"):
+    """What was recommended can no longer be started: it was retired, superseded or blocked by policy."""
+
+
 class IllegalTransition(Problem, status=409, code="illegal_transition", title="Illegal status transition"):
     """The status may not change this way."""
 

@@ -22,6 +22,7 @@ from executor.service_layer.snapshots import load_snapshot
 from executor.store.unit_of_work import SqlStore
 from sentinai.clock import format_time, utc_now
 from sentinai.database.engine import Database
+from sentinai.documents.schemas import require
 from sentinai.settings import Settings
 
 _TENANT = "bench"
@@ -38,14 +39,21 @@ class _OnePlaybook:
     def __init__(self, playbook_id: int) -> None:
         chosen = {"playbook_id": playbook_id, "name": "Long", "version": 1, "priority": 0}
         self._answer = {
-            "ranked": [{**chosen, "rank": 1, "reasons": []}],
+            "tenant_id": _TENANT,
+            "exception_id": "any",
+            "ranked": [{**chosen, "rank": 1, "reasons": [], "policy": {"verdict": "aligned", "reasons": []}}],
             "selected": chosen,
+            "passed_over": [],
             "near_misses": [],
             "reasoning": "The only one.",
             "policy_tags": [],
             "catalogue_revision": 1,
             "valid_until": None,
+            "candidates": 1,
+            "matched": 1,
+            "errors": [],
         }
+        require("match-response", self.match(_TENANT, {}, utc_now(), 1))
 
     def match(
         self, tenant_id: str, exception: Mapping[str, Any], as_of: datetime, ranked: int

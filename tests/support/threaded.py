@@ -22,7 +22,7 @@ import executor.app
 import matcher.app
 from executor import verification
 from executor.bootstrap import Services, assemble
-from executor.worker import deliveries, loop, recalculations
+from executor.worker import catalogue_changes, deliveries, loop, recalculations
 from sentinai.identity import mint_token
 from sentinai.problems import MatcherUnavailable
 from sentinai.settings import Settings
@@ -83,6 +83,8 @@ class Threaded:
         with suppress(MatcherUnavailable):
             for tenant_id in tenants:
                 recalculations.recalculate_due(services, tenant_id)
+                while catalogue_changes.follow(services, tenant_id):
+                    pass
         deliveries.deliver_once(services, *tenants)
 
     def verify(self, *tenants: str) -> verification.Report:

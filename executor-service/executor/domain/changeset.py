@@ -44,7 +44,12 @@ class ChangeSet:
 
     def cache_recommendation(self, recommendation: Recommendation, valid_until: datetime | None) -> None:
         """Keep the matcher's answer beside the fields; it is a cache, and not in the log."""
-        self.record = replace(self.record, recommendation=recommendation, valid_until=valid_until)
+        self.record = replace(
+            self.record,
+            recommendation=recommendation,
+            valid_until=valid_until,
+            catalogue_revision=recommendation.catalogue_revision or 0,
+        )
 
     @property
     def changes_fields(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,8 +20,9 @@ class ExceptionRecord:
     """An exception in its current state.
 
     ``current_step`` is 1-based, None when the playbook is finished or none is assigned. ``playbook_run`` counts
-    assignments. ``recommendation`` and ``valid_until`` keep the matcher's last answer; with ``row_version``
-    and ``updated_at`` they are no part of the log. ``event_seq`` and ``event_hash`` are the end of the log.
+    assignments. ``recommendation``, ``valid_until`` and ``catalogue_revision`` keep the matcher's last answer;
+    with ``row_version`` and ``updated_at`` they are no part of the log. ``event_seq`` and ``event_hash`` are the
+    end of the log.
     """
 
     tenant_id: str
@@ -42,6 +43,7 @@ class ExceptionRecord:
     playbook_run: int
     recommendation: Recommendation
     valid_until: datetime | None
+    catalogue_revision: int
     row_version: int
     created_at: datetime
     updated_at: datetime
@@ -87,6 +89,11 @@ class Playbook:
     steps: tuple[Step, ...]
     superseded_by: int | None = None
 
+    @property
+    def is_offered(self) -> bool:
+        """Whether the matcher may choose it: neither retired nor superseded."""
+        return self.status == "active" and self.superseded_by is None
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -113,6 +120,11 @@ class Packs:
     def reasons_for_approval(self, step: Step, severity: str | None) -> tuple[PolicyReason, ...]:
         """Why a step needs a person, for an exception of this severity; empty if it does not."""
         return tuple(Policy(self.domain, self.policy).reasons_for_approval(step.for_policy, severity))
+
+    def blocks(self, steps: Iterable[Step]) -> bool:
+        """Whether policy forbids to assign a playbook with these steps."""
+        policy = Policy(self.domain, self.policy)
+        return any(True for step in steps for _ in policy.reasons_to_block(step.for_policy))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ class Recommendation:
 
     ``current`` is the entry with which the assigned playbook was chosen, with that answer's ``reasoning`` and
     ``as_of``; ``choice`` is the entry of the playbook that the last answer selects, with its ``reasoning``.
-    ``passed_over`` are the better ranked ones that policy blocks. ``deferred`` says that the matcher could not be
+    ``passed_over`` are the better ranked ones that policy blocks, ``matched`` is how many playbooks match.
+    ``deferred`` says that the matcher could not be
     asked, and the worker will.
     """
 
@@ -27,10 +28,13 @@ class Recommendation:
     ranked: Sequence[Entry] = ()
     passed_over: Sequence[Entry] = ()
     near_misses: Sequence[Entry] = ()
+    matched: int | None = None
     reasoning: str | None = None
     policy_tags: Sequence[str] = ()
     as_of: str | None = None
     catalogue_revision: int | None = None
+    domain_pack_version: int | None = None
+    policy_pack_version: int | None = None
     deferred: bool = False
 
     @classmethod

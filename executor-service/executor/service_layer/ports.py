@@ -53,6 +53,12 @@ class Transaction(Protocol):
     def save(self, changeset: ChangeSet) -> Saved:
         """Store the changes of a call: fields, events and outbox messages, together."""
 
+    def confirm(self, confirmations: Sequence[tuple[ExceptionRecord, int, datetime | None]]) -> None:
+        """Store that recommendations hold with another catalogue, where they have not changed meanwhile.
+
+        Each is an exception as it was read, the catalogue's revision, and until when the recommendation is valid.
+        """
+
 
 class Store(Protocol):
     """Where exceptions live."""
@@ -75,3 +81,17 @@ class Matcher(Protocol):
         Raises:
             MatcherUnavailable: it did not answer, or its answer is not valid.
         """
+
+
+class BatchMatcher(Protocol):
+    """The matcher service, asked about many exceptions of one tenant at once."""
+
+    def choices(
+        self, tenant_id: str, exceptions: Sequence[Mapping[str, Any]], as_of: datetime
+    ) -> Sequence[Mapping[str, Any] | None]:
+        """For each exception a ``match-choice``; None for one that it refuses. Raises as ``match`` does."""
+
+    def matches(
+        self, tenant_id: str, exceptions: Sequence[Mapping[str, Any]], as_of: datetime, ranked: int
+    ) -> Sequence[Mapping[str, Any] | None]:
+        """For each exception a ``match-response``; None for one that it refuses. Raises as ``match`` does."""

@@ -241,12 +241,15 @@ def _cache(changeset: ChangeSet, answer: Mapping[str, Any]) -> None:
         ranked=answer["ranked"],
         passed_over=answer["passed_over"],
         near_misses=answer["near_misses"],
+        matched=answer["matched"],
         reasoning=answer["reasoning"],
         policy_tags=answer["policy_tags"],
         as_of=answer["as_of"],
         catalogue_revision=answer["catalogue_revision"],
+        domain_pack_version=answer.get("domain_pack_version"),
+        policy_pack_version=answer.get("policy_pack_version"),
     )
-    changeset.cache_recommendation(recommendation, _valid_until(changeset, answer))
+    changeset.cache_recommendation(recommendation, valid_until(changeset.record, answer, changeset.now))
 
 
 def _current(record: ExceptionRecord, choice: Entry | None, answer: Mapping[str, Any]) -> Entry | None:
@@ -260,9 +263,9 @@ def _current(record: ExceptionRecord, choice: Entry | None, answer: Mapping[str,
     return {**before, "policy": entry["policy"]} if entry else before
 
 
-def _valid_until(changeset: ChangeSet, answer: Mapping[str, Any]) -> datetime | None:
+def valid_until(record: ExceptionRecord, answer: Mapping[str, Any], as_of: datetime) -> datetime | None:
     """When to ask again; after a while where the answer holds for its own instant only."""
-    if changeset.record.status == "resolved" or answer["valid_until"] is None:
+    if record.status == "resolved" or answer["valid_until"] is None:
         return None
     until = parse_time(answer["valid_until"])
-    return until if until > parse_time(answer["as_of"]) else changeset.now + ASK_AGAIN_AFTER
+    return until if until > as_of else as_of + ASK_AGAIN_AFTER

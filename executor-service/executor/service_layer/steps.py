@@ -20,7 +20,7 @@ from executor.domain.model import Actor, NewEvent, Playbook, Step
 from executor.domain.snapshot import Snapshot, with_saved
 from executor.service_layer import completion
 from executor.service_layer.ports import Store, Transaction
-from executor.service_layer.snapshots import load_snapshot
+from executor.service_layer.snapshots import load_snapshot, require_offered, withdrawn
 from sentinai.problems import (
     HumanRequired,
     NoPlaybook,
@@ -62,7 +62,7 @@ def start(store: Store, tenant_id: str, exception_id: str, actor: Actor, now: da
     """Start the recommended playbook; one that has been started is left as it is.
 
     Raises:
-        NotFound: no such exception. NoPlaybook: none is assigned.
+        NotFound: no such exception. NoPlaybook: none is assigned. CatalogueChanged: it is no longer offered.
     """
 
     def work(tx: Transaction) -> Snapshot:
@@ -70,6 +70,9 @@ def start(store: Store, tenant_id: str, exception_id: str, actor: Actor, now: da
         playbook = _require_playbook(snapshot)
         if snapshot.started:
             return snapshot
+        require_offered(playbook)
+        if snapshot.packs.blocks(playbook.steps):
+            raise withdrawn(playbook, "has been blocked by policy")
         changeset = ChangeSet(snapshot.record, actor, now)
         changeset.add_event(_started(snapshot, playbook, actor))
         return with_saved(snapshot, tx.save(changeset))
@@ -81,7 +84,8 @@ def finish(store: Store, tenant_id: str, call: StepCall, now: datetime, tool_mod
     """Complete or skip a step, exactly once; a finished step is left as it is.
 
     Raises:
-        NotFound, NoPlaybook, PlaybookChanged, StepNotCurrent, HumanRequired, StepMandatory: as named.
+        NotFound, NoPlaybook, PlaybookChanged, StepNotCurrent, HumanRequired, StepMandatory, CatalogueChanged: as
+            named.
         Problem: the action itself refuses (tool, owner, transition, unresolved template).
     """
 
@@ -145,11 +149,12 @@ def _require_permission(snapshot: Snapshot, step: Step, call: StepCall) -> None:
 def _changes_of(snapshot: Snapshot, step: Step, call: StepCall, now: datetime, tool_mode: str) -> ChangeSet:
     playbook = _require_playbook(snapshot)
     changeset = ChangeSet(snapshot.record, call.actor, now)
+    plan = plan_step(StepContext(snapshot, step, call.actor, now, tool_mode)) if call.mode == "execute" else None
     if not snapshot.started:
+        require_offered(playbook)
         changeset.add_event(_started(snapshot, playbook, call.actor))
     result = None
-    if call.mode == "execute":
-        plan = plan_step(StepContext(snapshot, step, call.actor, now, tool_mode))
+    if plan:
         for event in plan.events:
             changeset.add_event(event)
         changeset.enqueue(*plan.outbox)

@@ -12,6 +12,7 @@ from executor.domain.fold import StepState, step_states
 from executor.domain.model import Actor, Playbook, Step
 from executor.domain.recommendation import Entry, Recommendation
 from executor.domain.snapshot import Snapshot
+from executor.service_layer.snapshots import require_offered
 from sentinai.clock import format_optional_time
 from sentinai.policy import effect_of
 from sentinai.problems import Problem
@@ -53,6 +54,8 @@ def obstacle(snapshot: Snapshot, viewer: Actor, now: datetime, tool_mode: str) -
         return None
     try:
         plan_step(StepContext(snapshot, step, viewer, now, tool_mode))
+        if snapshot.playbook and not snapshot.started:
+            require_offered(snapshot.playbook)
     except Problem as problem:
         return problem
     return None

@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, literal, select
+from sqlalchemy import ColumnElement, Select, func, literal, select, text
 
-from executor.store.tables import ExceptionRow, OutboxRow
+from executor.store.tables import WAITING, ExceptionRow, OutboxRow
 from sentinai.database.engine import Database
-from sentinai.database.tables import UtcDateTime
+from sentinai.database.tables import TenantRow, UtcDateTime
 
-_EXCEPTION, _OUTBOX = ExceptionRow.__table__.c, OutboxRow.__table__.c
+_EXCEPTION, _OUTBOX, _TENANT = ExceptionRow.__table__.c, OutboxRow.__table__.c, TenantRow.__table__.c
 _COUNT = select(func.count())
 
 
@@ -46,6 +46,23 @@ FUNCTIONS: Mapping[str, tuple[Select[Any], Any]] = {
     ),
 }
 """By name, the query and the column that must not be after the given instant."""
+
+BEHIND = select(_TENANT.tenant_id).where(
+    select(_EXCEPTION.exception_id)
+    .where(
+        _EXCEPTION.tenant_id == _TENANT.tenant_id,
+        text(WAITING),
+        _EXCEPTION.catalogue_revision < _TENANT.catalogue_revision,
+    )
+    .exists()
+)
+
+
+def tenants_behind(database: Database) -> Sequence[str]:
+    """Tenants with waiting exceptions whose recommendation is from an earlier catalogue."""
+    query = select(func.tenants_behind()) if database.dialect == "postgresql" else BEHIND
+    with database.plain() as connection:
+        return connection.scalars(query).all()
 
 
 def tenants_with_due_recalculations(database: Database, now: datetime) -> Sequence[str]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, text, update
 
 from executor.domain.model import ExceptionRecord
-from executor.store.tables import ExceptionRow
+from executor.store.tables import WAITING, ExceptionRow
 from executor.store.tenants import WITHOUT_SYNCHRONIZATION
 from sentinai.database.corruption import reading
 from sentinai.database.tenant_session import TenantSession
@@ -24,6 +25,18 @@ COLUMNS = tuple(getattr(ExceptionRow, name) for name in _NAMES)
 """The columns of an ``ExceptionRecord``, in the order of its fields."""
 _SELECT = select(*COLUMNS).where(ExceptionRow.exception_id == bindparam("exception_id"))
 _GET, _LOCK = TenantStatement(_SELECT), TenantStatement(_SELECT.with_for_update())
+
+_CONFIRM = TenantStatement(
+    update(ExceptionRow)
+    .where(
+        ExceptionRow.exception_id == bindparam("stored_id"),
+        ExceptionRow.row_version == bindparam("stored_version"),
+        ExceptionRow.catalogue_revision == bindparam("stored_revision"),
+    )
+    .values(catalogue_revision=bindparam("revision"), valid_until=bindparam("until"))
+)
+Confirmation = tuple[ExceptionRecord, int, datetime | None]
+"""An exception as it was read, a later catalogue revision, and until when its recommendation is valid."""
 
 
 def get(session: TenantSession, exception_id: str, *, lock: bool = False) -> ExceptionRecord:
@@ -76,6 +89,34 @@ def due_ids(session: TenantSession, now: datetime, limit: int) -> list[str]:
         .limit(limit)
     )
     return list(session.scalars(query))
+
+
+def behind_ids(session: TenantSession, revision: int, limit: int) -> list[str]:
+    """Ids of waiting exceptions whose recommendation is from a catalogue before ``revision``, oldest first."""
+    query = (
+        select(ExceptionRow.exception_id)
+        .where(text(WAITING), ExceptionRow.catalogue_revision < revision)
+        .order_by(ExceptionRow.catalogue_revision)
+        .limit(limit)
+    )
+    return list(session.scalars(query))
+
+
+def confirm(session: TenantSession, confirmations: Sequence[Confirmation]) -> None:
+    """Store that recommendations hold with another catalogue, where they have not changed in the meantime."""
+    _CONFIRM.change_many(
+        session,
+        [
+            {
+                "stored_id": record.exception_id,
+                "stored_version": record.row_version,
+                "stored_revision": record.catalogue_revision,
+                "revision": revision,
+                "until": valid_until,
+            }
+            for record, revision, valid_until in confirmations
+        ],
+    )
 
 
 def recalculation_failures(session: TenantSession, exception_id: str) -> int:

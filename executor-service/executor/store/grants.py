@@ -28,6 +28,7 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
         "used_token": "SELECT, INSERT, DELETE",
         "ALL SEQUENCES IN SCHEMA public": "USAGE",
         **{f"FUNCTION {name}(timestamptz)": "EXECUTE" for name in backlog.FUNCTIONS},
+        "FUNCTION tenants_behind()": "EXECUTE",
     },
     "sentinai_matcher": {
         "domain_pack": _READ,

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     CheckConstraint,
     Dialect,
     ForeignKeyConstraint,
@@ -29,6 +30,8 @@ from sentinai.exception_fields import STATUSES
 
 _FINISHING = f"event_type IN {FINISHING_EVENTS}"
 _STATUSES = f"status IN {STATUSES}"
+WAITING = "status <> 'resolved' AND recalculation_failures = 0"
+"""Exceptions that follow the catalogue: what is resolved needs no playbook, and what failed waits by itself."""
 
 
 def _partial(name: str, *columns: str, where: str) -> Index:
@@ -104,6 +107,7 @@ class ExceptionRow(TenantOwned, Base):
             postgresql_where=text("valid_until IS NOT NULL"),
         ),
         _partial("ix_exception_due_tenants", "valid_until", "tenant_id", where="valid_until IS NOT NULL"),
+        _partial("ix_exception_behind", "tenant_id", "catalogue_revision", where=WAITING),
     )
 
     exception_id: Mapped[str] = mapped_column(String(128), primary_key=True)
@@ -123,6 +127,7 @@ class ExceptionRow(TenantOwned, Base):
     playbook_run: Mapped[int] = mapped_column(default=0)
     recommendation: Mapped[Any] = mapped_column(RecommendationJson, nullable=True)
     valid_until: Mapped[datetime | None]
+    catalogue_revision: Mapped[int] = mapped_column(BigInteger, server_default="0")
     recalculation_failures: Mapped[int] = mapped_column(server_default="0")
     row_version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime]

@@ -78,6 +78,10 @@ class SqlTransaction:
             changeset.record = replace(changeset.record, row_version=version, updated_at=changeset.now)
         return self._write(changeset)
 
+    def confirm(self, confirmations: Sequence[exceptions.Confirmation]) -> None:
+        """Store that recommendations hold with another catalogue, where they have not changed meanwhile."""
+        exceptions.confirm(self.session, confirmations)
+
     def _write(self, changeset: ChangeSet) -> Saved:
         added = events.append(self.session, changeset.stored, changeset.added_events, changeset.now)
         record = replace(

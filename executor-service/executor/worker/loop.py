@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from executor.bootstrap import Services
-from executor.worker import deliveries, housekeeping, recalculations
+from executor.worker import catalogue_changes, deliveries, housekeeping, recalculations
 from executor.worker.items import report
 from sentinai.gunicorn_logging import library_logging
 from sentinai.problems import DatabaseUnavailable
@@ -36,6 +36,7 @@ def run(services: Services) -> None:
     with deliveries.Lanes() as lanes, ThreadPoolExecutor() as pool:
         jobs: Mapping[str, Job] = {
             recalculations.JOB: recalculations.recalculate_all,
+            catalogue_changes.JOB: catalogue_changes.follow_all,
             deliveries.JOB: partial(deliveries.deliver_all, lanes=lanes),
             housekeeping.JOB: housekeeping.clean_and_measure,
         }
@@ -65,6 +66,7 @@ def work_once(services: Services) -> bool:
     """Run all jobs once. Returns True if more work may be due."""
     more = [
         recalculations.recalculate_all(services),
+        catalogue_changes.follow_all(services),
         deliveries.deliver_once(services),
         housekeeping.clean_and_measure(services),
     ]

@@ -1,16 +1,17 @@
-"""Recalculating recommendations that have expired or were deferred. What fails waits by itself."""
+"""Recalculating recommendations that have expired, were deferred or are behind. What fails waits by itself."""
 
 from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from executor.bootstrap import Services
 from executor.domain.changeset import ChangeSet
-from executor.service_layer import recommend
-from executor.store import backlog, exceptions
+from executor.domain.model import ExceptionRecord
+from executor.service_layer import follow_catalogue, recommend
+from executor.store import backlog, exceptions, tenants
 from executor.store.unit_of_work import SqlTransaction
 from executor.worker.backoff import backoff
 from executor.worker.items import ACTOR, NOT_STOPPING, guarded
@@ -47,12 +48,24 @@ def recalculate_due(services: Services, tenant_id: str, stopping: threading.Even
     """
     with services.database.read(tenant_id) as session:
         due = exceptions.due_ids(session, services.clock(), _BATCH)
+    failures = recalculate_each(services, tenant_id, random.sample(due, len(due)), stopping)
+    return len(due) == _BATCH or failures == _MAX_FAILURES
+
+
+def recalculate_each(
+    services: Services, tenant_id: str, exception_ids: Sequence[str], stopping: threading.Event = NOT_STOPPING
+) -> int:
+    """Recalculate some recommendations one by one, unless too many fail. Returns how often the matcher failed.
+
+    Raises:
+        MatcherUnavailable: it serves nobody now, so no exception is to blame; they stay due.
+    """
     failures = 0
-    for exception_id in random.sample(due, len(due)):
+    for exception_id in exception_ids:
         if stopping.is_set() or failures == _MAX_FAILURES:
             break
         failures += _try(services, tenant_id, exception_id)
-    return len(due) == _BATCH or failures == _MAX_FAILURES
+    return failures
 
 
 def _try(services: Services, tenant_id: str, exception_id: str) -> bool:
@@ -87,7 +100,8 @@ def _recalculate(services: Services, tenant_id: str, exception_id: str) -> None:
     now = services.clock()
     with services.database.read(tenant_id) as session:
         record = exceptions.get(session, exception_id)
-    if record.valid_until is None or record.valid_until > now:
+        trigger = _trigger(record, tenants.revision(session) or 0, now)
+    if trigger is None:
         return  # Another worker has recalculated it.
     _, changed = recommend.recalculate(
         services.store,
@@ -96,9 +110,17 @@ def _recalculate(services: Services, tenant_id: str, exception_id: str) -> None:
         exception_id,
         actor=ACTOR,
         now=now,
-        trigger="deferred" if record.recommendation.deferred else "expired",
+        trigger=trigger,
     )
     _log.info("recalculated", tenant_id=tenant_id, exception_id=exception_id, changed=changed)
+
+
+def _trigger(record: ExceptionRecord, revision: int, now: datetime) -> str | None:
+    """Why a recommendation is to be recalculated; None if it is not."""
+    if record.valid_until is not None and record.valid_until <= now:
+        return "deferred" if record.recommendation.deferred else "expired"
+    is_behind = record.status != "resolved" and record.catalogue_revision < revision
+    return follow_catalogue.TRIGGER if is_behind else None
 
 
 def _record_rejection(tx: SqlTransaction, exception_id: str, reason: str, wait: timedelta, now: datetime) -> None:

@@ -101,7 +101,7 @@ def _match(exception: Mapping[str, Any], inputs: MatchInputs, options: Mapping[s
     _count(result)
     found["errors"] = [*found["errors"], *(each.to_json() for each in inputs.excluded)]
     if choice_only:
-        return {"exception_id": exception["exception_id"], **found}
+        return {"exception_id": exception["exception_id"], "catalogue_revision": inputs.revision, **found}
     return {
         "tenant_id": inputs.tenant_id,
         "exception_id": exception["exception_id"],
