@@ -33,11 +33,11 @@ _ONCE = 0.001
 """Seconds that one call fills for sure: a round is as many completions on either side, not as long."""
 
 
-class _OnePlaybook:
+class OnePlaybook:
     """A matcher that always chooses the one playbook there is: what is measured here comes after it."""
 
-    def __init__(self, playbook_id: int) -> None:
-        chosen = {"playbook_id": playbook_id, "name": "Long", "version": 1, "priority": 0}
+    def __init__(self, name: str, playbook_id: int) -> None:
+        chosen = {"playbook_id": playbook_id, "name": name, "version": 1, "priority": 0}
         self._answer = {
             "tenant_id": _TENANT,
             "exception_id": "any",
@@ -81,7 +81,7 @@ class Bench:
         }
         published = playbooks.publish(self.database, _TENANT, document, utc_now(), dry_run=False)
         assert published.playbook
-        self._matcher = _OnePlaybook(published.playbook.playbook_id)
+        self._matcher = OnePlaybook("Long", published.playbook.playbook_id)
         self._numbers = itertools.count()
 
     def exception(self) -> str:
