@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from executor.bootstrap import Services
 from executor.domain.model import ExceptionRecord
@@ -18,8 +19,10 @@ from sentinai.telemetry import logger
 
 JOB = "catalogue_changes"
 _BATCH = 200
+_SIDE_BY_SIDE = 2
+"""While one batch waits for the matcher or the database, another is worked on."""
 _CANDIDATES = 1000
-"""A batch is drawn from so many, so that several workers seldom match the same exceptions."""
+"""Batches are drawn from so many, so that several workers seldom match the same exceptions."""
 _log = logger("worker")
 
 
@@ -38,15 +41,27 @@ def follow_all(services: Services, stopping: threading.Event = NOT_STOPPING) -> 
 
 
 def follow(services: Services, tenant_id: str, stopping: threading.Event = NOT_STOPPING) -> bool:
-    """Match a batch of a tenant's exceptions that are behind its catalogue. Returns True if there may be more.
+    """Match some batches of a tenant's exceptions that are behind its catalogue, side by side.
+
+    Returns True if there may be more.
 
     Raises:
         MatcherUnavailable: it serves nobody now; they stay behind.
     """
     with services.database.read(tenant_id) as session:
         ids = exceptions.behind_ids(session, tenants.revision(session) or 0, _CANDIDATES)
-        chosen = sorted(random.sample(ids, min(len(ids), _BATCH)))
-        records, unreadable = readable(chosen, lambda each: exceptions.get(session, each))
+    chosen = random.sample(ids, min(len(ids), _SIDE_BY_SIDE * _BATCH))
+    batches = [chosen[start : start + _BATCH] for start in range(0, len(chosen), _BATCH)]
+    with ThreadPoolExecutor(_SIDE_BY_SIDE) as threads:
+        list(threads.map(lambda batch: _follow_batch(services, tenant_id, sorted(batch), stopping), batches))
+    return len(ids) > len(chosen)
+
+
+def _follow_batch(
+    services: Services, tenant_id: str, exception_ids: Sequence[str], stopping: threading.Event
+) -> None:
+    with services.database.read(tenant_id) as session:
+        records, unreadable = readable(exception_ids, lambda each: exceptions.get(session, each))
     if records:
         guarded(
             JOB,
@@ -55,7 +70,6 @@ def follow(services: Services, tenant_id: str, stopping: threading.Event = NOT_S
             tenant_id=tenant_id,
         )
     _one_by_one(services, tenant_id, unreadable, stopping)
-    return len(ids) > len(chosen)
 
 
 def _together(
