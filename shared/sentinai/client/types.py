@@ -220,6 +220,7 @@ class MatchChoice(TypedDict):
     """The selected playbook only, without reasons."""
 
     exception_id: str
+    catalogue_revision: int | None
     selected: SelectedPlaybook | None
     policy: PolicyVerdict | None
     valid_until: str | None
