@@ -8,6 +8,7 @@ from typing import Any
 
 from matcher.matching import Playbook
 from sentinai.conditions import parse
+from sentinai.conditions.lint.other_playbooks import Origin
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 TYPES = [
@@ -29,7 +30,7 @@ def playbooks(count: int, seed: int = 7) -> list[Playbook]:
             playbook_id=number + 1,
             name=f"Playbook {number}",
             version=1,
-            created_at=START + timedelta(minutes=chance.randrange(100_000)),
+            origin=Origin(START + timedelta(minutes=chance.randrange(100_000)), number + 1),
             conditions=parse(document(chance)),
         )
         for number in range(count)

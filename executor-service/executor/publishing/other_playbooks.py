@@ -60,4 +60,4 @@ def _published_rule(version: Version, stored: StoredRule | None) -> PublishedRul
         read = parse(stored.conditions)
     except InvalidDocument:
         return None
-    return PublishedRule(version.playbook_id, version.name, version.version, stored.created_at, read)
+    return PublishedRule(version.playbook_id, version.name, version.version, stored.origin, read)

@@ -15,7 +15,7 @@ from executor.store import playbooks as playbook_store
 from executor.store import tenants
 from sentinai.conditions import Conditions, domain_named, parse
 from sentinai.conditions.lint.lint import lint
-from sentinai.conditions.lint.other_playbooks import PublishedRule
+from sentinai.conditions.lint.other_playbooks import Origin, PublishedRule
 from sentinai.database.engine import Database
 from sentinai.database.tenant_session import TenantSession
 from sentinai.documents.schemas import check
@@ -55,7 +55,9 @@ def publish(
     # The check against the other playbooks may take long, so it runs outside of the write transaction.
     with database.read(tenant_id) as session:
         others = (cache or OtherPlaybooksCache()).read(session)
-        warnings = check_playbook(document, packs_for(session, document), others)
+        # A document that is not valid may have neither; checking it says so.
+        origin = playbook_store.origin_of_next(session, str(document.get("name")), document.get("conditions"))
+        warnings = check_playbook(document, packs_for(session, document), others, origin)
 
     def work(session: TenantSession) -> Published:
         tenants.ensure_tenant(session, tenant_id)
@@ -76,9 +78,12 @@ def publish(
 
 
 def check_playbook(
-    document: Mapping[str, Any], packs: Packs, others: Sequence[PublishedRule] = ()
+    document: Mapping[str, Any],
+    packs: Packs,
+    others: Sequence[PublishedRule] = (),
+    origin: Origin | None = None,
 ) -> tuple[Finding, ...]:
-    """The warnings about a playbook document.
+    """The warnings about a playbook document. ``origin`` is what it ranks by; None if its conditions are new.
 
     Raises:
         InvalidDocument: it cannot be published; with every finding, each at its pointer.
@@ -102,6 +107,7 @@ def check_playbook(
         policy_pack=packs.policy or None,
         others=others,
         name=document["name"],
+        published=origin,
     )
     return (*(each.under("/conditions") for each in lint_warnings), *warnings, *_completion_warnings(document))
 

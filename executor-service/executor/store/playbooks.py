@@ -15,10 +15,14 @@ from executor.domain.model import Playbook, Step
 from executor.store.cursor import decode, encode
 from executor.store.readable_page import readable_page
 from executor.store.tenants import WITHOUT_SYNCHRONIZATION, increment_revision
+from sentinai.conditions import normalise
+from sentinai.conditions.lint.other_playbooks import Origin
 from sentinai.database.corruption import DECODE_ERRORS, readable, reading, require_valid
+from sentinai.database.playbook_origins import ORIGIN_COLUMNS, origin_of
 from sentinai.database.tables import PlaybookRow, PlaybookStepRow
 from sentinai.database.tenant_session import TenantSession
-from sentinai.problems import NotFound
+from sentinai.documents.strict_json import same
+from sentinai.problems import InvalidDocument, NotFound
 from sentinai.versions import newest
 
 _BATCH_SIZE = 1000
@@ -69,6 +73,7 @@ def newest_versions(session: TenantSession) -> dict[str, int]:
 def add_playbook(session: TenantSession, document: Mapping[str, Any], version: int, now: datetime) -> Playbook:
     """Store a validated ``playbook-publish`` document as a version of its name."""
     tenant_id = session.tenant_id
+    origin = origin_of_next(session, document["name"], document["conditions"])
     values = {
         "tenant_id": tenant_id,
         "name": document["name"],
@@ -78,6 +83,8 @@ def add_playbook(session: TenantSession, document: Mapping[str, Any], version: i
         "on_completion": document.get("on_completion"),
         "status": "active",
         "created_at": now,
+        "origin_id": origin and origin.playbook_id,
+        "origin_created_at": origin and origin.created_at,
     }
     playbook_id = session.scalars(insert(PlaybookRow).returning(PlaybookRow.playbook_id), [values]).one()
     steps = [
@@ -96,6 +103,21 @@ def add_playbook(session: TenantSession, document: Mapping[str, Any], version: i
     session.execute(insert(PlaybookStepRow), steps)
     increment_revision(session)
     return get_playbook(session, playbook_id)
+
+
+def origin_of_next(session: TenantSession, name: str, conditions: Any) -> Origin | None:
+    """The origin of a next version of a name with these conditions; None if that version would be its own origin.
+
+    It is that of the newest version, active or retired, if the conditions have the same normal form, which
+    includes the priority: other steps or another text do not change how a playbook ranks.
+    """
+    query = select(*ORIGIN_COLUMNS, PlaybookRow.conditions).where(PlaybookRow.name == name)
+    # What cannot be read has no conditions that a next version could keep.
+    with suppress(InvalidDocument, *DECODE_ERRORS):
+        row = session.execute(query.order_by(PlaybookRow.version.desc()).limit(1)).one_or_none()
+        if row and same(normalise(row.conditions), normalise(conditions)):
+            return origin_of(row)
+    return None
 
 
 def retire(session: TenantSession, playbook_id: int) -> None:
@@ -145,10 +167,10 @@ def active_versions(session: TenantSession) -> list[Version]:
 
 @dataclass(frozen=True, slots=True)
 class StoredRule:
-    """When a playbook version matches, and since when it exists."""
+    """When a playbook version matches, and since which version its playbook has these conditions."""
 
     conditions: Any
-    created_at: datetime
+    origin: Origin
 
 
 def rules_of(session: TenantSession, playbook_ids: Sequence[int]) -> dict[int, StoredRule]:
@@ -166,9 +188,9 @@ def rules_of(session: TenantSession, playbook_ids: Sequence[int]) -> dict[int, S
 
 
 def _rules(session: TenantSession, playbook_ids: Sequence[int]) -> dict[int, StoredRule]:
-    query = select(PlaybookRow.playbook_id, PlaybookRow.conditions, PlaybookRow.created_at)
+    query = select(*ORIGIN_COLUMNS, PlaybookRow.conditions)
     rows = session.execute(query.where(PlaybookRow.playbook_id.in_(playbook_ids)))
-    return {row.playbook_id: StoredRule(row.conditions, row.created_at) for row in rows}
+    return {row.playbook_id: StoredRule(row.conditions, origin_of(row)) for row in rows}
 
 
 def page(

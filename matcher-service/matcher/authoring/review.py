@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sentinai.conditions import Clause, Conditions, parse
@@ -12,7 +11,7 @@ from sentinai.conditions.explanation import explain
 from sentinai.conditions.language.clause_shapes import shape_of
 from sentinai.conditions.language.guard import variables
 from sentinai.conditions.lint.lint import lint
-from sentinai.conditions.lint.other_playbooks import PublishedRule
+from sentinai.conditions.lint.other_playbooks import Origin, PublishedRule
 from sentinai.problems import Finding, InvalidDocument
 
 Pack = Mapping[str, Any]
@@ -48,7 +47,7 @@ def review(
     others: Sequence[PublishedRule] = (),
     steps: Sequence[Mapping[str, Any]] = (),
     name: str | None = None,
-    published: tuple[datetime, int] | None = None,
+    published: Origin | None = None,
 ) -> Review:
     """Review a conditions document against the packs and the other playbooks; pointers are into ``document``.
 

@@ -12,7 +12,7 @@ from matcher.authoring.files import Document, FileFinding, UnusableFile, read_do
 from matcher.authoring.review import review
 from matcher.matching import Playbook
 from sentinai.conditions import Conditions, parse
-from sentinai.conditions.lint.other_playbooks import PublishedRule, by_rank
+from sentinai.conditions.lint.other_playbooks import Origin, PublishedRule, by_rank
 from sentinai.documents.schemas import check
 from sentinai.problems import Finding, InvalidDocument
 
@@ -103,7 +103,7 @@ def check_document(
         steps=steps,
         others=others,
         name=playbook.name if playbook else None,
-        published=(playbook.created_at, playbook.playbook_id) if playbook else None,
+        published=playbook.origin if playbook else None,
     )
     errors += [finding.under(prefix) for finding in found.errors]
     located = [document.located(finding, "error") for finding in dict.fromkeys(errors)]
@@ -129,6 +129,6 @@ def playbook_files(documents: Iterable[Document]) -> list[PlaybookFile]:
         except InvalidDocument:
             continue
         versions[name] = versions.get(name, 0) + 1
-        created = _EPOCH + timedelta(seconds=number)
-        found.append(PlaybookFile(document, Playbook(number, name, versions[name], created, conditions)))
+        origin = Origin(_EPOCH + timedelta(seconds=number), number)
+        found.append(PlaybookFile(document, Playbook(number, name, versions[name], origin, conditions)))
     return found

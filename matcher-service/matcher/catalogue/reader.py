@@ -11,6 +11,7 @@ from sqlalchemy import Row, Select, Text, and_, cast, func, select, tuple_
 from matcher.matching import MatchError, Playbook
 from sentinai.conditions import parse
 from sentinai.database.corruption import DECODE_ERRORS, reading, require_valid
+from sentinai.database.playbook_origins import ORIGIN_COLUMNS, origin_of
 from sentinai.database.tables import DomainPackRow, PlaybookRow, PlaybookStepRow, PolicyPackRow, TenantRow
 from sentinai.database.tenant_session import TenantSession
 from sentinai.documents import json_pointer, strict_json
@@ -96,13 +97,7 @@ def _read_playbooks(session: TenantSession, playbook_ids: Sequence[int]) -> list
         ]
 
 
-_COLUMNS = (
-    PlaybookRow.playbook_id,
-    PlaybookRow.name,
-    PlaybookRow.version,
-    PlaybookRow.created_at,
-    PlaybookRow.conditions,
-)
+_COLUMNS = (*ORIGIN_COLUMNS, PlaybookRow.name, PlaybookRow.version, PlaybookRow.conditions)
 
 
 _STEP_COLUMNS = (
@@ -152,7 +147,7 @@ def _parsed(row: Row[Any], steps: tuple[PolicyStep, ...]) -> Playbook | MatchErr
     except InvalidDocument as problem:
         clause = json_pointer.value_at(row.conditions, problem.findings[0].pointer)
         return MatchError(row.playbook_id, clause, f"Excluded from matching: {problem.detail}", "excluded")
-    return Playbook(row.playbook_id, row.name, row.version, row.created_at, conditions, steps)
+    return Playbook(row.playbook_id, row.name, row.version, origin_of(row), conditions, steps)
 
 
 def _domain_packs(session: TenantSession, known: Mapping[str, VersionedPack]) -> Mapping[str, VersionedPack]:

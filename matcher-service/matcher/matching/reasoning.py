@@ -78,7 +78,7 @@ def _outranked(selected: Ranked, ranked: Sequence[Ranked], matched: int) -> str:
 def _advantage(best: Playbook, second: Playbook) -> str:
     if best.conditions.priority != second.conditions.priority:
         return f"higher priority ({best.conditions.priority:,} over {second.conditions.priority:,})"
-    if best.created_at != second.created_at:
+    if best.origin.created_at != second.origin.created_at:
         return "later publication"
     return "higher id"
 

@@ -13,6 +13,7 @@ from matcher.web.packs import PackSource, pack_source
 from sentinai.clock import parse_time
 from sentinai.conditions import parse
 from sentinai.conditions.evaluation.budget import charge_reading, charge_request
+from sentinai.conditions.lint.other_playbooks import Origin
 from sentinai.identity import Identity
 from sentinai.policy import Policy, PolicyStep
 from sentinai.problems import MAX_FINDINGS, Finding, InvalidDocument
@@ -95,11 +96,12 @@ def _playbooks(given: Sequence[Mapping[str, Any]]) -> list[Playbook]:
 
 def _playbook(document: Mapping[str, Any]) -> Playbook:
     created = document.get("created_at")
+    playbook_id = int(document["playbook_id"])  # 2.0 is an integer in JSON Schema
     return Playbook(
-        int(document["playbook_id"]),  # 2.0 is an integer in JSON Schema
+        playbook_id,
         document["name"],
         int(document["version"]),
-        _EPOCH if created is None else parse_time(created),
+        Origin(_EPOCH if created is None else parse_time(created), playbook_id),
         parse(document["conditions"]),
         _steps(document.get("steps")),
     )

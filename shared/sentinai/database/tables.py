@@ -128,7 +128,11 @@ class PolicyPackRow(TenantOwned, Base):
 
 
 class PlaybookRow(TenantOwned, Base):
-    """A published version of a playbook; immutable except for its status."""
+    """A published version of a playbook; immutable except for its status.
+
+    ``origin_id`` and ``origin_created_at`` are those of the version with which the playbook got these conditions;
+    null for a version that got them itself.
+    """
 
     __tablename__ = "playbook"
     __table_args__ = (
@@ -148,6 +152,8 @@ class PlaybookRow(TenantOwned, Base):
     on_completion: Mapped[dict[str, Any] | None] = mapped_column(JsonObject(nullable=True))
     status: Mapped[str] = mapped_column(String(16), default="active")
     created_at: Mapped[datetime]
+    origin_id: Mapped[int | None] = mapped_column(RowId)
+    origin_created_at: Mapped[datetime | None]
 
 
 class PlaybookStepRow(TenantOwned, Base):

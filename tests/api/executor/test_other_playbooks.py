@@ -49,6 +49,16 @@ def test_each_version_is_read_once_and_what_is_gone_is_forgotten(database: Datab
     assert len(read) == len(set(read)) == 4
 
 
+def test_new_steps_are_checked_at_the_rank_that_the_playbook_keeps(database: Database):
+    cache = OtherPlaybooksCache()
+    publish(database, cache, "harbour", "Ebb", "Pier 4")
+    publish(database, cache, "harbour", "Flow", "Pier 4")
+    step = {"name": "Note", "action_type": "add_comment", "params": {"text": "Seen again."}}
+    document = {"name": "Ebb", "conditions": {"match": {"entity": "Pier 4"}}, "steps": [step]}
+    published = playbooks.publish(database, "harbour", document, utc_now(), dry_run=True, cache=cache)
+    assert [each.hint for each in published.warnings] == ["It ranks higher, so this one is never selected."]
+
+
 def test_tenants_have_their_own_and_only_a_few_are_cached(database: Database):
     cache = OtherPlaybooksCache()
     for _ in range(2):

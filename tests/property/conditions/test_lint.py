@@ -18,7 +18,7 @@ from sentinai.conditions.evaluation.engine import run_library
 from sentinai.conditions.evaluation.errors import wrap_errors
 from sentinai.conditions.lint.implication import Constraints
 from sentinai.conditions.lint.lint import lint
-from sentinai.conditions.lint.other_playbooks import PublishedRule, by_rank, same_as
+from sentinai.conditions.lint.other_playbooks import Origin, PublishedRule, by_rank, same_as
 from sentinai.problems import InvalidDocument
 
 AS_OF = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -185,7 +185,8 @@ def seen_of(exception: Any) -> Any:
 
 
 def published_rule(number: int, conditions: Conditions) -> PublishedRule:
-    return PublishedRule(number, f"P{number}", 1, AS_OF + timedelta(seconds=number % 3), conditions)
+    origin = Origin(AS_OF + timedelta(seconds=number % 3), number)
+    return PublishedRule(number, f"P{number}", 1, origin, conditions)
 
 
 def claims_hold(own: Any, priority: int, others: list[tuple[Any, int]], exceptions: list[Any]) -> None:
@@ -194,7 +195,7 @@ def claims_hold(own: Any, priority: int, others: list[tuple[Any, int]], exceptio
         return
     read_others = [each for document, rank in others if (each := read(document, rank))]
     other_playbooks = [published_rule(number, each) for number, each in enumerate(read_others, 1)]
-    published = (AS_OF + timedelta(seconds=1), 2)
+    published = Origin(AS_OF + timedelta(seconds=1), 2)
     found = lint(conditions, others=by_rank(other_playbooks), published=published)
     codes = {finding.code for finding in found}
     contexts = [seen_of(each) for each in exceptions]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from matcher.matching import Catalogue, Playbook, compile_catalogue, match
 from sentinai.conditions import EvaluationError, parse
 from sentinai.conditions.evaluation import evaluate
+from sentinai.conditions.lint.other_playbooks import Origin
 
 NO_PACKS: dict[str, Any] = {"domain_pack": {}, "policy_pack": {}}
 START = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
@@ -109,7 +110,7 @@ def compiled(rules: list[tuple[list[Any], int]]) -> Catalogue:
             name=f"P{number}",
             version=1,
             # Ties in priority and in time, so that the id has to decide.
-            created_at=START + timedelta(minutes=number % 2),
+            origin=Origin(START + timedelta(minutes=number % 2), number),
             conditions=parse({"logic": {"and": rule}, "priority": priority}),
         )
         for number, (rule, priority) in enumerate(rules, 1)

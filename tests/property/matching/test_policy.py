@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from matcher.matching import Playbook, compile_catalogue, match
 from sentinai.conditions import parse
 from sentinai.conditions.evaluation import context
+from sentinai.conditions.lint.other_playbooks import Origin
 from sentinai.policy import Policy, PolicyStep
 
 NOW = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
@@ -42,7 +43,9 @@ PACKS = st.builds(
 
 def playbooks(drawn: list[Any]) -> list[Playbook]:
     return [
-        Playbook(number, f"P{number}", 1, NOW, parse({**rule, "priority": priority}), steps_of(steps))
+        Playbook(
+            number, f"P{number}", 1, Origin(NOW, number), parse({**rule, "priority": priority}), steps_of(steps)
+        )
         for number, (rule, priority, steps) in enumerate(drawn, 1)
     ]
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from matcher.matching import Playbook, compile_catalogue, match, sla_thresholds
 from sentinai.conditions import EvaluationError, check_logic, parse
 from sentinai.conditions.evaluation import context, evaluate
+from sentinai.conditions.lint.other_playbooks import Origin
 
 START = datetime(2026, 8, 9, 10, 11, 12, 131_415, tzinfo=UTC)
 MINUTES = st.one_of(st.sampled_from([-5, -0.5, 0, 0.25, 1, 1 / 3, 2, 5, 7.1, 60]), st.floats(-10, 70))
@@ -108,7 +109,7 @@ def _valid_until_of_same_answers(
     rules: list[list[Any]], deadline: int | None, steps: list[int]
 ) -> datetime | None:
     playbooks = [
-        Playbook(number, f"P{number}", 1, START, parse({"logic": {"and": rule}}))
+        Playbook(number, f"P{number}", 1, Origin(START, number), parse({"logic": {"and": rule}}))
         for number, rule in enumerate(rules, 1)
     ]
     exception: dict[str, Any] = {"exception_id": "E", "domain": "D"}
@@ -159,18 +160,18 @@ def test_a_rule_that_reads_the_whole_scope_may_change_at_any_time(scope: Any) ->
     end = START + timedelta(hours=1)
     exception = {"exception_id": "E", "sla_deadline": end.isoformat()}
     assert _outcome(rule, exception, START) != _outcome(rule, exception, end + timedelta(seconds=1))
-    playbook = Playbook(1, "P", 1, START, parse({"logic": rule}))
+    playbook = Playbook(1, "P", 1, Origin(START, 1), parse({"logic": rule}))
     assert _answer([playbook], exception, START)[1] == START
 
 
 def test_a_rule_that_computes_with_time_is_valid_only_at_its_own_instant() -> None:
     logic = {"<": [{"*": [READ, 2]}, 30]}
-    playbook = Playbook(1, "P", 1, START, parse({"logic": logic}))
+    playbook = Playbook(1, "P", 1, Origin(START, 1), parse({"logic": logic}))
     exception = {"exception_id": "E", "sla_deadline": (START + timedelta(hours=1)).isoformat()}
     assert _answer([playbook], exception, START)[1] == START
 
 
 def test_minutes_compared_with_true_are_compared_with_one() -> None:
-    playbook = Playbook(1, "P", 1, START, parse({"logic": {"<": [READ, True]}}))
+    playbook = Playbook(1, "P", 1, Origin(START, 1), parse({"logic": {"<": [READ, True]}}))
     exception = {"exception_id": "E", "sla_deadline": (START + timedelta(hours=1)).isoformat()}
     assert _answer([playbook], exception, START) == ([], START + timedelta(minutes=59))

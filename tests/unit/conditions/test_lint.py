@@ -12,7 +12,7 @@ import pytest
 from sentinai.conditions import parse
 from sentinai.conditions.evaluation.budget import Budget, spending
 from sentinai.conditions.lint.lint import lint
-from sentinai.conditions.lint.other_playbooks import PublishedRule, by_rank
+from sentinai.conditions.lint.other_playbooks import Origin, PublishedRule, by_rank
 from sentinai.problems import DeadlineExceeded
 
 START = datetime(2026, 2, 2, tzinfo=UTC)
@@ -21,8 +21,8 @@ X = {"var": "exception.normalized_context.x"}
 
 
 def published(number: int, document: Any, *, name: str | None = None, version: int = 1) -> PublishedRule:
-    created = START + timedelta(days=number)
-    return PublishedRule(number, name or f"P{number}", version, created, parse(document))
+    origin = Origin(START + timedelta(days=number), number)
+    return PublishedRule(number, name or f"P{number}", version, origin, parse(document))
 
 
 def codes(document: Any, others: Sequence[PublishedRule] = (), **known: Any) -> list[str]:
@@ -106,9 +106,9 @@ def test_a_rule_that_another_does_not_cover_is_left_alone(narrow: Any, wide: Any
 
 def test_of_equal_priority_the_later_one_covers() -> None:
     own, wide = {"match": {"entity": "Pier 4"}}, published(5, {"match": {}})
-    assert codes(own, others=[wide], published=(START + timedelta(days=4), 4)) == ["never_chosen"]
-    assert codes(own, others=[wide], published=(START + timedelta(days=5), 4)) == ["never_chosen"]
-    assert codes(own, others=[wide], published=(START + timedelta(days=5), 6)) == []
+    assert codes(own, others=[wide], published=Origin(START + timedelta(days=4), 4)) == ["never_chosen"]
+    assert codes(own, others=[wide], published=Origin(START + timedelta(days=5), 4)) == ["never_chosen"]
+    assert codes(own, others=[wide], published=Origin(START + timedelta(days=5), 6)) == []
     assert codes(own, others=[wide]) == []
 
 

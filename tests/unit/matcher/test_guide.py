@@ -25,6 +25,7 @@ from sentinai.conditions.evaluation import budget, context, operator_limits
 from sentinai.conditions.evaluation.glob import MAX_COMPARED
 from sentinai.conditions.language import document, guard, predicates, vocabulary
 from sentinai.conditions.lint import lint, pack_references, paths
+from sentinai.conditions.lint.other_playbooks import Origin
 from sentinai.documents.schemas import check
 from sentinai.policy import Policy, PolicyStep
 from sentinai.templates import formats
@@ -85,7 +86,7 @@ def texts_of(findings: Any) -> list[str]:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: f"line {example.line}")
 def test_an_example_does_what_the_guide_says(example):
-    chase = Playbook(1, "Chase", 1, AS_OF, parse(OTHER))
+    chase = Playbook(1, "Chase", 1, Origin(AS_OF, 1), parse(OTHER))
     found = review(example.conditions, domain_pack=DOMAIN_PACK, policy_pack=POLICY_PACK, others=[chase])
     assert texts_of(found.errors) == example.errors
     if example.warnings or not (example.fits or example.misses):

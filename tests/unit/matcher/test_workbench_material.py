@@ -8,6 +8,7 @@ from typing import Any
 from matcher.matching import Playbook
 from matcher.web.workbench.material import material
 from sentinai.conditions import parse
+from sentinai.conditions.lint.other_playbooks import Origin
 from sentinai.documents.schemas import check
 
 NOW = datetime(2026, 8, 14, 6, 59, 31, tzinfo=UTC)
@@ -35,7 +36,7 @@ def made(**given: Any) -> dict[str, Any]:
 
 
 def playbook(number: int, conditions: dict[str, Any]) -> Playbook:
-    return Playbook(number, f"P{number}", 1, NOW, parse(conditions))
+    return Playbook(number, f"P{number}", 1, Origin(NOW, number), parse(conditions))
 
 
 def test_a_sample_of_each_type_has_its_context_and_a_deadline_from_now() -> None:

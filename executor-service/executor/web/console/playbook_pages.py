@@ -13,17 +13,18 @@ from executor.store.playbooks import StoredRule
 from executor.web.console.access import services
 from executor.web.console.paging import page_links
 from sentinai.conditions.explanation.explain import describe_document
+from sentinai.conditions.lint.other_playbooks import Rank, rank_of
 
 _PLAYBOOKS_SHOWN = 50
 
 
 def playbooks() -> str:
-    """The active playbooks, highest priority first, with their effectiveness."""
+    """The active playbooks in the order in which the matcher prefers them, with their effectiveness."""
     name = request.args.get("name", "").strip()
     with services().database.read(g.person.tenant_id) as db:
         active = [each for each in playbook_store.active_versions(db) if name.lower() in each.name.lower()]
         rules = playbook_store.rules_of(db, [each.playbook_id for each in active])
-        active.sort(key=lambda each: (-_priority_of(rules.get(each.playbook_id)), each.name, -each.version))
+        active.sort(key=lambda each: (_rank(rules.get(each.playbook_id)), each.version), reverse=True)
         ranked = [each.playbook_id for each in active]
         shown, cursor = paginate(ranked, limit=_PLAYBOOKS_SHOWN, cursor=request.args.get("cursor"))
         found = playbook_store.get_playbooks(db, shown)
@@ -80,6 +81,11 @@ def playbook(playbook_id: int) -> str:
         metrics={**figures.to_json(), "steps": steps},
         unreadable_events=unreadable_events,
     )
+
+
+def _rank(rule: StoredRule | None) -> tuple[bool, Rank]:
+    """Unreadable playbooks come last."""
+    return (True, rank_of(_priority_of(rule), rule.origin)) if rule else (False, (0, 0, 0))
 
 
 def _priority_of(rule: StoredRule | None) -> int | float:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from sentinai.conditions.evaluation.budget import LINT_UNITS, Budget, current, spending
@@ -17,7 +16,7 @@ from sentinai.conditions.language.document import Clause, Conditions
 from sentinai.conditions.language.vocabulary import PATHS
 from sentinai.conditions.lint import pack_references, paths
 from sentinai.conditions.lint.implication import Constraints, constant
-from sentinai.conditions.lint.other_playbooks import PublishedRule, covering, same_as
+from sentinai.conditions.lint.other_playbooks import Origin, PublishedRule, covering, rank_of, same_as
 from sentinai.problems import EvaluationBudgetExceeded, Finding
 
 Pack = Mapping[str, Any]
@@ -32,14 +31,14 @@ def lint(
     steps: Sequence[Mapping[str, Any]] = (),
     others: Sequence[PublishedRule] = (),
     name: str | None = None,
-    published: tuple[datetime, int] | None = None,
+    published: Origin | None = None,
 ) -> list[Finding]:
     """Every warning about a conditions document that ``parse`` accepted, with pointers into it.
 
     A pack that is None is not available, and warnings that need it are left out; ``domains`` are all domains with
     a pack. ``steps`` are the playbook's. ``others`` are the tenant's active playbooks ``by_rank``; the one called
-    ``name`` is another version of it. ``published`` is the time and the id by which it ranks; None if it is yet to
-    be published, after all others. When looking takes too much work, the last warning is ``incomplete``.
+    ``name`` is another version of it. ``published`` is the origin by which it ranks; None if its conditions are
+    yet to be published, after all others. When looking takes too much work, the last warning is ``incomplete``.
     """
     found = [*conditions.warnings]
     listed = pack_references.KnownNames.of(domain_pack, policy_pack, domains)
@@ -133,10 +132,9 @@ def _contradictions(conditions: Conditions) -> list[Finding]:
 def _about_others(
     conditions: Conditions,
     others: Sequence[PublishedRule],
-    published: tuple[datetime, int] | None,
+    published: Origin | None,
 ) -> Iterator[Finding]:
-    created, number = (published[0].timestamp(), published[1]) if published else (math.inf, 0)
-    rank = (conditions.priority, created, number)
+    rank = rank_of(conditions.priority, published) if published else (conditions.priority, math.inf, 0)
     same = same_as(conditions, others)
     for other in same:
         before = other.rank > rank

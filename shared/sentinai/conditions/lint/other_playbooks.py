@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from sentinai.conditions.language.document import Conditions
 from sentinai.conditions.lint.implication import Constraints, signature
@@ -19,7 +19,17 @@ from sentinai.versions import newest
 MOST_COMPARED = 20_000
 """How many distinct clauses a scan compares, from the best ranked playbook on: the cost of lint is bounded."""
 
-Rank = tuple[int, float, int]
+Rank = tuple[float, float, int]
+
+
+class Origin(NamedTuple):
+    """The version with which a playbook last got other conditions or another priority.
+
+    It ranks by this version, so publishing another description or other steps changes no choice.
+    """
+
+    created_at: datetime
+    playbook_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +39,18 @@ class PublishedRule:
     playbook_id: int
     name: str
     version: int
-    created_at: datetime
+    origin: Origin
     conditions: Conditions
 
     @property
     def rank(self) -> Rank:
         """Of two that match, the one with the higher rank is selected."""
-        return (self.conditions.priority, self.created_at.timestamp(), self.playbook_id)
+        return rank_of(self.conditions.priority, self.origin)
+
+
+def rank_of(priority: float, origin: Origin) -> Rank:
+    """By priority; of equal ones, the playbook that has had its conditions for the shorter time ranks higher."""
+    return (priority, origin.created_at.timestamp(), origin.playbook_id)
 
 
 R = TypeVar("R", bound=PublishedRule)

@@ -1,0 +1,178 @@
+"""Which of equally important playbooks wins: the one with the newest conditions, whatever else is published."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from executor.publishing import playbooks
+from executor.store import playbooks as playbook_store
+from executor.store import tenants
+from matcher.catalogue.cache import CatalogueCache
+from matcher.matching import match
+from sentinai.conditions.evaluation import context
+from sentinai.database.engine import Database
+from sentinai.settings import Settings
+
+START = datetime(2026, 5, 4, 6, 30, tzinfo=UTC)
+EVERY = {"match": {}, "priority": 4}
+LARGE = {"match": {"amount_gte": 100}, "priority": 4}
+ADDED = {"action_type": "add_comment", "params": {"text": "Looked at."}}
+
+
+class Catalogue:
+    """A tenant's catalogue, published version by version, and its winners."""
+
+    def __init__(self, database: Database, tenant_id: str = "quay") -> None:
+        self.database = database
+        self.tenant_id = tenant_id
+        self.now = START
+        database.write(tenant_id, lambda session: tenants.ensure_tenant(session, tenant_id))
+
+    def publish(self, name: str, conditions: dict[str, Any], text: str = "", steps: int = 1) -> int:
+        self.now += timedelta(minutes=1)
+        listed = [{"name": f"Step {number}", **ADDED} for number in range(steps)]
+        document = {"name": name, "description": text, "conditions": conditions, "steps": listed}
+        published = playbooks.publish(self.database, self.tenant_id, document, self.now, dry_run=False)
+        assert published.playbook is not None
+        return published.playbook.playbook_id
+
+    def retire(self, playbook_id: int) -> None:
+        self.database.write(self.tenant_id, lambda session: playbook_store.retire(session, playbook_id))
+
+    def winner(self, **exception: Any) -> str | None:
+        """The winner of a catalogue that is read anew."""
+        return winner(CatalogueCache(self.database, 1), self.tenant_id, exception)
+
+
+def winner(cache: CatalogueCache, tenant_id: str, exception: dict[str, Any]) -> str | None:
+    given = {"exception_id": "X", **exception}
+    seen = context.build(given, domain_pack={}, policy_pack={}, as_of=START)
+    selected = match(cache.current(tenant_id).compiled, seen, as_of=START).selected
+    return selected.playbook.name if selected else None
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    found = Database(Settings(database_url=database_url))
+    yield found
+    found.engine.dispose()
+
+
+@pytest.fixture
+def catalogue(database: Database) -> Catalogue:
+    return Catalogue(database)
+
+
+def test_other_text_or_steps_flip_no_winner(catalogue: Catalogue):
+    catalogue.publish("Older", EVERY)
+    catalogue.publish("Newer", EVERY)
+    for text, steps in (("Better said", 1), ("Better said", 3)):
+        catalogue.publish("Older", EVERY, text, steps)
+        assert catalogue.winner() == "Newer"
+
+
+def test_other_conditions_or_another_priority_are_the_newest(catalogue: Catalogue):
+    catalogue.publish("Older", EVERY)
+    catalogue.publish("Newer", EVERY)
+    catalogue.publish("Older", LARGE)
+    assert (catalogue.winner(amount=100), catalogue.winner(amount=99)) == ("Older", "Newer")
+    catalogue.publish("Newer", {**EVERY, "priority": 3})
+    catalogue.publish("Newer", EVERY)
+    assert catalogue.winner(amount=100) == "Newer"
+
+
+def test_conditions_that_come_back_are_new_again(catalogue: Catalogue):
+    for name, conditions in (("A", EVERY), ("B", EVERY), ("A", LARGE), ("A", EVERY), ("A", EVERY)):
+        catalogue.publish(name, conditions, text="as before")
+    assert catalogue.winner() == "A"
+
+
+def test_another_spelling_says_the_same(catalogue: Catalogue):
+    catalogue.publish("Older", {"match": {"amount_gte": 100, "entity": "Crane"}, "priority": 4})
+    catalogue.publish("Newer", EVERY)
+    catalogue.publish("Older", {"priority": 4.0, "match": {"amount_gte": 100, "entity": "Crane"}})
+    rule = {"and": [{">=": [{"var": "exception.amount"}, 100]}, {"===": [{"var": "exception.entity"}, "Crane"]}]}
+    catalogue.publish("Older", {"logic": rule, "priority": 4})
+    assert catalogue.winner(amount=100, entity="Crane") == "Newer"
+
+
+def test_a_retired_playbook_comes_back_to_its_place(catalogue: Catalogue):
+    older = catalogue.publish("Older", EVERY)
+    catalogue.publish("Newer", EVERY)
+    catalogue.retire(older)
+    assert catalogue.winner() == "Newer"
+    catalogue.publish("Older", EVERY)
+    assert catalogue.winner() == "Newer"
+
+
+def test_a_version_that_is_newest_again_ranks_as_it_did(catalogue: Catalogue):
+    catalogue.publish("A", EVERY)
+    catalogue.publish("B", EVERY)
+    second = catalogue.publish("A", LARGE)
+    assert catalogue.winner(amount=100) == "A"
+    catalogue.retire(second)
+    assert catalogue.winner(amount=100) == "B"
+
+
+def test_the_same_name_of_another_tenant_does_not_count(catalogue: Catalogue, database: Database):
+    Catalogue(database, "other").publish("Mine", EVERY)
+    catalogue.publish("Yours", EVERY)
+    catalogue.publish("Mine", EVERY)
+    assert catalogue.winner() == "Mine"
+
+
+def test_a_publish_that_is_read_as_a_difference_ranks_as_one_that_is_read_anew(catalogue: Catalogue):
+    cache = CatalogueCache(catalogue.database, 1)
+    for name, conditions, text in (("A", EVERY, ""), ("B", EVERY, ""), ("A", EVERY, "x"), ("A", EVERY, "y")):
+        catalogue.publish(name, conditions, text)
+        assert winner(cache, catalogue.tenant_id, {}) == catalogue.winner()
+
+
+def test_publishing_at_the_same_time_keeps_one_origin(catalogue: Catalogue):
+    catalogue.publish("Older", EVERY)
+    catalogue.publish("Newer", EVERY)
+    threads = [
+        threading.Thread(target=catalogue.publish, args=("Older", EVERY, f"Text {number}")) for number in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert catalogue.winner() == "Newer"
+    with catalogue.database.read(catalogue.tenant_id) as session:
+        ids = [each.playbook_id for each in playbook_store.versions(session) if each.name == "Older"]
+        found = {rule.origin for rule in playbook_store.rules_of(session, ids).values()}
+    assert len(ids) == 7
+    assert len(found) == 1
+
+
+CHANGES = st.lists(
+    st.tuples(st.sampled_from("ABC"), st.sampled_from([EVERY, LARGE, {**LARGE, "priority": 5}])),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(CHANGES, st.lists(st.tuples(st.integers(0, 2), st.integers(1, 3)), min_size=1, max_size=5), st.uuids())
+def test_no_sequence_of_edits_flips_a_winner(
+    database: Database, changes: list[Any], edits: list[tuple[int, int]], tenant: Any
+):
+    catalogue = Catalogue(database, str(tenant))
+    current: dict[str, dict[str, Any]] = {}
+    for name, conditions in changes:
+        catalogue.publish(name, conditions)
+        current[name] = conditions
+    before = [catalogue.winner(amount=amount) for amount in (99, 100)]
+    names = sorted(current)
+    for number, (which, steps) in enumerate(edits):
+        name = names[which % len(names)]
+        catalogue.publish(name, current[name], f"Text {number}", steps)
+        assert [catalogue.winner(amount=amount) for amount in (99, 100)] == before
