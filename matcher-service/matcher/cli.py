@@ -185,8 +185,9 @@ def test_command(
     """Test which playbooks are chosen for the exceptions in CASES.
 
     CASES is a list in YAML or JSON. Each case contains an exception, or the id of one in the exceptions file.
-    Times may be relative to the time of the match: +PT45M is 45 minutes later. Playbooks count as published in
-    the order of their file names.
+    Times may be relative to the time of the match: +PT45M is 45 minutes later. With a Policy Pack, playbooks that
+    it blocks are passed over, as in production. Playbooks of equal priority rank by the published.json of an
+    exported folder; those that it does not date count as published last, in the order of their file names.
 
     \b
     Example of CASES:
@@ -206,7 +207,7 @@ def test_command(
     cases = expectations.read_cases(case_file, exceptions or {}, as_of)
     with _progress("Matching", len(cases)) as advance:
         report = expectations.run(
-            cases, playbooks, domain_pack=domain_pack or {}, policy_pack=policy_pack or {}, progress=advance
+            cases, playbooks, domain_pack=domain_pack or {}, policy_pack=policy_pack, progress=advance
         )
     output.print_report(report, output_format)
     if report.failed or (every_playbook and report.never_chosen):

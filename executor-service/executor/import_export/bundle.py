@@ -12,11 +12,15 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """The documents of a catalogue: Domain Packs by domain, playbooks by name."""
+    """The documents of a catalogue: Domain Packs by domain, playbooks by name.
+
+    ``published`` says by name since when playbooks have their conditions, by the schema of that name.
+    """
 
     policy_pack: Document | None = None
     domain_packs: Mapping[str, Document] = field(default_factory=dict)
     playbooks: Mapping[str, Document] = field(default_factory=dict)
+    published: Document = field(default_factory=dict)
 
 
 def file_text(document: Document) -> str:

@@ -10,6 +10,7 @@ from executor.import_export.bundle import Bundle
 from executor.publishing.playbooks import publish_document
 from executor.store import packs as pack_store
 from executor.store import playbooks as playbook_store
+from sentinai import published
 from sentinai.database.engine import Database
 from sentinai.database.tenant_session import TenantSession
 
@@ -22,13 +23,17 @@ def export(database: Database, tenant_id: str) -> Bundle:
     """
     with database.read(tenant_id) as session:
         playbooks = playbook_store.newest_active_playbooks(session)
+        rules = playbook_store.rules_of(session, [each.playbook_id for each in playbooks.values()])
         policy_row = pack_store.newest_policy_pack(session)
         policy_pack = None if policy_row is None else policy_row.pack
         domain_packs = stored_domain_packs(session, _domains(policy_pack or {}, playbooks.values()))
+    names = sorted(playbooks)
+    entries = {name: published.entry(*rules[playbooks[name].playbook_id]) for name in names}
     return Bundle(
         policy_pack=policy_pack,
         domain_packs=domain_packs,
-        playbooks={name: publish_document(playbooks[name]) for name in sorted(playbooks)},
+        playbooks={name: publish_document(playbooks[name]) for name in names},
+        published={name: entry for name, entry in entries.items() if entry},
     )
 
 

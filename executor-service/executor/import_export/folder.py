@@ -1,5 +1,6 @@
-"""A tenant's folder: ``policy-pack.json``, ``domain-pack.json``, ``domain-packs/*.json``, ``playbooks/*.json``.
+"""A tenant's folder: packs, ``playbooks/*.json``, and ``published.json``, which says how these rank.
 
+The packs are ``policy-pack.json``, ``domain-pack.json`` and ``domain-packs/*.json``.
 ``executor seed``, ``matcher validate`` and ``matcher test`` read the same layout.
 """
 
@@ -14,7 +15,10 @@ from pathlib import Path
 
 from executor.import_export.bundle import Bundle, Document, file_text
 from sentinai.documents import strict_json
+from sentinai.documents.schemas import check
 from sentinai.problems import Finding, MalformedJson
+from sentinai.published import FILE_NAME as PUBLISHED
+from sentinai.published import SCHEMA
 
 POLICY_PACK, DOMAIN_PACK = "policy-pack.json", "domain-pack.json"
 DOMAIN_PACKS, PLAYBOOKS = "domain-packs", "playbooks"
@@ -48,13 +52,14 @@ def read(folder: Path) -> FolderContent:
     own = [folder / DOMAIN_PACK] if (folder / DOMAIN_PACK).exists() else []
     domain_packs = reader.read_named("domain pack", [*own, *_json_files(folder / DOMAIN_PACKS)], "domain_name")
     playbooks = reader.read_named("playbook", _json_files(folder / PLAYBOOKS), "name")
+    published = reader.read_published(folder / PUBLISHED) if (folder / PUBLISHED).exists() else {}
     if policy_pack is None and not domain_packs and not playbooks:
         # Probably the wrong folder; with --retire-missing it would retire the whole catalogue.
         message = f"The folder has no {POLICY_PACK}, {DOMAIN_PACK} or {PLAYBOOKS}/*.json."
         reader.add_finding(folder, "empty", message)
     if reader.findings:
         raise InvalidFolder(reader.findings)
-    return FolderContent(Bundle(policy_pack, domain_packs, playbooks), reader.sources)
+    return FolderContent(Bundle(policy_pack, domain_packs, playbooks, published), reader.sources)
 
 
 class _Reader:
@@ -79,6 +84,14 @@ class _Reader:
         self.add_finding(path, "wrong_type", "The file must contain a JSON object.")
         return None
 
+    def read_published(self, path: Path) -> Document:
+        """What a folder says of the publication of its playbooks."""
+        document = self.read(path)
+        wrong = [] if document is None else check(SCHEMA, document)
+        if wrong:
+            self.findings[path] = wrong
+        return document or {}
+
     def read_named(self, kind: str, paths: Iterable[Path], key: str) -> dict[str, Document]:
         """The JSON objects in files, by their value of ``key``."""
         found: dict[str, Document] = {}
@@ -91,7 +104,7 @@ class _Reader:
                 self.add_finding(path, "required", f"{key!r} is required and must be a string.", f"/{key}")
             elif name in found:
                 other = self.sources[kind, name].name
-                self.add_finding(path, "duplicate", f"{other} has the same {key}, {name!r}.", f"/{key}")
+                self.add_finding(path, "duplicate_name", f"{other} has the same {key}, {name!r}.", f"/{key}")
             else:
                 found[name], self.sources[kind, name] = document, path
         return found
@@ -113,6 +126,8 @@ def files_of(bundle: Bundle) -> dict[str, str]:
         files[f"{DOMAIN_PACKS}/{stem}.json"] = file_text(bundle.domain_packs[name])
     for name, stem in _stems(bundle.playbooks):
         files[f"{PLAYBOOKS}/{stem}.json"] = file_text(bundle.playbooks[name])
+    if bundle.published:
+        files[PUBLISHED] = file_text(bundle.published)
     return files
 
 
@@ -131,7 +146,7 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
 
 def obsolete_files(folder: Path, files: Mapping[str, str]) -> list[Path]:
     """The files of packs and playbooks in a folder that are not among ``files``."""
-    found = [folder / POLICY_PACK, folder / DOMAIN_PACK, *_json_files(folder / DOMAIN_PACKS)]
+    found = [folder / POLICY_PACK, folder / DOMAIN_PACK, folder / PUBLISHED, *_json_files(folder / DOMAIN_PACKS)]
     found += _json_files(folder / PLAYBOOKS)
     return [path for path in found if path.exists() and path.relative_to(folder).as_posix() not in files]
 

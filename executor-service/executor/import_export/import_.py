@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from executor.domain.model import Packs, Playbook
 from executor.import_export.bundle import Bundle, Document, file_text
@@ -22,6 +23,7 @@ from sentinai.database.engine import Database
 from sentinai.database.tenant_session import TenantSession
 from sentinai.documents.strict_json import same
 from sentinai.problems import Finding, InvalidDocument, Problem
+from sentinai.published import origin_in
 
 NEW, NEW_VERSION, UNCHANGED, RETIRED = "new", "new version", "unchanged", "retired"
 
@@ -178,10 +180,21 @@ def _change(kind: str, name: str, before: Document | None, after: Document) -> C
     return Change(kind, name, NEW_VERSION, tuple(lines)[2:])
 
 
+def _place(bundle: Bundle, change: Change) -> tuple[Any, ...]:
+    """Playbooks are stored in the order in which they were published elsewhere, so that they rank the same here.
+
+    Those without a date come after them, in the order of their files.
+    """
+    document = bundle.playbooks.get(change.name) if change.kind == "playbook" else None
+    origin = document and origin_in(bundle.published, change.name, document["conditions"])
+    return (False, *origin) if origin else (True,)
+
+
 def _store(
     session: TenantSession, bundle: Bundle, stored: _Stored, changes: Sequence[Change], now: datetime
 ) -> None:
     changed = [change for change in changes if change.action != UNCHANGED]
+    changed.sort(key=partial(_place, bundle))
     versions = playbook_store.newest_versions(session)
     for change in changed:
         if change.kind == "policy pack" and bundle.policy_pack is not None:

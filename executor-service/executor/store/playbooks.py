@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
 
@@ -165,8 +165,7 @@ def active_versions(session: TenantSession) -> list[Version]:
     return [Version(*row) for row in session.execute(select(*_VERSION).where(PlaybookRow.status == "active"))]
 
 
-@dataclass(frozen=True, slots=True)
-class StoredRule:
+class StoredRule(NamedTuple):
     """When a playbook version matches, and since which version its playbook has these conditions."""
 
     conditions: Any

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,12 +85,23 @@ def read_pack(path: Path, schema: str) -> Mapping[str, Any]:
     Raises:
         UnusableFile: the file cannot be read, or the pack is not valid.
     """
+    return read_valid(path, schema, check_rules)
+
+
+def read_valid(
+    path: Path, schema: str, check_further: Callable[[Any], list[Finding]] = lambda _: []
+) -> Mapping[str, Any]:
+    """Read a file with a JSON object, and validate it by a schema.
+
+    Raises:
+        UnusableFile: the file cannot be read, or is not valid.
+    """
     document = read_document(path)
-    found = check(schema, document.value) or check_rules(document.value)
+    found = check(schema, document.value) or check_further(document.value)
     if found:
         raise UnusableFile([document.located(finding, "error") for finding in found])
-    pack: Mapping[str, Any] = document.value
-    return pack
+    valid: Mapping[str, Any] = document.value
+    return valid
 
 
 def _content(path: Path) -> bytes:

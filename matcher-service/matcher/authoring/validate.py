@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from matcher.authoring.files import Document, FileFinding, UnusableFile, read_document
+from matcher.authoring.files import Document, FileFinding, UnusableFile, read_document, read_valid
 from matcher.authoring.review import review
 from matcher.matching import Playbook
 from sentinai.conditions import Conditions, parse
 from sentinai.conditions.lint.other_playbooks import Origin, PublishedRule, by_rank
 from sentinai.documents.schemas import check
+from sentinai.policy import PolicyStep
 from sentinai.problems import Finding, InvalidDocument
+from sentinai.published import FILE_NAME, SCHEMA, origin_in
 
-_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_UNPUBLISHED = datetime.max.replace(tzinfo=UTC)
+"""The date of files without one: they rank after those with one, and among each other as they are listed."""
 Pack = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class PlaybookFile:
-    """A playbook's file, and the playbook as matching uses it. Later files count as published later."""
+    """A playbook's file, and the playbook as matching uses it."""
 
     document: Document
     playbook: Playbook
@@ -65,15 +69,32 @@ def check_files(
         progress()
     documents = [each for each in read if isinstance(each, Document)]
     playbooks = {each.document.path: each.playbook for each in playbook_files(documents)}
+    duplicates = _same_names(documents)
     other_playbooks = by_rank(playbooks.values())
     findings: list[FileFinding] = []
     for each in read:
         if isinstance(each, Document):
+            findings += duplicates.get(each.path, ())
             findings += check_document(each, domain_pack, policy_pack, other_playbooks, playbooks.get(each.path))
         else:
             findings += each.findings
         progress()
     return findings
+
+
+def _same_names(documents: Iterable[Document]) -> dict[Path, list[FileFinding]]:
+    """An error, by path, about each file whose playbook has the name of another in the same folder."""
+    first: dict[tuple[Path, str], Path] = {}
+    found: dict[Path, list[FileFinding]] = {}
+    for document in documents:
+        if is_playbook(document.value):
+            name = _name(document)
+            other = first.setdefault((document.path.parent, name), document.path)
+            if other != document.path:
+                message = f"{other.name} has the same name, {name!r}."
+                finding = Finding("/name", "duplicate_name", message, "Give each playbook a name and a file.")
+                found[document.path] = [document.located(finding, "error")]
+    return found
 
 
 def _read(path: Path) -> Document | UnusableFile:
@@ -117,18 +138,43 @@ def _in_file(finding: Finding, prefix: str) -> Finding:
 
 
 def playbook_files(documents: Iterable[Document]) -> list[PlaybookFile]:
-    """The documents that are playbooks with valid conditions, numbered and dated in order."""
+    """The documents that are playbooks with valid conditions, numbered in order.
+
+    They rank by the ``published.json`` of an exported folder.
+
+    Raises:
+        UnusableFile: there is one, and it is not valid.
+    """
     found: list[PlaybookFile] = []
     versions: dict[str, int] = {}
+    published = cache(_published)
     for number, document in enumerate(documents, 1):
         if not is_playbook(document.value):
             continue
-        name = str(document.value.get("name", document.path.stem))
+        name = _name(document)
         try:
             conditions = parse(document.value["conditions"])
         except InvalidDocument:
             continue
         versions[name] = versions.get(name, 0) + 1
-        origin = Origin(_EPOCH + timedelta(seconds=number), number)
-        found.append(PlaybookFile(document, Playbook(number, name, versions[name], origin, conditions)))
+        dates = published(document.path.absolute().parent.parent)
+        origin = origin_in(dates, name, document.value["conditions"]) or Origin(_UNPUBLISHED, number)
+        playbook = Playbook(number, name, versions[name], origin, conditions, _steps(document.value))
+        found.append(PlaybookFile(document, playbook))
     return found
+
+
+def _published(folder: Path) -> Pack:
+    path = folder / FILE_NAME
+    return read_valid(path, SCHEMA) if path.exists() else {}
+
+
+def _name(document: Document) -> str:
+    return str(document.value.get("name", document.path.stem))
+
+
+def _steps(playbook: Pack) -> tuple[PolicyStep, ...] | None:
+    """What policy looks at of the steps; None if the playbook is not valid, so that nobody can tell."""
+    if check("playbook-publish", playbook):
+        return None
+    return tuple(PolicyStep.of(order, step) for order, step in enumerate(playbook["steps"], 1))

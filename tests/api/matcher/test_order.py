@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from executor.import_export import folder
+from executor.import_export.export import export
+from executor.import_export.import_ import Options, import_bundle
 from executor.publishing import playbooks
 from executor.store import playbooks as playbook_store
 from executor.store import tenants
+from matcher.authoring.expectations import Case, run
+from matcher.authoring.files import json_files, read_document
+from matcher.authoring.validate import playbook_files
 from matcher.catalogue.cache import CatalogueCache
 from matcher.matching import match
 from sentinai.conditions.evaluation import context
@@ -56,6 +65,15 @@ def winner(cache: CatalogueCache, tenant_id: str, exception: dict[str, Any]) -> 
     seen = context.build(given, domain_pack={}, policy_pack={}, as_of=START)
     selected = match(cache.current(tenant_id).compiled, seen, as_of=START).selected
     return selected.playbook.name if selected else None
+
+
+def winner_of_files(folder: Path, exception: dict[str, Any]) -> str | None:
+    """What ``matcher test`` says of a folder."""
+    files = playbook_files(map(read_document, json_files([folder / "playbooks"])))
+    case = Case("", {"exception_id": "X", **exception}, START, None)
+    playbooks = [each.playbook for each in files]
+    report = run([case], playbooks, domain_pack={}, policy_pack={}, progress=lambda: None)
+    return report.results[0].chosen
 
 
 @pytest.fixture
@@ -153,19 +171,14 @@ def test_publishing_at_the_same_time_keeps_one_origin(catalogue: Catalogue):
     assert len(found) == 1
 
 
-CHANGES = st.lists(
-    st.tuples(st.sampled_from("ABC"), st.sampled_from([EVERY, LARGE, {**LARGE, "priority": 5}])),
-    min_size=1,
-    max_size=6,
-)
+CHANGES_OF_ONE = st.tuples(st.sampled_from("ABC"), st.sampled_from([EVERY, LARGE, {**LARGE, "priority": 5}]))
+CHANGES = st.lists(CHANGES_OF_ONE, min_size=1, max_size=6)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(CHANGES, st.lists(st.tuples(st.integers(0, 2), st.integers(1, 3)), min_size=1, max_size=5), st.uuids())
-def test_no_sequence_of_edits_flips_a_winner(
-    database: Database, changes: list[Any], edits: list[tuple[int, int]], tenant: Any
-):
-    catalogue = Catalogue(database, str(tenant))
+@given(CHANGES, st.lists(st.tuples(st.integers(0, 2), st.integers(1, 3)), min_size=1, max_size=5))
+def test_no_sequence_of_edits_flips_a_winner(database: Database, changes: list[Any], edits: list[tuple[int, int]]):
+    catalogue = Catalogue(database, uuid4().hex)
     current: dict[str, dict[str, Any]] = {}
     for name, conditions in changes:
         catalogue.publish(name, conditions)
@@ -176,3 +189,41 @@ def test_no_sequence_of_edits_flips_a_winner(
         name = names[which % len(names)]
         catalogue.publish(name, current[name], f"Text {number}", steps)
         assert [catalogue.winner(amount=amount) for amount in (99, 100)] == before
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.tuples(CHANGES_OF_ONE, st.integers(1, 2), st.booleans()), min_size=1, max_size=9),
+    st.sampled_from([LARGE, None]),
+)
+def test_an_exported_folder_answers_as_the_catalogue_and_so_does_a_copy_of_it(
+    database: Database, tmp_path: Path, published: list[Any], edit: Any
+):
+    catalogue, copy = (Catalogue(database, uuid4().hex) for _ in range(2))
+    for number, ((name, conditions), steps, retired) in enumerate(published):
+        playbook_id = catalogue.publish(name, conditions, f"Text {number}", steps)
+        if retired:
+            catalogue.retire(playbook_id)
+    files = folder.files_of(export(database, catalogue.tenant_id))
+    path = tmp_path / catalogue.tenant_id
+    folder.write(path, {**files, "policy-pack.json": "{}"})
+    if not (path / "playbooks").exists():
+        return
+
+    def by_files() -> list[str | None]:
+        return [winner_of_files(path, {"amount": amount}) for amount in (99, 100)]
+
+    assert by_files() == [catalogue.winner(amount=amount) for amount in (99, 100)]
+    _import(copy, path)
+    assert by_files() == [copy.winner(amount=amount) for amount in (99, 100)]
+    if edit:
+        one = sorted((path / "playbooks").iterdir())[0]
+        one.write_text(json.dumps({**json.loads(one.read_text()), "conditions": edit}))
+        expected = by_files()
+        _import(catalogue, path)
+        assert expected == [catalogue.winner(amount=amount) for amount in (99, 100)]
+
+
+def _import(catalogue: Catalogue, path: Path) -> None:
+    catalogue.now += timedelta(minutes=1)
+    import_bundle(catalogue.database, catalogue.tenant_id, folder.read(path), catalogue.now, Options())

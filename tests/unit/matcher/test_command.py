@@ -8,6 +8,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from matcher.cli import main
+from sentinai import published
+from sentinai.clock import parse_time
+from sentinai.conditions.lint.other_playbooks import Origin
 
 STEPS = [{"name": "Note", "action_type": "add_comment", "params": {"text": "seen"}}]
 AS_OF = "2026-08-03T05:00:00Z"
@@ -307,3 +310,60 @@ def test_help_contains_examples(run, command):
     output = run(*command, "--help").output
     assert "\\b" not in output
     assert "Example" in output or not command
+
+
+def case(**members: Any) -> dict[str, Any]:
+    return {"exception": {"exception_type": "Sluice Jam"}, "playbook": None, "as_of": AS_OF, **members}
+
+
+def report_of(run: Any, *arguments: str) -> Any:
+    result = run("test", "cases.json", "--playbooks", "playbooks", "--format", "json", *arguments)
+    return json.loads(result.output)
+
+
+def test_policy_applies_as_in_production(run):
+    write("playbooks/1.json", playbook("Note", {"match": {}}))
+    call = {"name": "Look", "action_type": "call_tool", "params": {"tool_id": "gauge"}}
+    write("playbooks/2.json", {**playbook("Gauge", {"match": {}, "priority": 2}), "steps": [call]})
+    write("cases.json", [case()])
+    write("domain.json", {"tools": {"gauge": {"endpoint": "http://127.0.0.1:9/"}}})
+    chosen = {}
+    for approved in ([], ["gauge"]):
+        write("policy.json", {"approved_tools": approved})
+        report = report_of(run, "--policy-pack", "policy.json", "--domain-pack", "domain.json")
+        chosen[len(approved)] = report["cases"][0]["chosen"]
+    assert chosen == {0: "Note", 1: "Gauge"}
+    assert report_of(run)["cases"][0]["chosen"] == "Gauge"
+
+
+@pytest.mark.parametrize(
+    "command", [["validate", "playbooks"], ["test", "cases.json", "--playbooks", "playbooks"]]
+)
+def test_two_files_of_one_name_are_an_error_that_names_both(run, command):
+    write("playbooks/1.json", playbook("Note", {"match": {}}))
+    write("playbooks/2.json", playbook("Note", {"match": {"severity": "low"}}))
+    write("cases.json", [case()])
+    result = run(*command)
+    assert result.exit_code == (1 if command[0] == "validate" else 2)
+    assert "playbooks/2.json:2:11: error duplicate_name: 1.json has the same name, 'Note'." in result.output
+
+
+def test_the_same_name_in_another_folder_is_another_catalogue(run):
+    for folder in ("a", "b"):
+        write(f"{folder}/1.json", playbook("Note", {"match": {}}))
+    assert run("validate", "a", "b").exit_code == 0
+
+
+def test_what_an_export_says_of_other_conditions_does_not_count(run):
+    for number, name in enumerate(("First", "Second")):
+        write(f"playbooks/{number}.json", playbook(name, {"match": {}}))
+    write("cases.json", [case()])
+    dated = {"created_at": AS_OF, "playbook_id": 9, "conditions": "0"}
+    write("published.json", {"Second": dated})
+    assert report_of(run)["cases"][0]["chosen"] == "Second"
+    write("published.json", {"First": published.entry({"match": {}}, Origin(parse_time(AS_OF), 1))})
+    assert report_of(run)["cases"][0]["chosen"] == "Second"
+    write("published.json", {"Second": published.entry({"match": {}}, Origin(parse_time(AS_OF), 1))})
+    assert report_of(run)["cases"][0]["chosen"] == "First"
+    write("published.json", {"Second": 1})
+    assert "published.json:2:13: error wrong_type" in run("validate", "playbooks").output
