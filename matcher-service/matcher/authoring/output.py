@@ -55,13 +55,18 @@ def print_evaluation(found: Mapping[str, Any], output: str) -> None:
 
 
 def print_report(report: Report, output: str) -> None:
-    """The failed cases, each with an explanation; the playbooks that no case chose; the count."""
+    """The failed cases, explained; those that a tie decides; the playbooks that no case chose; the count."""
     if output == "json":
         click.echo(strict_json.dumps(_report_json(report)))
         return
     console = _console()
     for result in report.failed:
         console.print(_failure(result), soft_wrap=True)
+    ties = [result for result in report.results if result.match.tie]
+    if ties:
+        console.print(Text("Cases in which two playbooks have the same priority:", style="yellow"))
+        for result in ties:
+            console.print(Text(f"  {_tie(result)}"), soft_wrap=True)
     if report.never_chosen:
         console.print(Text("Playbooks that no case chose:", style="yellow"))
         for name in report.never_chosen:
@@ -141,6 +146,16 @@ def _failure(result: CaseResult) -> Table:
     return grid
 
 
+def _tie(result: CaseResult) -> str:
+    tie = result.match.tie
+    assert tie is not None
+    ahead = {"created_at": "its conditions are newer", "playbook_id": "its file comes later"}[tie.decided_by]
+    return (
+        f"{result.case.name}: {result.chosen} and {tie.playbook.name} match, both with priority "
+        f"{tie.playbook.conditions.priority:,}; {result.chosen} is chosen because {ahead}"
+    )
+
+
 def _explanation(result: CaseResult) -> Iterator[str]:
     yield from result.explanation
     best = result.match.selected
@@ -161,6 +176,7 @@ def _report_json(report: Report) -> dict[str, Any]:
                 "expected": result.case.playbook,
                 "chosen": result.chosen,
                 "passed": result.passed,
+                "tie": result.match.tie.to_json() if result.match.tie else None,
                 "explanation": list(result.explanation),
                 "reasoning": result.match.reasoning,
             }

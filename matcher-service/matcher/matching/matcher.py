@@ -12,7 +12,7 @@ from pyroaring import BitMap
 from matcher.matching.applied_policy import AppliedPolicy
 from matcher.matching.compiled_catalogue import Catalogue
 from matcher.matching.index_query import IndexQuery
-from matcher.matching.model import MatchError, MatchResult, PassedOver, Playbook, Ranked
+from matcher.matching.model import MatchError, MatchResult, PassedOver, Playbook, Ranked, Tie
 from matcher.matching.near_misses import find_misses
 from matcher.matching.reasoning import compose
 from matcher.matching.validity import valid_until
@@ -56,6 +56,7 @@ def match(
     candidates = len(catalogue.playbooks)
     return MatchResult(
         selected=selected,
+        tie=_tie(catalogue, found),
         passed_over=passed_over,
         ranked=tuple(ranked),
         near_misses=missed,
@@ -65,6 +66,15 @@ def match(
         matched=found.matched,
         errors=tuple(errors),
     )
+
+
+def _tie(catalogue: Catalogue, found: _Found) -> Tie | None:
+    if found.selected is None or found.runner_up is None:
+        return None
+    first, second = catalogue.playbooks[found.selected], catalogue.playbooks[found.runner_up]
+    if first.conditions.priority != second.conditions.priority:
+        return None
+    return Tie(second, "created_at" if first.origin.created_at != second.origin.created_at else "playbook_id")
 
 
 def _ranked(query: IndexQuery, policy: AppliedPolicy, position: int, rank: int) -> Ranked:
@@ -86,11 +96,12 @@ def _verdict(query: IndexQuery, policy: AppliedPolicy, playbook: Playbook) -> Ve
 class _Found(NamedTuple):
     """The positions of the best matches, and that of the selected one with its rank; those that it passes over.
 
-    ``matched`` is the number of all matches.
+    ``runner_up`` would be selected without it. ``matched`` is the number of all matches.
     """
 
     best: list[int]
     selected: int | None
+    runner_up: int | None
     rank: int
     passed_over: list[int]
     matched: int
@@ -107,7 +118,8 @@ def _walk(query: IndexQuery, limit: int, blocked: BitMap, errors: list[MatchErro
         unresolved |= query.candidates & query.undecided
     settled = query.candidates - unresolved if unresolved else query.candidates
     best = list(islice(settled, limit))
-    allowed = next(iter(settled - blocked if blocked else settled), None)
+    free = list(islice(settled - blocked if blocked else settled, 2))
+    allowed = free[0] if free else None
     confirmed: list[int] = []
     for evaluated, position in enumerate(unresolved):
         known = allowed is not None and allowed < position
@@ -117,12 +129,13 @@ def _walk(query: IndexQuery, limit: int, blocked: BitMap, errors: list[MatchErro
             confirmed.append(position)
             if not known and position not in blocked:
                 allowed = position
+    free = sorted([*free, *islice((each for each in confirmed if each not in blocked), 2)])
     matching = settled | BitMap(confirmed) if confirmed else settled
     best = sorted([*best, *confirmed[:limit]])[:limit]
     rank = len(matching) + 1 if allowed is None else matching.rank(allowed)
     # Whatever outranks the best that is not blocked is blocked.
     passed_over = list(islice(matching, min(rank - 1, MAX_PASSED_OVER)))
-    return _Found(best, allowed, rank, passed_over, len(matching))
+    return _Found(best, allowed, free[1] if len(free) > 1 else None, rank, passed_over, len(matching))
 
 
 def _are_known(best: list[int], confirmed: list[int], position: int, limit: int) -> bool:

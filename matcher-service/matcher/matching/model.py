@@ -74,6 +74,20 @@ class NearMiss(NamedTuple):
         return entry
 
 
+class Tie(NamedTuple):
+    """The playbook that would be selected but for a tie: it has the priority of the selected one, and matches too.
+
+    The selected one is ahead by ``decided_by``: ``created_at``, that of its conditions, or ``playbook_id``.
+    """
+
+    playbook: Playbook
+    decided_by: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The member of the response."""
+        return {**self.playbook.to_json(), "decided_by": self.decided_by}
+
+
 @dataclass(frozen=True, slots=True)
 class MatchError:
     """A clause that raised, or that this version does not accept; its playbook does not match."""
@@ -96,6 +110,7 @@ class MatchResult:
     """
 
     selected: Ranked | None
+    tie: Tie | None
     passed_over: tuple[PassedOver, ...]
     ranked: tuple[Ranked, ...]
     near_misses: tuple[NearMiss, ...]
@@ -109,6 +124,7 @@ class MatchResult:
         """The members of the schema ``match-response`` that depend on the match."""
         return {
             "selected": self.selected.playbook.to_json() if self.selected else None,
+            "tie": self.tie.to_json() if self.tie else None,
             "passed_over": [entry.to_json() for entry in self.passed_over],
             "ranked": [entry.to_json() for entry in self.ranked],
             "near_misses": [entry.to_json() for entry in self.near_misses],

@@ -79,7 +79,7 @@ def _advantage(best: Playbook, second: Playbook) -> str:
     if best.conditions.priority != second.conditions.priority:
         return f"higher priority ({best.conditions.priority:,} over {second.conditions.priority:,})"
     if best.origin.created_at != second.origin.created_at:
-        return "later publication"
+        return "newer conditions"
     return "higher id"
 
 

@@ -238,6 +238,7 @@ class MatchResponse(TypedDict):
     domain_pack_version: NotRequired[int | None]
     policy_pack_version: NotRequired[int | None]
     selected: SelectedPlaybook | None
+    tie: TiedPlaybook | None
     passed_over: list[PassedOverPlaybook]
     ranked: list[RankedPlaybook]
     near_misses: list[NearMiss]
@@ -563,6 +564,16 @@ class StoredPolicyPack(TypedDict):
     pack: PolicyPack
     created_at: NotRequired[str | None]
     warnings: NotRequired[list[Finding]]
+
+
+class TiedPlaybook(TypedDict):
+    """A playbook that fits as well, with the priority of the selected one."""
+
+    playbook_id: int
+    name: str
+    version: int
+    priority: int
+    decided_by: Literal["created_at", "playbook_id"]
 
 
 class ValidateResponse(TypedDict):

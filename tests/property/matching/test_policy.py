@@ -83,6 +83,9 @@ def test_the_best_that_is_not_blocked_is_selected(
     assert [entry.playbook for entry in found.ranked] == [order[rank - 1] for rank in listed]
     assert [entry.policy for entry in found.ranked] == [verdicts[rank - 1] for rank in listed]
     assert all(entry.reasons for entry in found.passed_over)
+    first, second = [*(order[rank - 1] for rank in allowed), None, None][:2]
+    tied = first is not None and second is not None and first.conditions.priority == second.conditions.priority
+    assert (found.tie.playbook if found.tie else None) == (second if tied else None)
     assert found.matched == len(order)
     if found.selected:
         assert found.reasoning.startswith(f"{found.selected.playbook.name} v1 is selected: ")

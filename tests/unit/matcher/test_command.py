@@ -354,6 +354,20 @@ def test_the_same_name_in_another_folder_is_another_catalogue(run):
     assert run("validate", "a", "b").exit_code == 0
 
 
+def test_a_case_that_a_tie_decides_says_so(run):
+    write("playbooks/1.json", playbook("First", {"match": {}, "priority": 3}))
+    write("playbooks/2.json", playbook("Second", {"match": {"exception_type": "Sluice *"}, "priority": 3}))
+    write(
+        "cases.json", [case(name="a jam", playbook="Second"), case(exception={"entity": "Weir"}, playbook="First")]
+    )
+    jam, other = (each["tie"] for each in report_of(run)["cases"])
+    assert (jam["name"], jam["priority"], jam["decided_by"]) == ("First", 3, "playbook_id")
+    assert other is None
+    result = run("test", "cases.json", "--playbooks", "playbooks")
+    assert "  a jam: Second and First match, both with priority 3; Second is chosen because" in result.output
+    assert result.exit_code == 0
+
+
 def test_what_an_export_says_of_other_conditions_does_not_count(run):
     for number, name in enumerate(("First", "Second")):
         write(f"playbooks/{number}.json", playbook(name, {"match": {}}))

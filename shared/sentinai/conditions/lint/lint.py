@@ -144,11 +144,17 @@ def _about_others(
         return
     better = covering(conditions, rank, others)
     if better is not None:
-        higher = better.conditions.priority > conditions.priority
-        why = "which has a higher priority" if higher else "which has the same priority and was published later"
+        why = _advantage(better, conditions, published)
         message = f"{_named(better)}, {why} ({better.conditions.priority:,}), matches whenever this does."
         hint = "Raise the priority, or narrow the other playbook's conditions."
         yield Finding("", "never_chosen", message, hint, playbook=better.name)
+
+
+def _advantage(better: PublishedRule, conditions: Conditions, published: Origin | None) -> str:
+    if better.conditions.priority > conditions.priority:
+        return "which has a higher priority"
+    newer = published is None or better.origin.created_at > published.created_at
+    return f"which has the same priority and {'newer conditions' if newer else 'a higher id'}"
 
 
 def _named(other: PublishedRule) -> str:
