@@ -103,7 +103,8 @@ def validate(
     """Check files of conditions or whole playbooks.
 
     FILES are JSON files or folders of them; - is the standard input. Errors and warnings are reported by line and
-    column. Playbooks are also compared with each other, to find duplicates and those that can never be chosen.
+    column. Playbooks are also compared with each other, to find duplicates, those that can never be chosen, and
+    those that are chosen over another of the same priority only because they are newer.
     With the packs, unknown types, tags and tools are found.
 
     \b

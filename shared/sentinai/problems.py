@@ -6,7 +6,7 @@ and turned into an ``application/problem+json`` response (RFC 9457) in one place
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
@@ -22,6 +22,7 @@ class Finding:
     stable and for programs, ``message`` for people; ``hint`` says what to do, where that is known.
     ``suggestion`` is the known name that was probably meant, ``playbook`` the other playbook that it is about,
     ``expected`` what the schema asks for (by its keyword, such as a type or a limit) and ``actual`` a short value.
+    ``witness`` is an exception that shows it, with the instant, as match requests and test cases have them.
     """
 
     pointer: str
@@ -32,6 +33,7 @@ class Finding:
     playbook: str | None = None
     expected: Any = field(default=None, compare=False)
     actual: Any = field(default=None, compare=False)
+    witness: Mapping[str, Any] | None = field(default=None, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """The finding as an entry of ``errors`` or ``warnings``, without the keys that have no value."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from matcher.authoring.files import Document, FileFinding, UnusableFile, read_document, read_yaml
 from matcher.authoring.json_positions import Position
+from matcher.authoring.validate import with_known_policy
 from matcher.matching import Catalogue, MatchResult, Playbook, compile_catalogue, match
 from sentinai.clock import parse_time, relative_time
 from sentinai.conditions.evaluation import context
@@ -134,12 +135,8 @@ def run(
     policy_pack: Pack | None,
     progress: Callable[[], None],
 ) -> Report:
-    """Match the exception of every case; ``progress`` is called after each one.
-
-    Without a Policy Pack nobody knows what policy allows, so it blocks nothing.
-    """
-    known = playbooks if policy_pack is not None else (replace(each, steps=None) for each in playbooks)
-    catalogue = compile_catalogue(known)
+    """Match the exception of every case; ``progress`` is called after each one."""
+    catalogue = compile_catalogue(with_known_policy(playbooks, policy_pack))
     results: list[CaseResult] = []
     for case in cases:
         results.append(_result(case, catalogue, domain_pack, policy_pack or {}))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from matcher.authoring.ties import Contest
 from sentinai.conditions import Clause, Conditions, parse
 from sentinai.conditions.explanation import explain
 from sentinai.conditions.language.clause_shapes import shape_of
@@ -15,6 +16,8 @@ from sentinai.conditions.lint.other_playbooks import Origin, PublishedRule
 from sentinai.problems import Finding, InvalidDocument
 
 Pack = Mapping[str, Any]
+_NEVER = {"always_false", "contradiction", "never_chosen"}
+"""The warnings about a playbook that is chosen for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +51,12 @@ def review(
     steps: Sequence[Mapping[str, Any]] = (),
     name: str | None = None,
     published: Origin | None = None,
+    contest: Contest | None = None,
 ) -> Review:
     """Review a conditions document against the packs and the other playbooks; pointers are into ``document``.
 
     Without a pack there are no warnings about names that it does not list. ``name`` and ``published`` are those of
-    the playbook that the conditions belong to, as in ``lint``.
+    the playbook that the conditions belong to, as in ``lint``. In a ``contest``, ties are looked for.
     """
     try:
         conditions = parse(document)
@@ -68,6 +72,10 @@ def review(
         name=name,
         published=published,
     )
+    if contest and not {finding.code for finding in found} & _NEVER:
+        told = {finding.playbook for finding in found}
+        tie = contest.tie(conditions, name, is_published=published is not None, told=told)
+        found += [tie] if tie else []
     return Review((), tuple(found), conditions)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -11,11 +11,12 @@ from typing import Any
 
 from matcher.authoring.files import Document, FileFinding, UnusableFile, read_document, read_valid
 from matcher.authoring.review import review
-from matcher.matching import Playbook
+from matcher.authoring.ties import Contest, Packs
+from matcher.matching import AppliedPolicy, Playbook, compile_catalogue
 from sentinai.conditions import Conditions, parse
 from sentinai.conditions.lint.other_playbooks import Origin, PublishedRule, by_rank
 from sentinai.documents.schemas import check
-from sentinai.policy import PolicyStep
+from sentinai.policy import Policy, PolicyStep
 from sentinai.problems import Finding, InvalidDocument
 from sentinai.published import FILE_NAME, SCHEMA, origin_in
 
@@ -71,15 +72,29 @@ def check_files(
     playbooks = {each.document.path: each.playbook for each in playbook_files(documents)}
     duplicates = _same_names(documents)
     other_playbooks = by_rank(playbooks.values())
+    contest = _contest(playbooks.values(), domain_pack or {}, policy_pack)
     findings: list[FileFinding] = []
     for each in read:
         if isinstance(each, Document):
             findings += duplicates.get(each.path, ())
-            findings += check_document(each, domain_pack, policy_pack, other_playbooks, playbooks.get(each.path))
+            playbook = playbooks.get(each.path)
+            findings += check_document(each, domain_pack, policy_pack, other_playbooks, playbook, contest)
         else:
             findings += each.findings
         progress()
     return findings
+
+
+def _contest(playbooks: Iterable[Playbook], domain_pack: Pack, policy_pack: Pack | None) -> Contest:
+    catalogue = compile_catalogue(with_known_policy(playbooks, policy_pack))
+    applied = AppliedPolicy(Policy(domain_pack, policy_pack or {}), catalogue)
+    packs = Packs(domain_pack, policy_pack or {}, applied)
+    return Contest(catalogue, lambda _: packs)
+
+
+def with_known_policy(playbooks: Iterable[Playbook], policy_pack: Pack | None) -> Iterable[Playbook]:
+    """Playbooks without steps if there is no Policy Pack: nobody knows what it would block, so nothing is."""
+    return playbooks if policy_pack is not None else [replace(each, steps=None) for each in playbooks]
 
 
 def _same_names(documents: Iterable[Document]) -> dict[Path, list[FileFinding]]:
@@ -110,6 +125,7 @@ def check_document(
     policy_pack: Pack | None,
     others: Sequence[PublishedRule],
     playbook: Playbook | None,
+    contest: Contest | None = None,
 ) -> list[FileFinding]:
     """The errors and warnings of one file; ``playbook`` is given if the file contains a valid one."""
     prefix, conditions, steps, errors = "", document.value, (), list[Finding]()
@@ -125,6 +141,7 @@ def check_document(
         others=others,
         name=playbook.name if playbook else None,
         published=playbook.origin if playbook else None,
+        contest=contest if playbook else None,
     )
     errors += [finding.under(prefix) for finding in found.errors]
     located = [document.located(finding, "error") for finding in dict.fromkeys(errors)]

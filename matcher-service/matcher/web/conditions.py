@@ -6,11 +6,14 @@ from typing import Any
 
 from matcher.authoring.evaluation import evaluate_clauses
 from matcher.authoring.review import review
+from matcher.authoring.ties import Contest, Packs
 from matcher.bootstrap import Services
+from matcher.catalogue.cache import TenantCatalogue
+from matcher.matching import Playbook
 from matcher.web.match_inputs import instant
 from matcher.web.packs import check_tenant, pack_source
 from sentinai import deadline
-from sentinai.conditions import Conditions, EvaluationError, check_logic, domain_named, parse
+from sentinai.conditions import Conditions, EvaluationError, check_logic, domain_named, normalise, parse
 from sentinai.conditions.evaluation import budget, evaluate
 from sentinai.conditions.evaluation.budget import LINT_UNITS, Budget
 from sentinai.conditions.evaluation.operator_limits import is_longer
@@ -41,6 +44,8 @@ def validate_conditions(call: _Call) -> Answer:
     policy_pack = (stored.policy_pack.pack or None) if stored.policy_pack else None
     domain = call.body.get("domain") or domain_named(document) or (policy_pack or {}).get("domain_name")
     domain_pack = stored.domain_packs.get(domain or "")
+    name = call.body.get("name")
+    current = next((each for each in catalogue.compiled.playbooks if each.name == name), None)
     with budget.spending(Budget(LINT_UNITS, check=deadline.check)):
         found = review(
             document,
@@ -48,8 +53,33 @@ def validate_conditions(call: _Call) -> Answer:
             policy_pack=policy_pack,
             domains=sorted(stored.domain_packs),
             others=catalogue.compiled.playbooks,
+            name=name,
+            published=current.origin if current and _has(current, document) else None,
+            contest=_contest(catalogue),
         )
     return Answer(found.to_json())
+
+
+def _has(current: Playbook, document: Any) -> bool:
+    """Whether a playbook has these conditions already, so that it would keep its rank."""
+    try:
+        return strict_json.same(
+            normalise(document), {"logic": current.conditions.rule, "priority": current.conditions.priority}
+        )
+    except InvalidDocument:
+        return False
+
+
+def _contest(catalogue: TenantCatalogue) -> Contest:
+    def packs_of(domain: str | None) -> Packs:
+        domain_pack, policy_pack = catalogue.stored.domain_packs.get(domain or ""), catalogue.stored.policy_pack
+        return Packs(
+            domain_pack.pack if domain_pack else {},
+            policy_pack.pack if policy_pack else {},
+            catalogue.policy(domain),
+        )
+
+    return Contest(catalogue.compiled, packs_of)
 
 
 @api.operation(

@@ -199,6 +199,7 @@ class Finding(TypedDict):
     playbook: NotRequired[str]
     expected: NotRequired[Any]
     actual: NotRequired[Any]
+    witness: NotRequired[dict[str, Any]]
     line: NotRequired[int]
     column: NotRequired[int]
 

@@ -205,3 +205,19 @@ def test_the_vocabulary_lists_every_operator_and_predicate(caller):
     assert {"sla_window", "exception_types"} <= names
     assert {"sla_minutes_remaining_lt", "policy_tags_any", "context.<path>_not_in", "severity_gte"} <= names
     assert "sla.minutes_remaining" in {path["path"] for path in found["paths"]}
+
+
+def test_a_tie_with_a_published_playbook_is_told_with_an_exception_that_shows_it(author, author_caller, caller):
+    author.publish("Large", {"match": {"amount_gte": 100}, "priority": 3})
+    author.publish("Higher", {"match": {"entity": "Lock"}, "priority": 4})
+
+    def warnings(match, priority=3, **options):
+        return validate(author_caller, {"match": match, "priority": priority}, **options)["warnings"]
+
+    (tie,) = warnings({"entity": "Weir"})
+    assert (tie["code"], tie["playbook"]) == ("tie", "Large")
+    assert caller.match(**tie["witness"])["selected"]["name"] == "Large"
+    assert "tie" not in [each["code"] for each in warnings({"entity": "Lock"})]
+    assert warnings({"entity": "Weir"}, 2) == []
+    assert warnings({"amount_gte": 50}, name="Large") == []
+    assert [each["code"] for each in warnings({"amount_gte": 50})] == ["tie"]

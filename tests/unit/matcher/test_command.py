@@ -381,3 +381,33 @@ def test_what_an_export_says_of_other_conditions_does_not_count(run):
     assert report_of(run)["cases"][0]["chosen"] == "First"
     write("published.json", {"Second": 1})
     assert "published.json:2:13: error wrong_type" in run("validate", "playbooks").output
+
+
+def test_a_tie_is_a_warning_with_an_exception_that_proves_it(run):
+    write("playbooks/1.json", playbook("Large", {"match": {"amount_gte": 100}, "priority": 3}))
+    write("playbooks/2.json", playbook("Weir", {"match": {"entity": "Weir *", "severity": "low"}, "priority": 3}))
+    write("playbooks/3.json", playbook("Lock", {"match": {"entity": "Lock"}, "priority": 3}))
+    write("playbooks/4.json", playbook("Small", {"match": {"amount_lt": 50}, "priority": 4}))
+    found = json.loads(run("validate", "playbooks", "--format", "json").output)
+    assert [(each["file"], each["code"], each["playbook"]) for each in found] == [
+        ("playbooks/2.json", "tie", "Large"),
+        ("playbooks/3.json", "tie", "Large"),
+    ]
+    write(
+        "cases.json",
+        [{**each["witness"], "playbook": name} for each, name in zip(found, ("Weir", "Lock"), strict=True)],
+    )
+    assert [each["tie"]["name"] for each in report_of(run)["cases"]] == ["Large", "Large"]
+
+
+def test_where_another_is_chosen_anyway_there_is_no_tie(run):
+    write("playbooks/1.json", playbook("Large", {"match": {"amount_gte": 100}, "priority": 3}))
+    write("playbooks/2.json", playbook("Lock", {"match": {"entity": "Lock"}, "priority": 3}))
+    write("playbooks/3.json", playbook("Large Lock", {"match": {"entity": "Lock", "amount_gt": 1}, "priority": 9}))
+    assert json.loads(run("validate", "playbooks", "--format", "json").output) == []
+    blocked = [{"name": "Look", "action_type": "call_tool", "params": {"tool_id": "gauge"}}]
+    third = playbook("Large Lock", {"match": {"entity": "Lock", "amount_gt": 1}, "priority": 3})
+    write("playbooks/3.json", {**third, "steps": blocked})
+    write("policy.json", {})
+    (found,) = json.loads(run("validate", "playbooks", "--policy-pack", "policy.json", "--format", "json").output)
+    assert (found["file"], found["playbook"]) == ("playbooks/2.json", "Large")
