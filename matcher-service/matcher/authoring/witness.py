@@ -11,6 +11,7 @@ from sentinai.clock import format_time
 from sentinai.conditions.language import clause_shapes
 from sentinai.conditions.language.clause_shapes import Shape, shape_of
 from sentinai.conditions.lint.implication import SEVERITY_PATHS, STATES, holds
+from sentinai.conditions.lint.subsumption import are_texts
 from sentinai.documents.schemas import is_valid
 
 _SLA, _SEVERITY, _TAGS = "sla", "severity", "policy.tags"
@@ -19,11 +20,29 @@ _LONGEST_WAIT = 10**6
 """In minutes: far enough, and within the range of dates."""
 
 
+Required = Mapping[str, frozenset[str]]
+"""By path, the texts of which conditions require one."""
+
+
 class _Value(NamedTuple):
     """What rules see, and the fields of the exception that show it to them, by path."""
 
     seen: Mapping[str, Any]
     fields: Mapping[str, Any]
+
+
+def required(clauses: Iterable[Any]) -> Required:
+    """What clauses require of the texts at some paths."""
+    found: dict[str, frozenset[str]] = {}
+    for shape in filter(None, map(shape_of, clauses)):
+        if shape.kind in (clause_shapes.STRICT, clause_shapes.LISTED) and not shape.negated and are_texts(shape):
+            found[shape.path] = frozenset(shape.values)
+    return found
+
+
+def exclude_each_other(one: Required, other: Required) -> bool:
+    """Whether no text satisfies two conditions: a quick test that most pairs of playbooks fail."""
+    return any(path in other and texts.isdisjoint(other[path]) for path, texts in one.items())
 
 
 def exception_for(clauses: Iterable[Any], as_of: datetime) -> dict[str, Any] | None:
