@@ -11,6 +11,7 @@ from executor.domain.changeset import ChangeSet
 from executor.domain.model import FINISHING_EVENTS, Actor, NewEvent
 from executor.domain.snapshot import Snapshot
 from sentinai.clock import format_optional_time, format_time
+from sentinai.counting import counted
 
 AGENT = Actor("agent", "feedback-agent", None)
 
@@ -53,7 +54,7 @@ def summarise(steps: Sequence[dict[str, Any]], total: int, deadline: datetime | 
     """The run in one sentence."""
     skipped = sum(step["outcome"] == "skipped" for step in steps)
     sla = "" if deadline is None else " within the SLA" if now <= deadline else " after the SLA deadline"
-    return f"{len(steps) - skipped} of {total} steps completed, {skipped} skipped{sla}."
+    return f"{len(steps) - skipped:,} of {counted(total, 'step')} completed, {skipped:,} skipped{sla}."
 
 
 _TimedEvent = tuple[str, datetime, Mapping[str, Any]]

@@ -121,7 +121,7 @@ def origin_of_next(session: TenantSession, name: str, conditions: Any) -> Origin
 
 
 def retire(session: TenantSession, playbook_id: int) -> None:
-    """Exclude a version from matching. Exceptions that use it keep it."""
+    """Exclude a version from matching. Exceptions on which it is in progress keep it."""
     session.execute(
         update(PlaybookRow).where(PlaybookRow.playbook_id == playbook_id).values(status="retired"),
         execution_options=WITHOUT_SYNCHRONIZATION,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from matcher.matching.model import NearMiss, PassedOver, Playbook, Ranked
+from sentinai.counting import counted
 
 _MOST_REASONS = 6
 _MOST_PASSED_OVER = 3
@@ -22,7 +23,7 @@ def compose(
     """Which playbook was selected and why, which policy passes over and which it outranks; or why none is."""
     if not matched:
         return _nothing(near_misses, candidates)
-    match = f"{matched:,} of {candidates:,} {_plural('playbook', candidates)} match{'es' if matched == 1 else ''}"
+    match = f"{matched:,} of {counted(candidates, 'playbook')} match{'es' if matched == 1 else ''}"
     if selected is None:
         none = f"None is selected: {match}, and policy blocks {_all(matched)}."
         return " ".join([none, *_blocked(passed_over, matched)])
@@ -89,7 +90,3 @@ def _all(count: int) -> str:
 
 def _name(playbook: Playbook) -> str:
     return f"{playbook.name} v{playbook.version}"
-
-
-def _plural(word: str, count: int) -> str:
-    return word if count == 1 else f"{word}s"

@@ -236,10 +236,13 @@ def test_publishing_makes_versions_only_of_what_changed(plant: Plant) -> None:
     second = plant.api("POST", "/api/playbooks", {**leak, "description": "Better."})
     assert [first.status_code, again.status_code, second.status_code] == [201, 200, 201]
     assert (again.json()["playbook_id"], second.json()["version"]) == (first.json()["playbook_id"], 2)
-    found = plant.exception(exception_type="Leak")
+    found, waiting = (plant.exception(exception_type="Leak") for _ in range(2))
     assert plant.api.ok("GET", f"/api/exceptions/{found}")["playbook"]["version"] == 2
+    plant.api.ok("POST", f"/api/exceptions/{found}/playbook/start", ME)
     plant.api.ok("POST", f"/api/playbooks/{second.json()['playbook_id']}/retire")
     assert plant.step(found, 1)["outcome"] == "completed"
+    start = f"/api/exceptions/{waiting}/playbook/start"
+    plant.api.problem(409, "catalogue_changed", "POST", start, ME)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sentinai.counting import counted
 from sentinai.documents.schemas import is_valid
 
 PLAYBOOK, ACTIONS, COMMENTS, RECORD = "playbook", "actions", "comments", "record"
@@ -47,7 +48,7 @@ def _changes(payload: _Payload) -> str:
 
 
 def _progress(payload: _Payload) -> str:
-    return f"{payload['steps_completed']} steps completed, {payload['steps_skipped']} skipped"
+    return f"{counted(payload['steps_completed'], 'step')} completed, {payload['steps_skipped']:,} skipped"
 
 
 def _feedback(payload: _Payload) -> str:
