@@ -76,7 +76,7 @@ def get_playbook(call: _Call, playbook_id: int) -> Answer:
 
 @api.operation("POST", "/api/playbooks/{playbook_id}/retire", answers={200: "playbook"}, role="author")
 def retire_playbook(call: _Call, playbook_id: int) -> Answer:
-    """Retire a playbook version: it no longer matches. Exceptions already on it stay on it."""
+    """Retire a playbook version: it no longer matches. Exceptions on which it is in progress stay on it."""
 
     def work(session: Any) -> dict[str, Any]:
         if playbook_store.get_playbook(session, playbook_id).status == "active":

@@ -20,7 +20,8 @@ export function clauses(review, evaluation) {
   const valid = review?.valid ? review.clauses : [];
   visible("review", valid.length);
   const held = evaluation?.reasons.filter(({ satisfied }) => satisfied).length;
-  fill("clause-count", evaluation ? `${held} of ${valid.length} ${held === 1 ? "holds" : "hold"}` : plural(valid.length, "clause"));
+  const holding = `${held} of ${valid.length} ${held === 1 ? "holds" : "hold"}`;
+  fill("clause-count", evaluation ? holding : plural(valid.length, "clause"));
   fill("summary", new Intl.ListFormat("en").format(valid.map(({ text }) => text)));
   fill("clauses", ...valid.map(({ text, indexed }, index) => clause(text, evaluation?.reasons[index], indexed)));
   fill("normalized", JSON.stringify(review?.normalized, null, 2) ?? "");
