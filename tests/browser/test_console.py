@@ -408,6 +408,19 @@ def test_many_playbooks_come_in_pages_and_are_found_by_name(pair: Pair, sign_in:
     expect(rows).to_have_count(1 + 50)
 
 
+def test_playbooks_are_listed_in_the_order_in_which_they_are_chosen(pair: Pair, sign_in: SignIn) -> None:
+    tenant = ConsoleTenant(pair)
+    for name, text in (("Ebb", "Seen."), ("Flow", "Seen."), ("Ebb", "Seen, and noted.")):
+        step = {"name": "Note", "action_type": "add_comment", "params": {"text": text}}
+        tenant.api.ok("POST", "/api/playbooks", {"name": name, "conditions": {"match": {}}, "steps": [step]})
+    page = sign_in(tenant.tenant_id)
+    page.get_by_role("link", name="Playbooks").click()
+    rows = page.get_by_role("table").get_by_role("row")
+    expect(rows).to_have_count(1 + 3)
+    for position, name in enumerate(("Flow", "Ebb", "Ebb"), 1):
+        expect(rows.nth(position)).to_contain_text(name)
+
+
 def test_a_sign_in_link_works_once_and_signing_out_ends_the_session(
     pair: Pair, tenant: ConsoleTenant, sign_in: SignIn
 ) -> None:
