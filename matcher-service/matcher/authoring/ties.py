@@ -17,6 +17,7 @@ from matcher.matching import AppliedPolicy, Catalogue, Playbook, match
 from sentinai.clock import format_time
 from sentinai.conditions import Conditions
 from sentinai.conditions.evaluation import context
+from sentinai.conditions.evaluation.context import TagRule
 from sentinai.conditions.lint.implication import holds
 from sentinai.documents import strict_json
 from sentinai.problems import EvaluationBudgetExceeded, Finding
@@ -32,10 +33,11 @@ _LONGEST_SHOWN = 300
 
 @dataclass(frozen=True, slots=True)
 class Packs:
-    """The packs of exceptions of one domain, and their policy, applied to the catalogue."""
+    """The packs of exceptions of one domain, compiled, and their policy, applied to the catalogue."""
 
     domain_pack: Pack
     policy_pack: Pack
+    tag_rules: tuple[TagRule, ...]
     policy: AppliedPolicy
 
 
@@ -95,7 +97,13 @@ class Contest:
     ) -> Playbook | None:
         """The playbook of the same priority over which the one in question is chosen for an exception."""
         packs = self.packs_of(exception.get("domain"))
-        seen = context.build(exception, domain_pack=packs.domain_pack, policy_pack=packs.policy_pack, as_of=_AS_OF)
+        seen = context.build(
+            exception,
+            domain_pack=packs.domain_pack,
+            policy_pack=packs.policy_pack,
+            as_of=_AS_OF,
+            tag_rules=packs.tag_rules,
+        )
         found = match(self.catalogue, seen, as_of=_AS_OF, limit=0, near_misses=0, policy=packs.policy)
         selected = found.selected.playbook if found.selected else None
         if selected is None or found.errors:

@@ -14,6 +14,7 @@ from matcher.authoring.review import review
 from matcher.authoring.ties import Contest, Packs
 from matcher.matching import AppliedPolicy, Playbook, compile_catalogue
 from sentinai.conditions import Conditions, parse
+from sentinai.conditions.evaluation.context import tag_rules_of
 from sentinai.conditions.lint.other_playbooks import Origin, PublishedRule, by_rank
 from sentinai.documents.schemas import check
 from sentinai.policy import Policy, PolicyStep
@@ -87,8 +88,9 @@ def check_files(
 
 def _contest(playbooks: Iterable[Playbook], domain_pack: Pack, policy_pack: Pack | None) -> Contest:
     catalogue = compile_catalogue(with_known_policy(playbooks, policy_pack))
-    applied = AppliedPolicy(Policy(domain_pack, policy_pack or {}), catalogue)
-    packs = Packs(domain_pack, policy_pack or {}, applied)
+    policy_pack = policy_pack or {}
+    applied = AppliedPolicy(Policy(domain_pack, policy_pack), catalogue)
+    packs = Packs(domain_pack, policy_pack, tag_rules_of(policy_pack), applied)
     return Contest(catalogue, lambda _: packs)
 
 

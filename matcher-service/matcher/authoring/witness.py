@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from sentinai.clock import format_time
@@ -16,6 +16,8 @@ from sentinai.documents.schemas import is_valid
 
 _SLA, _SEVERITY, _TAGS = "sla", "severity", "policy.tags"
 _MINUTE = timedelta(minutes=1)
+_MOST_VALUES = 64
+"""How many values are tried for one path."""
 _LONGEST_WAIT = 10**6
 """In minutes: far enough, and within the range of dates."""
 
@@ -50,10 +52,8 @@ def exception_for(clauses: Iterable[Any], as_of: datetime) -> dict[str, Any] | N
     exception: dict[str, Any] = {"exception_id": "witness"}
     for about, group in _by_subject(clauses).items():
         shapes = [shape for _, shape in group]
-        value = next(
-            (each for each in _values(about, shapes, as_of) if all(holds(logic, each.seen) for logic, _ in group)),
-            None,
-        )
+        values = islice(_values(about, shapes, as_of), _MOST_VALUES)
+        value = next((each for each in values if all(holds(logic, each.seen) for logic, _ in group)), None)
         if value is None:
             return None
         for path, given in value.fields.items():

@@ -76,6 +76,7 @@ def _contest(catalogue: TenantCatalogue) -> Contest:
         return Packs(
             domain_pack.pack if domain_pack else {},
             policy_pack.pack if policy_pack else {},
+            catalogue.tag_rules,
             catalogue.policy(domain),
         )
 

@@ -52,7 +52,7 @@ def test_the_witness_of_a_tie_is_decided_by_a_tie(drawn: list[Any], is_published
     newest = playbooks[-1]
     everything = compile_catalogue(playbooks)
     catalogue = everything if is_published else compile_catalogue(playbooks[:-1])
-    packs = Packs({}, POLICY, AppliedPolicy(Policy({}, POLICY), catalogue))
+    packs = Packs({}, POLICY, context.tag_rules_of(POLICY), AppliedPolicy(Policy({}, POLICY), catalogue))
     contest = Contest(catalogue, lambda _: packs)
     found = contest.tie(newest.conditions, newest.name, is_published=is_published, told=set())
     if found is None:
