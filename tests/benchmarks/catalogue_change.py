@@ -56,7 +56,7 @@ def _measure(kind: str, pair: Pair, exceptions: int, published: int) -> None:
         f"{kind}, {exceptions:,} waiting exceptions, {published:,} playbooks, one worker and one matcher process"
     )
     _follow(services, "the explanation is new", exceptions)
-    _publish(services, "Elsewhere", 9, domain="Nowhere")
+    _publish(services, "Narrow 1", 2, exception_type="Type 1", severity="critical")
     _follow(services, "nothing is new", exceptions)
     _publish(services, "Better", 5)
     _follow(services, "another playbook for each", exceptions)

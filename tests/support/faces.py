@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import requests
 from tests.support.casework import Casework
 from tests.support.threaded import Threaded
 
+from executor.import_export import folder
+from executor.import_export.export import export
 from executor.web.console.links import sign_in_link
+from matcher.authoring.expectations import Case, run
+from matcher.authoring.files import json_files, read_document
+from matcher.authoring.validate import playbook_files
 from sentinai.exception_fields import RULE_FIELDS
 
 _PANEL = re.compile(r'<h2 id="panel-title".*?</header>', re.DOTALL)
@@ -50,6 +58,24 @@ class Faces:
         if exception["status"] != "resolved":
             self._agrees_with_the_matcher(exception, state, page)
 
+    def agree_in_files(self, exception_ids: Iterable[str]) -> None:
+        """Assert that the tenant's catalogue, exported to files, answers alike in ``matcher test``."""
+        found = [self.work.admin.ok("GET", f"/api/exceptions/{each}") for each in exception_ids]
+        expected = {each["exception_id"]: self._matched(each)["selected"] for each in found}
+        bundle = export(self.pair.services.database, self.work.tenant_id)
+        with TemporaryDirectory() as name:
+            path = Path(name)
+            folder.write(path, folder.files_of(bundle))
+            files = json_files([path / "playbooks"]) if bundle.playbooks else []
+            playbooks = [each.playbook for each in playbook_files(map(read_document, files))]
+        cases = [Case(each["exception_id"], _known(each), self.pair.clock(), None) for each in found]
+        domain_pack = bundle.domain_packs.get(self.work.domain, {})
+        report = run(
+            cases, playbooks, domain_pack=domain_pack, policy_pack=bundle.policy_pack, progress=lambda: None
+        )
+        chosen = {result.case.name: result.chosen for result in report.results}
+        assert chosen == {each: selected and selected["name"] for each, selected in expected.items()}
+
     def _agrees_with_the_matcher(self, exception: dict[str, Any], state: dict[str, Any], page: str) -> None:
         answer = self._matched(exception)
         selected = answer["selected"]
@@ -73,7 +99,7 @@ class Faces:
     def _matched(self, exception: dict[str, Any]) -> dict[str, Any]:
         """The matcher's answer, which is the same alone, in a batch and as a choice."""
         matcher = self.pair.client(self.work.tenant_id, service="matcher")
-        known = {name: exception[name] for name in RULE_FIELDS if exception[name] is not None}
+        known = _known(exception)
         answer: dict[str, Any] = matcher.ok("POST", "/api/match", {"exception": known, "limit": 10})
         batch = {"exceptions": [known], "limit": 10}
         (full,) = matcher.ok("POST", "/api/match/batch", batch)["results"]
@@ -109,6 +135,11 @@ class Faces:
         answer = self.browser.get(f"{self.pair.urls['executor']}/console/exceptions/{exception_id}", timeout=30)
         assert answer.ok, answer.text
         return answer.text
+
+
+def _known(exception: dict[str, Any]) -> dict[str, Any]:
+    """What rules read of an exception."""
+    return {name: exception[name] for name in RULE_FIELDS if exception[name] is not None}
 
 
 def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:

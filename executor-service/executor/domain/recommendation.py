@@ -18,9 +18,8 @@ class Recommendation:
 
     ``current`` is the entry with which the assigned playbook was chosen, with that answer's ``reasoning`` and
     ``as_of``; ``choice`` is the entry of the playbook that the last answer selects, with its ``reasoning``.
-    ``passed_over`` are the better ranked ones that policy blocks, ``matched`` is how many playbooks match.
-    ``deferred`` says that the matcher could not be
-    asked, and the worker will.
+    ``passed_over`` are the better ranked ones that policy blocks; ``matched`` of ``candidates`` playbooks match.
+    ``deferred`` says that the matcher could not be asked, and the worker will.
     """
 
     current: Entry | None = None
@@ -28,6 +27,7 @@ class Recommendation:
     ranked: Sequence[Entry] = ()
     passed_over: Sequence[Entry] = ()
     near_misses: Sequence[Entry] = ()
+    candidates: int | None = None
     matched: int | None = None
     reasoning: str | None = None
     policy_tags: Sequence[str] = ()

@@ -80,13 +80,14 @@ def _answered(records: Sequence[ExceptionRecord], answers: Sequence[Mapping[str,
 def _still_holds(tx: Transaction, record: ExceptionRecord, choice: Mapping[str, Any]) -> bool:
     """Whether the stored recommendation, with all that it says about other playbooks, is what would be said now.
 
-    Without a choice, it says how many playbooks there are and which came closest, so it is always renewed.
+    Without a choice, it says which playbooks came closest, so it is always renewed.
     """
     stored, selected, packs = record.recommendation, choice["selected"], tx.packs(record.domain)
     if stored.deferred or not stored.choice or not selected:
         return False
     same = (
         (selected["playbook_id"], stored.choice["playbook_id"]),
+        (choice["candidates"], stored.candidates),
         (choice["matched"], stored.matched),
         (packs.domain_version, stored.domain_pack_version),
         (packs.policy_version, stored.policy_pack_version),

@@ -241,6 +241,7 @@ def _cache(changeset: ChangeSet, answer: Mapping[str, Any]) -> None:
         ranked=answer["ranked"],
         passed_over=answer["passed_over"],
         near_misses=answer["near_misses"],
+        candidates=answer["candidates"],
         matched=answer["matched"],
         reasoning=answer["reasoning"],
         policy_tags=answer["policy_tags"],

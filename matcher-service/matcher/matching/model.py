@@ -142,6 +142,7 @@ class MatchResult:
             "selected": self.selected.playbook.to_json() if self.selected else None,
             "policy": policy.to_json() if policy else None,
             "valid_until": format_optional_time(self.valid_until),
+            "candidates": self.candidates,
             "matched": self.matched,
             "errors": [error.to_json() for error in self.errors],
         }

@@ -225,6 +225,7 @@ class MatchChoice(TypedDict):
     selected: SelectedPlaybook | None
     policy: PolicyVerdict | None
     valid_until: str | None
+    candidates: int
     matched: int
     errors: list[EvaluationFailure]
 

@@ -230,6 +230,7 @@ class Office(RuleBasedStateMachine):
         faces = Faces.of(self.pair, self.work)
         for exception_id in self.tags:
             faces.agree(exception_id)
+        faces.agree_in_files(self.tags)
 
     def _call(self, exception_id: str, method: str, path: str, body: Any, expected: set[int]) -> Any:
         """One call; None where it was refused, and then the exception is as it was."""
