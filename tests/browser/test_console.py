@@ -12,13 +12,14 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import make_url
 from tests.browser.conftest import SCHEMES
-from tests.browser.console_page import ConsoleTenant, nothing_new
+from tests.browser.console_page import HOLD, ConsoleTenant, nothing_new
 from tests.support.pair import Pair
 
 from executor.web.console.links import PURPOSE, sign_in_link
 from sentinai.identity import mint_token
 
 SignIn = Callable[..., Page]
+ALWAYS = {"match": {}, "priority": 99}
 
 
 @pytest.fixture(scope="module")
@@ -518,3 +519,21 @@ def test_the_queue_says_what_cannot_be_read(pair: Pair, sign_in: SignIn) -> None
     viewer = sign_in(tenant.tenant_id, roles=("viewer",))
     expect(viewer.get_by_text("2 exceptions cannot be read.")).to_be_visible()
     expect(viewer.get_by_text(corrupt[0])).to_have_count(0)
+
+
+def test_what_was_retired_meanwhile_is_recalculated_rather_than_started(pair: Pair, sign_in: SignIn) -> None:
+    tenant = ConsoleTenant(pair)
+    better = tenant.api.ok("POST", "/api/playbooks", {**HOLD, "name": "Better", "conditions": ALWAYS})
+    held = tenant.hold()
+    page = sign_in(tenant.tenant_id)
+    open_exception(page, pair, held)
+    tenant.api.ok("POST", f"/api/playbooks/{better['playbook_id']}/retire")
+    page.get_by_role("button", name="Complete step").click()
+    expect(page.get_by_role("alert")).to_contain_text("Better v1 has been retired since it was recommended")
+    expect(page.get_by_role("button", name="Skip", exact=True)).to_have_count(0)
+    page.get_by_role("button", name="Recalculate").click()
+    expect(page.get_by_role("region", name="Recommended Playbook")).to_contain_text(
+        "Release the container version 1"
+    )
+    page.get_by_role("button", name="Complete step").click()
+    expect(step(page, "Tell the forwarder")).to_contain_text("Completed")

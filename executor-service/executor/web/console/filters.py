@@ -9,7 +9,7 @@ from flask import Blueprint
 
 from executor.actions.registry import actions
 from sentinai.counting import counted
-from sentinai.problems import CatalogueChanged, Problem
+from sentinai.problems import Problem
 
 _Step = Mapping[str, Any]
 _EXCERPT_LINES, _EXCERPT_CHARACTERS = 8, 480
@@ -115,8 +115,6 @@ def outcome(mode: str | None) -> str:
 
 def remedy(obstacle: Problem, step: _Step) -> str:
     """How a blocked step can be unblocked, by the codes of what blocks it; and the alternatives."""
-    if obstacle.code == CatalogueChanged.code:
-        return "Recalculate, or wait for the next recommendation."
     codes = (*(finding.code for finding in obstacle.findings), obstacle.code)
     cure = next((_REMEDIES[code] for code in codes if code in _REMEDIES), "Ask for the cause to be removed.")
     return f"{cure} Or record the step as done elsewhere{'.' if step['mandatory'] else ', or skip it.'}"
