@@ -136,7 +136,7 @@ def read_query(operation: Operation) -> Mapping[str, Any]:
     """The query parameters, converted by the operation's query schema.
 
     Raises:
-        InvalidDocument: a parameter is unknown or not valid.
+        InvalidQuery: a parameter is unknown or not valid.
     """
     if operation.query is None:
         return {}
@@ -149,11 +149,11 @@ def read_query(operation: Operation) -> Mapping[str, Any]:
     except ValidationError as error:
         hint = f"Known parameters: {', '.join(known)}."
         findings = [
-            Finding(f"/{name}", "invalid_parameter", _first_text(messages), None if name in known else hint)
+            Finding(f"/query/{name}", "invalid_parameter", _first_text(messages), None if name in known else hint)
             for name, messages in sorted(error.messages_dict.items())
         ]
         detail = f"Query: {findings[0].message} (at {findings[0].pointer})"
-        raise InvalidDocument(detail, findings=findings) from error
+        raise InvalidQuery(detail, findings=findings) from error
     return loaded
 
 

@@ -124,8 +124,8 @@ def test_a_cursor_of_another_order_is_refused(work: Casework):
     ],
 )
 def test_invalid_parameters_are_reported(work: Casework, query: dict[str, Any]):
-    problem = work.admin.problem(422, "invalid_document", "GET", "/api/exceptions", params=query)
-    assert problem["errors"][0]["pointer"] == f"/{next(iter(query))}"
+    problem = work.admin.problem(422, "invalid_query", "GET", "/api/exceptions", params=query)
+    assert problem["errors"][0]["pointer"] == f"/query/{next(iter(query))}"
 
 
 def test_the_list_shows_what_the_exception_itself_shows(work: Casework):

@@ -45,7 +45,7 @@ def test_pages_of_the_log_give_the_whole_log(work: Casework, limit: int):
 @pytest.mark.parametrize("query", [{"after_seq": -1}, {"wait": 21}, {"wait": -1}, {"limit": 0}, {"wait": "NaN"}])
 def test_parameters_out_of_range_are_reported(work: Casework, query: dict[str, Any]):
     path = f"/api/exceptions/{work.create_exception()}/events"
-    work.admin.problem(422, "invalid_document", "GET", path, params=query)
+    work.admin.problem(422, "invalid_query", "GET", path, params=query)
 
 
 def test_an_invalid_cursor_is_refused(work: Casework):

@@ -198,8 +198,8 @@ def test_lists_are_narrowed_ordered_and_paged(plant: Plant) -> None:
     urgent = plant.api.ok("GET", "/api/exceptions", params={"sort": "sla"})
     assert [each["exception_id"] for each in urgent["items"]] == ids
     plant.api.problem(400, "invalid_cursor", "GET", "/api/exceptions", params={"cursor": "nonsense"})
-    plant.api.problem(422, "invalid_document", "GET", "/api/exceptions", params={"limit": 0})
-    plant.api.problem(422, "invalid_document", "GET", "/api/exceptions", params={"colour": "red"})
+    plant.api.problem(422, "invalid_query", "GET", "/api/exceptions", params={"limit": 0})
+    plant.api.problem(422, "invalid_query", "GET", "/api/exceptions", params={"colour": "red"})
 
 
 def test_the_log_is_read_from_anywhere_and_waited_for(plant: Plant) -> None:
