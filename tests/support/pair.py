@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,8 +73,11 @@ class Client:
 
 
 @contextmanager
-def running_pair(database_url: str, folder: Path, **settings: Any) -> Iterator[Pair]:
-    """Start both services on a database; further settings by name. Stops them at the end."""
+def running_pair(database_url: str, folder: Path, prefix: Sequence[str] = (), **settings: Any) -> Iterator[Pair]:
+    """Start both services on a database; further settings by name. Stops them at the end.
+
+    ``prefix`` is a command that runs theirs.
+    """
     key = folder / "signing.key"
     key.write_text(secrets.token_urlsafe(48))
     ports = {"matcher": free_port(), "executor": free_port()}
@@ -91,7 +94,7 @@ def running_pair(database_url: str, folder: Path, **settings: Any) -> Iterator[P
     }
     environment = {f"SENTINAI_{name.upper()}": str(value) for name, value in given.items()}
     served = {
-        name: Served(name, port, of_service(name, environment), folder / f"{name}.log")
+        name: Served(name, port, of_service(name, environment), folder / f"{name}.log", prefix)
         for name, port in ports.items()
     }
     try:

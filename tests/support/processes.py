@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
@@ -42,14 +42,19 @@ def environment_of(settings: Settings) -> dict[str, str]:
     return {variable(field): str(getattr(settings, field.name)) for field in fields(Settings)}
 
 
+def bound_by_permissions() -> list[str]:
+    """A prefix for a command: root may not write what its permissions forbid either, as nobody else may."""
+    return ["setpriv", "--bounding-set", "-dac_override"] if os.geteuid() == 0 else []
+
+
 class Worker:
     """``executor worker`` in a process of its own."""
 
-    def __init__(self, settings: Settings, log: Path) -> None:
+    def __init__(self, settings: Settings, log: Path, prefix: Sequence[str] = ()) -> None:
         self.log = log
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                [Path(sys.executable).with_name("executor"), "worker"],
+                [*prefix, Path(sys.executable).with_name("executor"), "worker"],
                 env={**os.environ, **environment_of(settings), "SENTINAI_LOG_LEVEL": "INFO"},
                 stdout=output,
                 stderr=output,
@@ -80,11 +85,13 @@ class Worker:
 class Served:
     """A service under gunicorn; ``url`` is where it answers."""
 
-    def __init__(self, name: str, port: int, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self, name: str, port: int, environment: Mapping[str, str], log: Path, prefix: Sequence[str] = ()
+    ) -> None:
         self.name = name
         self.url = f"http://127.0.0.1:{port}"
         self.log = log
-        command = [sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn.conf.py"]
+        command = [*prefix, sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn.conf.py"]
         command += ["--bind", f"127.0.0.1:{port}", f"{name}.app:create_app()"]
         with log.open("ab") as output:
             self.process = subprocess.Popen(
