@@ -14,6 +14,7 @@ from tests.support.tcp_proxy import SilentProxy
 
 from executor.app import create_app
 from sentinai.database.engine import Database
+from sentinai.identity import mint_token
 from sentinai.problems import DatabaseUnavailable
 from sentinai.settings import Settings
 
@@ -43,20 +44,27 @@ def test_readiness_tells_and_health_does_not_ask(tmp_path: Path):
     with SilentProxy(database_of("postgres", tmp_path)) as proxy:
         settings = Settings(database_url=proxy.url, database_timeout_seconds=0.5, jwt_key_file=str(key))
         client = create_app(settings).test_client()
+        token = mint_token(settings, subject="noor", tenant_id="acme", roles=["viewer"], actor_type="human")
+        headers = {"Authorization": f"Bearer {token}"}
         assert client.get("/readyz").json["checks"]["database"] == "ok"
+        assert client.get("/api/exceptions", headers=headers).status_code == 200
         proxy.go_silent()
-        assert _bounded(lambda: client.get("/healthz")).status_code == 200
+        assert _bounded(lambda: client.get("/healthz"), seconds=2).status_code == 200
+        call = _bounded(lambda: client.get("/api/exceptions", headers=headers))
+        assert (call.status_code, call.json["code"]) == (503, "database_unavailable")
+        assert int(call.headers["Retry-After"]) > 0
         answer = _bounded(lambda: client.get("/readyz"))
         assert answer.status_code == 503
         assert answer.json["checks"]["database"] != "ok"
         proxy.speak_again()
         assert _bounded(lambda: client.get("/readyz")).json["checks"]["database"] == "ok"
+        assert _bounded(lambda: client.get("/api/exceptions", headers=headers)).status_code == 200
 
 
-def _bounded(work: Callable[[], Any]) -> Any:
-    """The result of the work; fails, instead of waiting for ever, when there is none."""
+def _bounded(work: Callable[[], Any], seconds: float = 10) -> Any:
+    """The result of the work; fails when there is none in time, however long the work takes."""
     pool = ThreadPoolExecutor(1)
     try:
-        return pool.submit(work).result(timeout=45)
+        return pool.submit(work).result(timeout=seconds)
     finally:
         pool.shutdown(wait=False)
