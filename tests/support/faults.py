@@ -44,13 +44,14 @@ def saying(text: str, status: int = 200, **headers: str) -> Wsgi:
     return Response(text, status, headers, mimetype="application/json")
 
 
-def refusing(faulty_app: FaultyApp, text: bytes) -> Wsgi:
-    """A failure for every request that holds some text, and the service's own answer for any other."""
+def refusing(faulty_app: FaultyApp, text: bytes, refusal: Wsgi | None = None) -> Wsgi:
+    """A refusal, by default a failure, of requests that hold some text; the service's own answer to others."""
+    refusal = refusal or saying("{}", 500)
 
     def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = BytesIO(body)
-        return (saying("{}", 500) if text in body else faulty_app.app)(environ, start_response)
+        return (refusal if text in body else faulty_app.app)(environ, start_response)
 
     return answer
 
