@@ -45,6 +45,7 @@ def main() -> None:
             body = json.dumps({"exception": {"exception_id": "E-1", "severity": "high"}}).encode()
             _latencies(url, settings, body, options.requests // 10)
             alone = _latencies(url, settings, body, options.requests)
+            print(f"alone: p99 {short(_percentile(alone, 0.99))}", flush=True)
             with _beside(url, settings, worst) as answers:
                 beside = _latencies(url, settings, body, options.requests)
         print(f"{machine()}; {settings.gunicorn_workers} processes; the eight were answered {dict(answers)}")
