@@ -108,10 +108,11 @@ def add_playbook(session: TenantSession, document: Mapping[str, Any], version: i
 def origin_of_next(session: TenantSession, name: str, conditions: Any) -> Origin | None:
     """The origin of a next version of a name with these conditions; None if that version would be its own origin.
 
-    It is that of the newest version, active or retired, if the conditions have the same normal form, which
-    includes the priority: other steps or another text do not change how a playbook ranks.
+    It is that of the version in use, if the conditions have the same normal form, which includes the priority:
+    other steps or another text do not change how a playbook ranks. Retired versions do not count.
     """
-    query = select(*ORIGIN_COLUMNS, PlaybookRow.conditions).where(PlaybookRow.name == name)
+    query = select(*ORIGIN_COLUMNS, PlaybookRow.conditions)
+    query = query.where(PlaybookRow.name == name, PlaybookRow.status == "active")
     # What cannot be read has no conditions that a next version could keep.
     with suppress(InvalidDocument, *DECODE_ERRORS):
         row = session.execute(query.order_by(PlaybookRow.version.desc()).limit(1)).one_or_none()

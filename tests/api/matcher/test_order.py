@@ -121,13 +121,23 @@ def test_another_spelling_says_the_same(catalogue: Catalogue):
     assert catalogue.winner(amount=100, entity="Crane") == "Newer"
 
 
-def test_a_retired_playbook_comes_back_to_its_place(catalogue: Catalogue):
+def test_a_retired_playbook_comes_back_as_a_new_one(catalogue: Catalogue):
     older = catalogue.publish("Older", EVERY)
     catalogue.publish("Newer", EVERY)
     catalogue.retire(older)
     assert catalogue.winner() == "Newer"
     catalogue.publish("Older", EVERY)
-    assert catalogue.winner() == "Newer"
+    assert catalogue.winner() == "Older"
+
+
+def test_only_the_version_in_use_counts(catalogue: Catalogue):
+    catalogue.publish("A", EVERY)
+    catalogue.retire(catalogue.publish("A", LARGE))
+    catalogue.publish("B", EVERY)
+    catalogue.publish("A", EVERY, "as it is in use")
+    assert catalogue.winner(amount=100) == "B"
+    catalogue.publish("A", LARGE)
+    assert catalogue.winner(amount=100) == "A"
 
 
 def test_a_version_that_is_newest_again_ranks_as_it_did(catalogue: Catalogue):
