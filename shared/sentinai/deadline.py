@@ -10,6 +10,7 @@ import math
 import time
 from contextvars import ContextVar
 
+from sentinai import turns
 from sentinai.problems import DeadlineExceeded
 
 HEADER = "X-Request-Deadline"
@@ -25,6 +26,16 @@ def start(received: float, milliseconds: float = math.inf) -> None:
 def seconds_left() -> float:
     """How long the caller will still wait; infinite without a deadline, negative once it has passed."""
     return _end.get() - time.monotonic()
+
+
+def pause() -> None:
+    """Let others have their turn, now and then in long work, and insist that somebody still waits.
+
+    Raises:
+        DeadlineExceeded: the deadline has passed.
+    """
+    turns.wait()
+    check()
 
 
 def check() -> None:

@@ -6,6 +6,7 @@ A thread that waits for its client costs little: it gives its permit to another 
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 import time
 from collections import deque
@@ -18,9 +19,13 @@ from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from sentinai import turns
+
 CONNECTION_THREADS = 256
 STOPPING_SECONDS = 5.0
 """How long a request may still take to arrive when the worker is asked to stop."""
+_SHORT_PAUSES = 2
+"""Pauses after which a request's work is long: some milliseconds."""
 _HEALTH = b"GET /healthz "
 
 
@@ -52,6 +57,12 @@ class Permits:
             start = self._waiting.popleft()
         start()
 
+    def wait(self) -> None:
+        """Wait for a permit."""
+        permitted = threading.Event()
+        self.run(permitted.set)
+        permitted.wait()
+
     @contextmanager
     def lent(self) -> Iterator[None]:
         """Let the next run meanwhile, and then wait for a permit again."""
@@ -59,13 +70,34 @@ class Permits:
         try:
             yield
         finally:
-            permitted = threading.Event()
-            self.run(permitted.set)
-            permitted.wait()
+            self.wait()
 
     def stuck_since(self, instant: float) -> bool:
         """Whether every permit is taken, and none was given back after the instant."""
         return not self._free and self._returned < instant
+
+
+class _Turn:
+    """A request's turn to compute for long. While it waits for it, it gives its permit to another."""
+
+    def __init__(self, permits: Permits, turns: Permits) -> None:
+        self._permits, self._turns = permits, turns
+        self._pauses = 0
+        self._has_it = False
+
+    def wait(self) -> None:
+        """Wait for the turn, unless it has come or the request has not yet computed for long."""
+        self._pauses += 1
+        if self._has_it or self._pauses <= _SHORT_PAUSES:
+            return
+        with self._permits.lent():
+            self._turns.wait()
+        self._has_it = True
+
+    def end(self) -> None:
+        """Let another have the turn."""
+        if self._has_it:
+            self._turns.give_back()
 
 
 class _Connection(socket.socket):
@@ -112,6 +144,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._permits = Permits(self.cfg.threads)
+        self._turns = Permits(1)
+        sys.setswitchinterval(0.0005)
         # The connections that have a thread or wait for one, and since when.
         self._active: dict[TConn, float] = {}
         self._notified = time.monotonic()
@@ -149,9 +183,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def handle(self, conn: TConn) -> Any:
         """Handle a request, in a thread; then close the connection, unless it is kept."""
+        turn = _Turn(self._permits, self._turns)
+        turns.offer(turn.wait)
         try:
             kept = super().handle(conn)
         finally:
+            turn.end()
             if conn.sock.permits:
                 conn.sock.permits = None
                 self._permits.give_back()

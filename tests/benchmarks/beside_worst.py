@@ -6,16 +6,19 @@ The costliest are looked for first, as ``worst_request.py`` does, for a while.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
+import multiprocessing
 import secrets
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -98,25 +101,36 @@ def _latencies(url: str, settings: Settings, body: bytes, count: int) -> list[fl
 
 @contextmanager
 def _beside(url: str, settings: Settings, worst: Sequence[Candidate]) -> Iterator[Counter[int]]:
-    """Let clients of another tenant send the costliest, each again and again; the statuses they get."""
-    stopping, statuses = threading.Event(), Counter[int]()
+    """Let clients of another tenant send the costliest, each again and again; the statuses they get.
 
-    def send(index: int) -> None:
-        session, salt = _session(settings, "burning"), 0
-        bodies = [json.dumps(worst[index % len(worst)].body(salt=salt)).encode() for salt in range(20)]
-        while not stopping.is_set():
-            salt += 1
-            answer = session.post(f"{url}/api/match", data=bodies[salt % len(bodies)], timeout=60)
-            statuses[answer.status_code] += 1
-
-    threads = [threading.Thread(target=send, args=(index,)) for index in range(_CLIENTS)]
-    for thread in threads:
-        thread.start()
-    time.sleep(1)
+    They are in a process of their own, so that they do not delay the one that is measured.
+    """
+    statuses = Counter[int]()
+    stopping = multiprocessing.Event()
+    told: Any = multiprocessing.SimpleQueue()
+    clients = multiprocessing.Process(target=_send_all, args=(url, settings, worst, stopping, told))
+    clients.start()
+    time.sleep(2)
     yield statuses
     stopping.set()
-    for thread in threads:
-        thread.join()
+    statuses.update(told.get())
+    clients.join()
+
+
+def _send_all(url: str, settings: Settings, worst: Sequence[Candidate], stopping: Any, told: Any) -> None:
+    statuses = Counter[int]()
+
+    def send(index: int) -> None:
+        session = _session(settings, "burning")
+        bodies = [json.dumps(worst[index % len(worst)].body(salt=salt)).encode() for salt in range(20)]
+        for body in itertools.cycle(bodies):
+            if stopping.is_set():
+                return
+            statuses[session.post(f"{url}/api/match", data=body, timeout=60).status_code] += 1
+
+    with ThreadPoolExecutor(_CLIENTS) as threads:
+        list(threads.map(send, range(_CLIENTS)))
+    told.put(statuses)
 
 
 def _percentile(values: Sequence[float], share: float) -> float:

@@ -46,7 +46,7 @@ def validate_conditions(call: _Call) -> Answer:
     domain_pack = stored.domain_packs.get(domain or "")
     name = call.body.get("name")
     current = next((each for each in catalogue.compiled.playbooks if each.name == name), None)
-    with budget.spending(Budget(LINT_UNITS, check=deadline.check)):
+    with budget.spending(Budget(LINT_UNITS, check=deadline.pause)):
         found = review(
             document,
             domain_pack=(domain_pack.pack or None) if domain_pack else None,
@@ -94,7 +94,7 @@ def evaluate_conditions(call: _Call) -> Answer:
     """Evaluate conditions on one exception, clause by clause; or a bare rule on any data."""
     if "logic" in call.body:
         return Answer(_evaluate_rule(call.body["logic"], call.body.get("data")))
-    with budget.spending(Budget(check=deadline.check)):
+    with budget.spending(Budget(check=deadline.pause)):
         return Answer(_evaluate_conditions(call))
 
 

@@ -30,7 +30,7 @@ def match_exception(call: Call[Services]) -> Answer:
     """Find the playbook that fits an exception, and explain why."""
     body = call.body
     _check_exception(call, body["exception"], "/exception")
-    with budget.spending(Budget(check=deadline.check)):
+    with budget.spending(Budget(check=deadline.pause)):
         inputs = resolve_match_inputs(call.services, call.identity, body)
         return Answer(_match(body["exception"], inputs, body))
 
@@ -45,7 +45,7 @@ def match_exception(call: Call[Services]) -> Answer:
 def match_batch(call: Call[Services]) -> Answer:
     """Find the playbooks of up to 1,000 exceptions, in order; an invalid one gets a problem in its place."""
     body = call.body
-    whole = Budget(BATCH_UNITS, check=deadline.check)
+    whole = Budget(BATCH_UNITS, check=deadline.pause)
     with budget.spending(whole.part(REQUEST_UNITS)):
         inputs = resolve_match_inputs(call.services, call.identity, body)
     results = [
