@@ -38,7 +38,7 @@ def record(**fields: Any) -> ExceptionRecord:
         "playbook_run": 3,
         "recommendation": Recommendation(),
         "valid_until": None,
-        "catalogue_revision": 0,
+        "catalogue_revision": None,
         "row_version": 1,
         "created_at": NOON.replace(hour=8),
         "updated_at": NOON.replace(hour=9),

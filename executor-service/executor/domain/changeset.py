@@ -48,7 +48,7 @@ class ChangeSet:
             self.record,
             recommendation=recommendation,
             valid_until=valid_until,
-            catalogue_revision=recommendation.catalogue_revision or 0,
+            catalogue_revision=None if recommendation.deferred else recommendation.catalogue_revision or 0,
         )
 
     @property

@@ -43,7 +43,7 @@ class ExceptionRecord:
     playbook_run: int
     recommendation: Recommendation
     valid_until: datetime | None
-    catalogue_revision: int
+    catalogue_revision: int | None
     row_version: int
     created_at: datetime
     updated_at: datetime

@@ -37,6 +37,12 @@ class Followed:
     refused: Sequence[str]
 
 
+def is_behind(record: ExceptionRecord, revision: int) -> bool:
+    """Whether an exception's recommendation is from an earlier catalogue, and still needed."""
+    known = record.catalogue_revision
+    return record.status != "resolved" and known is not None and known < revision
+
+
 def follow(
     store: Store,
     matcher: BatchMatcher,
@@ -83,7 +89,7 @@ def _still_holds(tx: Transaction, record: ExceptionRecord, choice: Mapping[str, 
     Without a choice, it says which playbooks came closest, so it is always renewed.
     """
     stored, selected, packs = record.recommendation, choice["selected"], tx.packs(record.domain)
-    if stored.deferred or not stored.choice or not selected:
+    if not stored.choice or not selected:
         return False
     same = (
         (selected["playbook_id"], stored.choice["playbook_id"]),
@@ -113,10 +119,9 @@ def _renew(tx: Transaction, group: Sequence[Matched], actor: Actor, now: datetim
     for record, answer in group:
         current = tx.exception(record.exception_id, lock=True)
         revision = answer["catalogue_revision"] or 0
-        if current.row_version != record.row_version or current.catalogue_revision >= revision:
+        if current.row_version != record.row_version or not is_behind(current, revision):
             continue
         changeset = ChangeSet(current, actor, now)
-        trigger = "deferred" if current.recommendation.deferred else TRIGGER
-        changed += apply_answer(tx, changeset, answer, trigger=trigger, switch=False)
+        changed += apply_answer(tx, changeset, answer, trigger=TRIGGER, switch=False)
         tx.save(changeset)
     return changed

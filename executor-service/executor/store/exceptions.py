@@ -58,7 +58,12 @@ def add(session: TenantSession, record: ExceptionRecord) -> None:
     Raises:
         IntegrityError: an exception with this id exists.
     """
-    session.execute(insert(ExceptionRow), [dict(zip(_NAMES, _values(record), strict=True))])
+    # Without nulls, the default of the column would be stored, which is for rows of earlier versions.
+    session.execute(
+        insert(ExceptionRow),
+        [dict(zip(_NAMES, _values(record), strict=True))],
+        execution_options={"render_nulls": True},
+    )
 
 
 def save(session: TenantSession, before: ExceptionRecord, record: ExceptionRecord) -> None:

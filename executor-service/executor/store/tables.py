@@ -127,7 +127,7 @@ class ExceptionRow(TenantOwned, Base):
     playbook_run: Mapped[int] = mapped_column(default=0)
     recommendation: Mapped[Any] = mapped_column(RecommendationJson, nullable=True)
     valid_until: Mapped[datetime | None]
-    catalogue_revision: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    catalogue_revision: Mapped[int | None] = mapped_column(BigInteger, server_default="0")
     recalculation_failures: Mapped[int] = mapped_column(server_default="0")
     row_version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime]

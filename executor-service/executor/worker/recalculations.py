@@ -119,8 +119,7 @@ def _trigger(record: ExceptionRecord, revision: int, now: datetime) -> str | Non
     """Why a recommendation is to be recalculated; None if it is not."""
     if record.valid_until is not None and record.valid_until <= now:
         return "deferred" if record.recommendation.deferred else "expired"
-    is_behind = record.status != "resolved" and record.catalogue_revision < revision
-    return follow_catalogue.TRIGGER if is_behind else None
+    return follow_catalogue.TRIGGER if follow_catalogue.is_behind(record, revision) else None
 
 
 def _record_rejection(tx: SqlTransaction, exception_id: str, reason: str, wait: timedelta, now: datetime) -> None:

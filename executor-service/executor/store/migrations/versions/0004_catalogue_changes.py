@@ -1,4 +1,7 @@
-"""Exceptions remember the catalogue that their recommendation is from, so that the worker finds those behind."""
+"""Exceptions remember the catalogue that their recommendation is from, so that the worker finds those behind.
+
+Null for those without a recommendation, which the worker asks for anyway.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -19,9 +22,7 @@ QUERY = (
 
 
 def upgrade() -> None:
-    op.add_column(
-        "exception", sa.Column("catalogue_revision", sa.BigInteger(), nullable=False, server_default="0")
-    )
+    op.add_column("exception", sa.Column("catalogue_revision", sa.BigInteger(), nullable=True, server_default="0"))
     op.create_index(
         INDEX,
         "exception",
