@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from tests.browser.conftest import SCHEMES
 from tests.browser.console_page import ConsoleTenant
 from tests.conftest import database_of
@@ -152,6 +152,42 @@ def test_an_expired_session_loses_nothing_and_can_be_resumed(
     expect(over).to_be_hidden()
     page.get_by_role("button", name="Complete step: send the notification").click()
     expect(page.get_by_role("list", name="Steps")).to_contain_text("Half a thought")
+
+
+def test_nothing_is_written_for_whom_the_page_was_not_drawn(pair: Pair, sign_in: SignIn) -> None:
+    """Both tenants have an exception of this id, and the page that still shows the one is slow to be left."""
+    own, other = ConsoleTenant(pair), ConsoleTenant(pair)
+    held = own.hold()
+    other.hold(exception_id=held)
+    page = sign_in(own.tenant_id)
+    address = f"{pair.executor.url}/console/exceptions/{held}"
+    page.goto(address)
+    left: list[Route] = []
+
+    def slow_to_leave(route: Route) -> None:
+        if route.request.is_navigation_request():
+            left.append(route)
+        else:
+            route.continue_()
+
+    page.route(address, slow_to_leave)
+    tab = page.context.new_page()
+    tab.goto(sign_in_link(pair.settings, tenant=other.tenant_id, subject="alex", roles=["operator"]))
+    tab.wait_for_url("**/console/exceptions")
+    remark(other, held, "Of another tenant.")
+    while not left:
+        page.wait_for_timeout(50)
+    # Playwright's own actions would wait for the page to be left.
+    page.evaluate(
+        """() => {
+          document.getElementById("comment-text").value = "Meant for the first.";
+          document.getElementById("comment").requestSubmit();
+        }"""
+    )
+    page.wait_for_timeout(1_000)
+    for tenant in (own, other):
+        log = tenant.api.ok("GET", f"/api/exceptions/{held}/events", params={"event_type": "CommentAdded"})
+        assert "Meant for the first." not in [each["payload"]["text"] for each in log["items"]]
 
 
 def test_steps_are_completed_by_keyboard_alone(page: Page) -> None:

@@ -25,14 +25,18 @@ export async function refresh(address, isOutdated = () => false) {
   }
   const regions = [...new DOMParser().parseFromString(await response.text(), "text/html").body.children];
   const main = regions.find(({ dataset }) => dataset.who);
-  if (main.dataset.who !== document.getElementById(main.id).dataset.who) location.reload();
+  if (main.dataset.who !== document.getElementById(main.id).dataset.who) {
+    // Somebody else is signed in. Until the page is gone, it must not get a token to write with.
+    location.reload();
+    return false;
+  }
   if (!isOutdated(main)) for (const fresh of regions) show(document.getElementById(fresh.id), fresh);
   setToken(main.dataset.csrf);
   setConnection("online");
   return true;
 }
 
-/** Signing in again in another tab changes the CSRF token: the page sends the new one from now on. */
+/** Signing in again in another tab changes the CSRF token of the same person: the page sends it from now on. */
 function setToken(token) {
   csrf.content = token;
   for (const field of document.getElementsByName("csrf_token")) field.value = token;

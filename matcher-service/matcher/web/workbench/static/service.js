@@ -24,7 +24,10 @@ export async function call(path, parts, signal) {
 async function hasNewToken(sent) {
   const answer = await fetch(location.pathname);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  if (ownerOf(page) !== ownerOf(document)) location.reload();
+  if (ownerOf(page) !== ownerOf(document)) {
+    location.reload();
+    return false;
+  }
   csrf = tokenOf(page);
   return csrf !== sent;
 }
