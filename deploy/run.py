@@ -69,6 +69,7 @@ class _Manager(Manager):
 def main() -> None:
     """Prepare, start, and wait for Ctrl-C or for a process to stop."""
     os.chdir(ROOT)
+    os.umask(0o077)  # What this and its processes create, in var/ above all, is for this user only.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     try:
         settings = _prepare()
@@ -90,7 +91,10 @@ def main() -> None:
 def _prepare() -> Settings:
     """The settings, with a generated signing key and local URLs where none are given."""
     chosen = sentinai_settings.load()
-    key = ROOT / "var" / "signing.key"
+    var = ROOT / "var"
+    var.mkdir(exist_ok=True)
+    var.chmod(0o700)
+    key = var / "signing.key"
     if not chosen.jwt_key_file and not chosen.jwt_public_key_file:
         _create_key(key)
         os.environ["SENTINAI_JWT_KEY_FILE"] = str(key)
@@ -106,7 +110,6 @@ def _prepare() -> Settings:
 
 
 def _create_key(path: Path) -> None:
-    path.parent.mkdir(exist_ok=True)
     if not path.exists():
         path.touch(mode=0o600)
         path.write_text(secrets.token_urlsafe(48))
@@ -141,7 +144,6 @@ def _load_demo(manager: _Manager, settings: Settings) -> None:
     unfinished = ROOT / "var" / "demo-unfinished"
     if tenant_ids(Database(settings)) and not unfinished.exists():
         return
-    unfinished.parent.mkdir(exist_ok=True)
     unfinished.touch()
     print("Loading the demo data ...", flush=True)
     manager.run("executor", "seed", str(DEMO))

@@ -127,6 +127,31 @@ def test_a_sign_in_link_is_used_once_even_in_the_leeway(work: Casework, pair: Th
     assert statuses == [200, 401]
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Origin": "{own}"}, 200),
+        ({"Origin": "https://desk.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "https://a-proxy.example"}, 200),
+        ({"Sec-Fetch-Site": "same-site", "Origin": "{own}"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+    ],
+)
+def test_no_page_of_another_site_signs_anybody_in(
+    work: Casework, pair: Threaded, headers: dict[str, str], status: int
+):
+    own = pair.urls["executor"]
+    link = sign_in_link(pair.settings, tenant=work.tenant_id, subject="kim", roles=["viewer"]).rpartition("#")[2]
+    sent = {name: value.format(own=own) for name, value in headers.items()}
+    answer = requests.post(f"{own}/console/session", json={"token": link}, headers=sent, timeout=20)
+    assert answer.status_code == status
+    assert ("Set-Cookie" in answer.headers) == (status == 200)
+    if status == 403:  # The link has not been used up.
+        assert requests.post(f"{own}/console/session", json={"token": link}, timeout=20).status_code == 200
+
+
 @pytest.mark.parametrize("chunked", [False, True])
 def test_signing_in_reads_16_kib_at_most(work: Casework, pair: Threaded, chunked: bool):
     """A link that works when it is alone in the body does not with 16 KiB more, declared or not."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -178,7 +178,7 @@ def _create_engine(settings: Settings) -> Engine:
         "json_deserializer": strict_json.loads_stored,
     }
     if url.get_backend_name() == "sqlite":
-        _create_folder(url)
+        _create_file(url)
         engine = create_engine(url, connect_args={"timeout": settings.database_timeout_seconds}, **options)
         event.listen(engine, "connect", _prepare_sqlite)
         return engine
@@ -195,16 +195,20 @@ def _url(settings: Settings) -> URL:
         raise SettingsError("SENTINAI_DATABASE_URL: not a valid database URL") from error
 
 
-def _create_folder(url: URL) -> None:
-    if not url.database:
+def _create_file(url: URL) -> None:
+    """Create the database, for this user only; SQLite gives the files beside it the same mode."""
+    if not url.database or url.database.startswith((":", "file:")):
         return
-    folder = Path(url.database).parent
+    path = Path(url.database)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(
-            f"SENTINAI_DATABASE_URL: cannot create the folder {folder} ({error.strerror})"
+            f"SENTINAI_DATABASE_URL: cannot create the folder {path.parent} ({error.strerror})"
         ) from error
+    # A file that cannot be created is reported when it is opened, by whoever needs it.
+    with suppress(OSError):
+        path.touch(mode=0o600, exist_ok=False)
 
 
 def _warn_of_bypassed_rls(connection: Any, _record: Any) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from flask import Response, request
 
@@ -50,6 +51,18 @@ def current(verifier: TokenVerifier) -> tuple[Identity, str] | None:
 def csrf_token(session_token: str) -> str:
     """The CSRF token of a session, which is of no use without the session's cookie."""
     return hashlib.sha256(b"csrf:" + session_token.encode()).hexdigest()
+
+
+def require_own_origin() -> None:
+    """Refuse a request that a page of another site makes. Other clients than browsers name no origin.
+
+    Raises:
+        Forbidden: it is another's.
+    """
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    is_own = site in ("same-origin", "none") if site else not origin or urlsplit(origin).netloc == request.host
+    if not is_own:
+        raise Forbidden("A page of another site must not sign anybody in here. Open the link itself.")
 
 
 def set_cookie(response: Response, settings: Settings, token: str) -> None:

@@ -92,6 +92,7 @@ def _sign_in_page() -> str:
 
 def _open_session() -> Response:
     """Exchange the token of a sign-in link for a session. There is no CSRF token yet: the link is the secret."""
+    session.require_own_origin()
     # The caller is nobody yet, so little is read. A body without a declared length is cut off at the maximum.
     request.max_content_length = _SIGN_IN_BYTES + 1
     raw = request.get_data()
