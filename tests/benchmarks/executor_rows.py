@@ -43,6 +43,7 @@ class OnePlaybook:
             "exception_id": "any",
             "ranked": [{**chosen, "rank": 1, "reasons": [], "policy": {"verdict": "aligned", "reasons": []}}],
             "selected": chosen,
+            "tie": None,
             "passed_over": [],
             "near_misses": [],
             "reasoning": "The only one.",

@@ -417,8 +417,8 @@ def test_playbooks_are_listed_in_the_order_in_which_they_are_chosen(pair: Pair, 
     page = sign_in(tenant.tenant_id)
     page.get_by_role("link", name="Playbooks").click()
     rows = page.get_by_role("table").get_by_role("row")
-    expect(rows).to_have_count(1 + 3)
-    for position, name in enumerate(("Flow", "Ebb", "Ebb"), 1):
+    expect(rows).to_have_count(1 + 5)
+    for position, name in enumerate(("Release at once", "Release the container", "Flow", "Ebb", "Ebb"), 1):
         expect(rows.nth(position)).to_contain_text(name)
 
 

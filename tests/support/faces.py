@@ -84,17 +84,21 @@ class Faces:
             is_better = bool(selected) and selected["playbook_id"] != state["playbook"]["playbook_id"]
             assert bool(state["better_match"]) == (in_progress and is_better)
             if state["better_match"]:
-                assert state["better_match"] == {**selected, "reasoning": answer["reasoning"]}
+                told = _timeless(state["better_match"]["reasoning"])
+                assert state["better_match"] == {**selected, "reasoning": state["better_match"]["reasoning"]}
+                assert told == _timeless(answer["reasoning"])
                 assert f"{selected['name']} v{selected['version']}" in page
             return
         assert (state["playbook"] or {}).get("playbook_id") == (selected or {}).get("playbook_id")
-        assert state["reasoning"] == answer["reasoning"]
+        assert _timeless(state["reasoning"]) == _timeless(answer["reasoning"])
         chosen = next((each for each in answer["ranked"] if selected and _same(each, selected)), None)
-        assert state["reasons"] == (chosen["reasons"] if chosen else [])
+        assert _clauses(state["reasons"]) == _clauses(chosen["reasons"] if chosen else [])
         assert state["policy"] == (chosen["policy"] if chosen else None)
         others = [each for each in answer["ranked"] if each is not chosen]
-        assert state["alternatives"] == others
-        assert answer["reasoning"] in html.unescape(page)
+        assert [_without_reasons(each) for each in state["alternatives"]] == [
+            _without_reasons(each) for each in others
+        ]
+        assert state["reasoning"] in html.unescape(page)
 
     def _matched(self, exception: dict[str, Any]) -> dict[str, Any]:
         """The matcher's answer, which is the same alone, in a batch and as a choice."""
@@ -135,6 +139,19 @@ class Faces:
         answer = self.browser.get(f"{self.pair.urls['executor']}/console/exceptions/{exception_id}", timeout=30)
         assert answer.ok, answer.text
         return answer.text
+
+
+def _timeless(reasoning: str) -> str:
+    """A reasoning without the values that it was given for: the minutes that were left have passed since."""
+    return re.sub(r" \(actual: [^)]*\)", "", reasoning)
+
+
+def _clauses(reasons: list[dict[str, Any]]) -> list[Any]:
+    return [(each["condition"], each["satisfied"]) for each in reasons]
+
+
+def _without_reasons(entry: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in entry.items() if name != "reasons"}
 
 
 def _known(exception: dict[str, Any]) -> dict[str, Any]:

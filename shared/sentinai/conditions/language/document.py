@@ -46,8 +46,9 @@ class Conditions:
 
     @property
     def rule(self) -> dict[str, list[Any]]:
-        """The rule that decides."""
-        return {"and": [clause.logic for clause in self.clauses]}
+        """The rule that decides, without clauses that say nothing beside others."""
+        rules = [clause.logic for clause in self.clauses]
+        return {"and": [rule for rule in rules if rule is not CATCH_ALL] or rules[:1]}
 
 
 def parse(document: Any) -> Conditions:
