@@ -25,11 +25,12 @@ from tests.support.processes import Served, free_port
 
 from executor.store import tenants
 from matcher.bootstrap import assemble
-from matcher.matching import Catalogue, Playbook, compile_catalogue, match
+from matcher.matching import AppliedPolicy, Catalogue, Playbook, compile_catalogue, match
 from sentinai.conditions.evaluation import context
 from sentinai.conditions.evaluation.engine import run_library
 from sentinai.database.engine import Database
 from sentinai.database.tables import PlaybookRow
+from sentinai.policy import Policy
 from sentinai.settings import Settings
 
 SIZES = (100, 1_000, 10_000, 100_000)
@@ -44,6 +45,8 @@ class Core:
     def __init__(self, size: int) -> None:
         self.playbooks = catalogues.playbooks(size)
         self.catalogue: Catalogue = compile_catalogue(self.playbooks)
+        # As in the service, which applies it once for each catalogue and its packs.
+        self.policy = AppliedPolicy(Policy({}, {}), self.catalogue)
         chance = random.Random(3)
         self.contexts = [
             context.build(catalogues.exception(chance), domain_pack={}, policy_pack={}, as_of=catalogues.START)
@@ -58,11 +61,18 @@ class Core:
 
     def choose(self) -> None:
         """The best playbook and its reasons: what the other engines give, and more."""
-        match(self.catalogue, next(self._turn), as_of=catalogues.START, limit=1, near_misses=0)
+        match(
+            self.catalogue,
+            next(self._turn),
+            as_of=catalogues.START,
+            limit=1,
+            near_misses=0,
+            policy=self.policy,
+        )
 
     def match(self) -> None:
         """The whole answer by default: five ranked with reasons, three near misses, how long it holds."""
-        match(self.catalogue, next(self._turn), as_of=catalogues.START)
+        match(self.catalogue, next(self._turn), as_of=catalogues.START, policy=self.policy)
 
     def one_by_one(self) -> None:
         """Every condition by json-logic-qubit, with nothing around it."""

@@ -117,8 +117,9 @@ def _walk(query: IndexQuery, limit: int, blocked: BitMap, errors: list[MatchErro
     if query.undecided:
         unresolved |= query.candidates & query.undecided
     settled = query.candidates - unresolved if unresolved else query.candidates
-    best = list(islice(settled, limit))
-    free = list(islice(settled - blocked if blocked else settled, 2))
+    first = list(islice(settled, max(limit, 2)))
+    best = first[:limit]
+    free = list(islice(settled - blocked, 2)) if blocked else first[:2]
     allowed = free[0] if free else None
     confirmed: list[int] = []
     for evaluated, position in enumerate(unresolved):
@@ -129,9 +130,11 @@ def _walk(query: IndexQuery, limit: int, blocked: BitMap, errors: list[MatchErro
             confirmed.append(position)
             if not known and position not in blocked:
                 allowed = position
-    free = sorted([*free, *islice((each for each in confirmed if each not in blocked), 2)])
-    matching = settled | BitMap(confirmed) if confirmed else settled
-    best = sorted([*best, *confirmed[:limit]])[:limit]
+    matching = settled
+    if confirmed:
+        free = sorted([*free, *islice((each for each in confirmed if each not in blocked), 2)])
+        matching = settled | BitMap(confirmed)
+        best = sorted([*best, *confirmed[:limit]])[:limit]
     rank = len(matching) + 1 if allowed is None else matching.rank(allowed)
     # Whatever outranks the best that is not blocked is blocked.
     passed_over = list(islice(matching, min(rank - 1, MAX_PASSED_OVER)))
