@@ -56,7 +56,7 @@ class Catalogue:
         self.database.write(self.tenant_id, lambda session: playbook_store.retire(session, playbook_id))
 
     def winner(self, **exception: Any) -> str | None:
-        """The winner of a catalogue that is read anew."""
+        """The winner of a catalogue that is read again."""
         return winner(CatalogueCache(self.database, 1), self.tenant_id, exception)
 
 
