@@ -36,6 +36,10 @@ _SHOW_CURSOR = "\033[?25h"
 """Undoes what a progress bar that was terminated leaves behind."""
 
 
+class _CommandError(Exception):
+    """A command beside the services failed; it has said why."""
+
+
 class _Manager(Manager):
     """The services and the worker, and the commands that run beside them for a moment."""
 
@@ -44,7 +48,7 @@ class _Manager(Manager):
         self._commands: list[subprocess.Popen[str]] = []
 
     def run(self, *command: str) -> str:
-        """Run a command to its end; its output. Exits with a message if it fails."""
+        """Run a command to its end; its output. Raises _CommandError if it fails."""
         # In a session of its own: at Ctrl-C it would print a traceback.
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
         self._commands.append(process)
@@ -53,7 +57,7 @@ class _Manager(Manager):
         finally:
             process.terminate()
         if process.returncode:
-            sys.exit(f"{' '.join(command)} failed; see above.")
+            raise _CommandError(f"{' '.join(command)} failed; see above.")
         return output.strip()
 
     def terminate(self) -> None:
@@ -79,7 +83,10 @@ def main() -> None:
         sys.exit(f"Cannot create {error.filename} ({error.strerror}). make run keeps its key and data there.")
     _require_free(settings.bind_host, settings.matcher_port, settings.executor_port)
     manager = _Manager()
-    manager.run("executor", "migrate")
+    try:
+        manager.run("executor", "migrate")
+    except _CommandError as error:
+        sys.exit(str(error))
     for name, command in parse_procfile((ROOT / "deploy" / "Procfile").read_text()).processes.items():
         manager.add_process(name, command, env={**os.environ, "PYTHONUNBUFFERED": "1"})
     threading.Thread(target=_when_ready, args=(manager, settings), daemon=True).start()
@@ -135,8 +142,11 @@ def _when_ready(manager: _Manager, settings: Settings) -> None:
     if not all(_is_ready(url) for url in (settings.matcher_url, settings.executor_url)):
         print("The services did not become ready; see their output above.", file=sys.stderr)
         return
-    _load_demo(manager, settings)
-    print(_welcome(manager, settings), flush=True)
+    try:
+        _load_demo(manager, settings)
+        print(_welcome(manager, settings), flush=True)
+    except _CommandError as error:
+        print(f"{error} To go on with it: Ctrl-C, then make run.", file=sys.stderr, flush=True)
 
 
 def _load_demo(manager: _Manager, settings: Settings) -> None:

@@ -46,6 +46,14 @@ class MakeRun:
     def output(self) -> str:
         return self.log.read_text()
 
+    def wait_until_ready(self) -> None:
+        """Wait until it has loaded the demo data and says so; fails with its output if it does not."""
+        try:
+            until(lambda: _READY in self.output() or self.process.poll() is not None)
+        except AssertionError:
+            raise AssertionError(f"not ready:\n{self.output()}") from None
+        assert _READY in self.output(), self.output()
+
     def press_ctrl_c(self) -> int:
         """Interrupt the process group as a terminal does; the exit code of ``make``."""
         os.killpg(self.process.pid, signal.SIGINT)
@@ -61,8 +69,7 @@ def make_run(tmp_path: Path) -> Iterator[MakeRun]:
 
 
 def test_the_first_run_prints_no_warning_and_ctrl_c_no_error(make_run: MakeRun) -> None:
-    until(lambda: _READY in make_run.output() or make_run.process.poll() is not None)
-    assert _READY in make_run.output()
+    make_run.wait_until_ready()
     assert '"level"' not in make_run.output(), "only warnings and errors are logged, and there should be none"
 
     # make passes the interrupt on to its caller, or was told of the clean exit before it noticed the interrupt.
@@ -75,7 +82,8 @@ def test_the_first_run_prints_no_warning_and_ctrl_c_no_error(make_run: MakeRun) 
 
 
 def test_the_death_of_the_worker_stops_nothing_and_it_is_started_again(make_run: MakeRun) -> None:
-    until(lambda: _READY in make_run.output() and len(workers_of(make_run)) == 1)
+    make_run.wait_until_ready()
+    until(lambda: len(workers_of(make_run)) == 1)
     first = workers_of(make_run)
     os.kill(first[0], signal.SIGKILL)
     until(lambda: len(found := workers_of(make_run)) == 1 and found != first)

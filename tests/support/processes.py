@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -23,10 +24,15 @@ _PATIENCE_SECONDS = 40
 
 
 def free_port() -> int:
-    """A port of the loopback address that nothing uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of the loopback address that nothing uses now.
+
+    Not one that the system gives to outgoing connections: another test's could take it before it is used.
+    """
+    while True:
+        port = 16_000 + secrets.randbelow(16_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def until(reached: Callable[[], Any]) -> None:
