@@ -8,12 +8,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import requests
-from tests.support.processes import ROOT, free_port, until
+from tests.support.processes import ROOT, descendants, free_port, until
 
 _READY = "Press Ctrl-C to stop"
 
@@ -54,6 +53,21 @@ class MakeRun:
             raise AssertionError(f"not ready:\n{self.output()}") from None
         assert _READY in self.output(), self.output()
 
+    def worker(self) -> int | None:
+        """The process id of its worker, if it has one just now."""
+        started = descendants(self.process.pid).items()
+        return next((pid for pid, command in started if command.endswith("/executor worker")), None)
+
+    def wait_for_worker(self) -> int:
+        """Wait until it has a worker; its process id. Fails with all its processes if it gets none."""
+        try:
+            until(lambda: self.worker() is not None)
+        except AssertionError:
+            raise AssertionError(f"{descendants(self.process.pid)}\n{self.output()}") from None
+        pid = self.worker()
+        assert pid is not None
+        return pid
+
     def press_ctrl_c(self) -> int:
         """Interrupt the process group as a terminal does; the exit code of ``make``."""
         os.killpg(self.process.pid, signal.SIGINT)
@@ -83,29 +97,12 @@ def test_the_first_run_prints_no_warning_and_ctrl_c_no_error(make_run: MakeRun) 
 
 def test_the_death_of_the_worker_stops_nothing_and_it_is_started_again(make_run: MakeRun) -> None:
     make_run.wait_until_ready()
-    until(lambda: len(workers_of(make_run)) == 1)
-    first = workers_of(make_run)
-    os.kill(first[0], signal.SIGKILL)
-    until(lambda: len(found := workers_of(make_run)) == 1 and found != first)
+    first = make_run.wait_for_worker()
+    os.kill(first, signal.SIGKILL)
+    until(lambda: make_run.worker() != first)
+    make_run.wait_for_worker()
     assert requests.get(f"http://127.0.0.1:{make_run.port}/healthz", timeout=10).ok
     assert make_run.process.poll() is None
-
-
-def workers_of(run: MakeRun) -> list[int]:
-    """The worker processes that work in the run's folder."""
-    listed = subprocess.run(["ps", "-eo", "pid=,args="], capture_output=True, text=True, check=True).stdout
-    found = [line.split(None, 1) for line in listed.splitlines()]
-    return [
-        int(pid)
-        for pid, arguments in found
-        if arguments.endswith("/executor worker") and _folder_of(int(pid)) == run.log.parent
-    ]
-
-
-def _folder_of(pid: int) -> Path | None:
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/cwd").readlink()
-    return None
 
 
 def test_ctrl_c_during_the_start_prints_no_error_either(make_run: MakeRun) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +54,8 @@ def _read_only(file: Path, pair: Pair, worker: Worker) -> Iterator[None]:
     """Take the permission to write away, and let other processes take the place of those that have it open."""
     file.chmod(0o444)
     for pid in pair.executor.workers():
-        pair.executor.kill_worker(pid)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     yield
     file.chmod(0o644)
 

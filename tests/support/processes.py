@@ -53,6 +53,24 @@ def bound_by_permissions() -> list[str]:
     return ["setpriv", "--bounding-set", "-dac_override"] if os.geteuid() == 0 else []
 
 
+def children(pid: int) -> list[int]:
+    """The process ids of the processes that it started and that have not been waited for."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []  # It has ended.
+
+
+def descendants(pid: int) -> dict[int, str]:
+    """The command lines of all processes that it started, directly or not, by process id."""
+    found: dict[int, str] = {}
+    for child in children(pid):
+        with suppress(OSError):
+            found[child] = Path(f"/proc/{child}/cmdline").read_text().rstrip("\0").replace("\0", " ")
+        found |= descendants(child)
+    return found
+
+
 class Worker:
     """``executor worker`` in a process of its own."""
 
@@ -118,8 +136,7 @@ class Served:
 
     def workers(self) -> list[int]:
         """The process ids of its workers."""
-        tasks = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return [int(pid) for pid in tasks.read_text().split()]
+        return children(self.process.pid)
 
     def kill_worker(self, index: int = 0) -> int | None:
         """Kill one worker outright (SIGKILL); gunicorn starts another. None when there is none just now."""

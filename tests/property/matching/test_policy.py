@@ -71,8 +71,9 @@ def test_the_best_that_is_not_blocked_is_selected(
     found = match(catalogue, seen, as_of=NOW, limit=limit)
 
     policy = Policy(*packs)
+    rules = policy.rules_in_force(seen)
     order = [entry.playbook for entry in everything.ranked]
-    verdicts = [policy.verdict(each.steps, "low") if each.steps is not None else None for each in order]
+    verdicts = [policy.verdict(each.steps, rules) if each.steps is not None else None for each in order]
     allowed = [rank for rank, each in enumerate(verdicts, 1) if each is None or each.verdict != "blocked"]
     best = allowed[0] if allowed else None
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from matcher.matching import Playbook, compile_catalogue, match, sla_thresholds
+from matcher.matching import Playbook, compile_catalogue, match
 from sentinai.conditions import EvaluationError, check_logic, parse
-from sentinai.conditions.evaluation import context, evaluate
+from sentinai.conditions.evaluation import context, evaluate, sla_thresholds
 from sentinai.conditions.lint.other_playbooks import Origin
 
 START = datetime(2026, 8, 9, 10, 11, 12, 131_415, tzinfo=UTC)

@@ -207,5 +207,8 @@ def test_every_limit_of_a_format_is_in_the_guide():
 def test_the_approval_rules_of_the_guide_require_a_person_where_it_says(action_type, severity, needs_a_person):
     (pack,) = blocks("approvals")
     assert check("policy-pack", {"tags": [], **pack}) == []
-    reasons = list(Policy({}, pack).reasons_for_approval(PolicyStep(1, "S", action_type, None, False), severity))
+    policy = Policy({}, pack)
+    seen = {"exception": {"exception_type": "Break", "severity": severity, "amount": None}}
+    rules = policy.rules_in_force(seen)
+    reasons = list(policy.reasons_for_approval(PolicyStep(1, "S", action_type, None, False), rules))
     assert bool(reasons) is needs_a_person
