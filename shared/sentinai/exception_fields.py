@@ -54,6 +54,13 @@ EXCEPTION_FIELDS = (
     ExceptionField("updated_at", is_time=True),
     ExceptionField("resolved_at", is_time=True, logged=True),
 )
+
+
+def severity_rank(severity: str | None) -> int:
+    """1 for the least severe to 4 for the most; 0 without a known severity."""
+    return SEVERITIES.index(severity) + 1 if severity in SEVERITIES else 0
+
+
 RULE_FIELDS = tuple(field.name for field in EXCEPTION_FIELDS if field.rule_type)
 """The names that rules see under ``exception``, which are also those that a match request takes."""
 CREATED_FIELDS = tuple(field.name for field in EXCEPTION_FIELDS if field.created)

@@ -16,7 +16,7 @@ Pack = Mapping[str, Any]
 Checked = tuple[Sequence[Finding], Sequence[Finding]]
 """Errors and warnings."""
 
-_RULES = ("severity_rules", "tag_rules", "severity_overrides")
+_RULES = ("severity_rules", "tag_rules", "severity_overrides", "human_approval_rules")
 _SCHEMA_WORDS = frozenset({"$ref", "properties"})
 _TYPES = ("string", "number", "integer", "boolean", "object", "array", "null")
 

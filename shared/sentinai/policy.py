@@ -6,13 +6,22 @@ Every decision of either service about policy is made here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
 from typing import Any, NamedTuple, Self
 
 from sentinai import packs
+from sentinai.approval_rules import ApprovalRule, moments
+from sentinai.clock import parse_time
+from sentinai.conditions.evaluation.budget import Budget, spending
+from sentinai.conditions.evaluation.context import TagRule, build, tag_rules_of
 from sentinai.documents.schemas import schemas
+from sentinai.problems import EvaluationBudgetExceeded
 
 Pack = Mapping[str, Any]
+Rules = tuple[ApprovalRule, ...]
 ALIGNED, NEEDS_APPROVAL, BLOCKED = "aligned", "needs_approval", "blocked"
 
 
@@ -20,6 +29,7 @@ ALIGNED, NEEDS_APPROVAL, BLOCKED = "aligned", "needs_approval", "blocked"
 class PolicyReason:
     """Why policy blocks a step, or asks for a person; ``rule_index`` is that of the approval rule.
 
+    ``held_at`` is an instant (RFC 3339) at which an approval rule held that does not hold any more.
     ``code`` is ``action_blocked``, ``tool_blocked``, ``tool_not_approved``, ``tool_undefined``,
     ``external_effect``, ``step_requires_approval`` or ``approval_rule``.
     """
@@ -29,6 +39,7 @@ class PolicyReason:
     step_order: int
     tool_id: str | None = None
     rule_index: int | None = None
+    held_at: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The reason as responses and events carry it, without what does not apply."""
@@ -78,22 +89,67 @@ class Policy:
     """What the Domain Pack and the Policy Pack of an exception allow."""
 
     def __init__(self, domain_pack: Pack, policy_pack: Pack) -> None:
+        self._packs = domain_pack, policy_pack
         self._blocked = frozenset(policy_pack.get("blocked_actions", ()))
         self._approved = frozenset(policy_pack.get("approved_tools", ()))
         self._tools = packs.tools(domain_pack)
-        self._approval_rules = [
-            (index, rule)
+        self._approval_rules = tuple(
+            ApprovalRule.of(index, rule)
             for index, rule in enumerate(policy_pack.get("human_approval_rules", ()))
             if rule.get("require_approval", True)
-        ]
+        )
 
-    def verdict(self, steps: Iterable[PolicyStep], severity: str | None) -> Verdict:
-        """The verdict on a playbook with these steps, for an exception of this severity."""
+    @property
+    def approval_conditions(self) -> list[Any]:
+        """The JSON-Logic of the approval rules that have any."""
+        return [rule.when.rule for rule in self._approval_rules if rule.when]
+
+    def rules_in_force(self, context: Mapping[str, Any]) -> Rules:
+        """The approval rules that hold for an exception, by what they say of it; ``context`` is a rule's context.
+
+        Raises:
+            EvaluationBudgetExceeded: evaluating them would cost more than is left of the current budget.
+        """
+        return tuple(rule for rule in self._approval_rules if rule.holds(context))
+
+    def rules_held(self, exception: Mapping[str, Any], first: datetime, last: datetime) -> Rules:
+        """The approval rules that hold for an exception at any moment from ``first`` to ``last``.
+
+        ``exception`` is as a match request has it. A rule for which the current budget does not suffice counts as
+        held.
+        """
+        return tuple(rule for rule in self._approval_rules if self._held(rule, exception, first, last))
+
+    def _held(self, rule: ApprovalRule, exception: Mapping[str, Any], first: datetime, last: datetime) -> bool:
+        if rule.when is None:
+            return rule.names(exception)
+        text = exception.get("sla_deadline")
+        deadline = parse_time(text) if text else None
+        conditions = [rule.when.rule, *(each.when.rule for each in self._tag_rules)]
+        try:
+            return any(
+                rule.holds(self._context(exception, at)) for at in moments(conditions, deadline, first, last)
+            )
+        except EvaluationBudgetExceeded:
+            return True
+
+    def _context(self, exception: Mapping[str, Any], at: datetime) -> dict[str, Any]:
+        domain_pack, policy_pack = self._packs
+        return build(
+            exception, domain_pack=domain_pack, policy_pack=policy_pack, as_of=at, tag_rules=self._tag_rules
+        )
+
+    @cached_property
+    def _tag_rules(self) -> tuple[TagRule, ...]:
+        return tag_rules_of(self._packs[1])
+
+    def verdict(self, steps: Iterable[PolicyStep], rules: Rules) -> Verdict:
+        """The verdict on a playbook with these steps, with these approval rules in force."""
         blocked: list[PolicyReason] = []
         approvals: list[PolicyReason] = []
         for step in steps:
-            blocked += _located(step, self.reasons_to_block(step))
-            approvals += _located(step, self.reasons_for_approval(step, severity))
+            blocked += (located(step, reason) for reason in self.reasons_to_block(step))
+            approvals += (located(step, reason) for reason in self.reasons_for_approval(step, rules))
         if blocked:
             return Verdict(BLOCKED, tuple(blocked))
         return Verdict(NEEDS_APPROVAL if approvals else ALIGNED, tuple(approvals))
@@ -113,38 +169,27 @@ class Policy:
             text = f"the Domain Pack does not define the tool {tool_id}"
             yield PolicyReason("tool_undefined", text, order, tool_id)
 
-    def reasons_for_approval(self, step: PolicyStep, severity: str | None) -> Iterator[PolicyReason]:
-        """Why a step needs a person: by its effect, its ``requires_approval``, and the Policy Pack's rules.
-
-        A rule applies if everything it names (severity, action_type, tool_id) matches; one with
-        ``require_approval: false`` requires nothing, and cancels nothing.
-        """
+    def reasons_for_approval(self, step: PolicyStep, rules: Rules) -> Iterator[PolicyReason]:
+        """Why a step needs a person: by its effect, its ``requires_approval``, and the approval rules in force."""
         order = step.step_order
         if effect_of(step.action_type) == "external":
             yield PolicyReason("external_effect", f"{step.action_type} acts outside this system", order)
         if step.requires_approval:
             yield PolicyReason("step_requires_approval", "the step requires approval", order)
-        facts = {"severity": severity, "action_type": step.action_type, "tool_id": step.tool_id}
-        for index, rule in self._approval_rules:
-            if all(facts[name] in _listed(name, rule[name]) for name in facts if name in rule):
-                text = f"the Policy Pack requires approval{_where(rule)}"
-                yield PolicyReason("approval_rule", text, order, rule_index=index)
+        yield from self.reasons_by_rule(step, rules)
+
+    def reasons_by_rule(self, step: PolicyStep, rules: Rules) -> Iterator[PolicyReason]:
+        """The reasons that approval rules in force give a step."""
+        for rule in rules:
+            if rule.covers(step.action_type, step.tool_id):
+                yield PolicyReason("approval_rule", rule.text, step.step_order, rule_index=rule.index)
 
 
-def _located(step: PolicyStep, reasons: Iterable[PolicyReason]) -> Iterator[PolicyReason]:
-    for reason in reasons:
-        yield replace(reason, text=f"step {step.step_order} ({step.name}): {reason.text}")
+def bounded() -> AbstractContextManager[object]:
+    """What ``rules_held`` is called in, so that all its calls together cost no more than one exception may."""
+    return spending(Budget())
 
 
-def _listed(name: str, value: Any) -> list[Any]:
-    values = value if isinstance(value, list) else [value]
-    return [each.lower() for each in values] if name == "severity" else values
-
-
-def _where(rule: Pack) -> str:
-    named = [
-        f"{name} {' or '.join(map(str, _listed(name, rule[name])))}"
-        for name in ("severity", "action_type", "tool_id")
-        if name in rule
-    ]
-    return f" for {', '.join(named)}" if named else ""
+def located(step: PolicyStep, reason: PolicyReason) -> PolicyReason:
+    """The reason with a text that names its step."""
+    return replace(reason, text=f"step {step.step_order} ({step.name}): {reason.text}")

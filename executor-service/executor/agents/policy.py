@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from executor.domain.model import Actor, NewEvent, Playbook
+from executor.domain.model import NewEvent, Playbook
 from sentinai.policy import BLOCKED
 
-AGENT = Actor("agent", "policy-agent", None)
 _WORDS = {
     "aligned": "is within policy",
     "needs_approval": "needs a person's approval",

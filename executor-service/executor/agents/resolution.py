@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from executor.actions.base import StepContext
 from executor.actions.registry import action_of
+from executor.domain.approvals import reasons_for_approval
 from executor.domain.documents import playbook_members
 from executor.domain.model import Actor, NewEvent
 from executor.domain.snapshot import Snapshot
@@ -13,14 +15,17 @@ from executor.domain.snapshot import Snapshot
 AGENT = Actor("agent", "resolution-agent", None)
 
 
-def suggest(snapshot: Snapshot, now: datetime) -> NewEvent | None:
-    """The event that suggests the current step; None if there is none, or the exception is resolved."""
+def suggest(snapshot: Snapshot, now: datetime, needs_person: Collection[int] = ()) -> NewEvent | None:
+    """The event that suggests the current step; None if there is none, or the exception is resolved.
+
+    ``needs_person`` has the steps that needed a person before the call that leads to the step.
+    """
     playbook, record = snapshot.playbook, snapshot.record
     step = snapshot.step(record.current_step or 0)
     if playbook is None or step is None or record.status == "resolved":
         return None
     action = action_of(step.action_type)
-    requires_human = bool(snapshot.packs.reasons_for_approval(step, record.severity))
+    requires_human = step.step_order in {*needs_person, *reasons_for_approval(snapshot, now)}
     who = "a person" if requires_human else "a person or an agent"
     return NewEvent(
         "ResolutionSuggested",

@@ -17,7 +17,7 @@ from sentinai import packs
 from sentinai.conditions import holds_for
 from sentinai.conditions.evaluation.budget import Budget, spending
 from sentinai.conditions.evaluation.context import build
-from sentinai.exception_fields import SEVERITIES
+from sentinai.exception_fields import severity_rank
 from sentinai.problems import EvaluationBudgetExceeded
 
 AGENT = Actor("agent", "triage-agent", None)
@@ -54,7 +54,8 @@ def propose(record: ExceptionRecord, of: Packs, now: datetime) -> Proposal:
 def applied(record: ExceptionRecord, proposal: Proposal, *, severity_is_given: bool) -> dict[str, Any]:
     """The fields that the proposal changes. ``severity_is_given`` says that somebody gave the severity."""
     changes: dict[str, Any] = {}
-    if proposal.severity and not severity_is_given and _rank(proposal.severity) > _rank(record.severity):
+    raises = severity_rank(proposal.severity) > severity_rank(record.severity)
+    if raises and not severity_is_given:
         changes["severity"] = proposal.severity
     if proposal.exception_type != record.exception_type:
         changes["exception_type"] = proposal.exception_type
@@ -88,10 +89,6 @@ def _severity_text(record: ExceptionRecord, proposal: Proposal, changes: Mapping
     source = "as given" if given else "by rule" if severity == proposal.severity else "as before"
     differs = proposal.severity not in (None, severity)
     return f"severity {severity} ({source}{f', the rules say {proposal.severity}' if differs else ''})"
-
-
-def _rank(severity: str | None) -> int:
-    return SEVERITIES.index(severity) + 1 if severity in SEVERITIES else 0
 
 
 def _severity(record: ExceptionRecord, of: Packs, seen: Mapping[str, Any], basis: list[str]) -> str | None:

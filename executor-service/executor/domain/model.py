@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from executor.domain.recommendation import Recommendation
-from sentinai.policy import Policy, PolicyReason, PolicyStep
+from sentinai.policy import Policy, PolicyStep
 
 FINISHING_EVENTS = ("PlaybookStepCompleted", "PlaybookStepSkipped")
-PROGRESS_EVENTS = ("PlaybookStarted", *FINISHING_EVENTS, "PlaybookCompleted")
-"""The events that determine how far a run is."""
+RUN_EVENTS = ("PlaybookStarted", *FINISHING_EVENTS, "PlaybookCompleted", "ApprovalRulesKept")
+"""The events that determine how far a run is, and which of its steps need a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,23 +109,27 @@ class Actor:
         return {} if self.called_by is None else {"called_by": self.called_by}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Packs:
-    """The packs that apply to an exception; empty, with version None, where there are none."""
+    """The packs that apply to an exception; empty, with version None, where there are none.
+
+    ``since`` is when the later of the two was published.
+    """
 
     domain: Mapping[str, Any]
     policy: Mapping[str, Any]
     domain_version: int | None = None
     policy_version: int | None = None
+    since: datetime | None = None
 
-    def reasons_for_approval(self, step: Step, severity: str | None) -> tuple[PolicyReason, ...]:
-        """Why a step needs a person, for an exception of this severity; empty if it does not."""
-        return tuple(Policy(self.domain, self.policy).reasons_for_approval(step.for_policy, severity))
+    @cached_property
+    def rules(self) -> Policy:
+        """What they allow, and what they ask a person for."""
+        return Policy(self.domain, self.policy)
 
     def blocks(self, steps: Iterable[Step]) -> bool:
         """Whether policy forbids to assign a playbook with these steps."""
-        policy = Policy(self.domain, self.policy)
-        return any(True for step in steps for _ in policy.reasons_to_block(step.for_policy))
+        return any(True for step in steps for _ in self.rules.reasons_to_block(step.for_policy))
 
 
 @dataclass(frozen=True, slots=True)

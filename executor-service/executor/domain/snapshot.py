@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from executor.domain.model import (
     FINISHING_EVENTS,
-    PROGRESS_EVENTS,
+    RUN_EVENTS,
     Event,
     ExceptionRecord,
     Packs,
@@ -19,12 +20,16 @@ from executor.domain.model import (
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """An exception with everything that decides what can be done next; without a playbook if none is assigned."""
+    """An exception with everything that decides what can be done next; without a playbook if none is assigned.
+
+    ``earlier_packs`` applied since the exception last changed, each until an instant, oldest first.
+    """
 
     record: ExceptionRecord
     playbook: Playbook | None
     packs: Packs
     run_events: Sequence[Event]
+    earlier_packs: Sequence[tuple[Packs, datetime]] = ()
 
     @property
     def started(self) -> bool:
@@ -53,5 +58,5 @@ class Snapshot:
 
 def with_saved(before: Snapshot, saved: Saved) -> Snapshot:
     """The snapshot after a call that did not change the assigned playbook."""
-    added = [event for event in saved.events if event.event_type in PROGRESS_EVENTS]
+    added = [event for event in saved.events if event.event_type in RUN_EVENTS]
     return replace(before, record=saved.record, run_events=[*before.run_events, *added])

@@ -38,8 +38,11 @@ class Transaction(Protocol):
     def packs(self, domain: str) -> Packs:
         """The newest Domain Pack of ``domain`` and the tenant's newest Policy Pack; empty if there is none."""
 
+    def earlier_packs(self, record: ExceptionRecord) -> Sequence[tuple[Packs, datetime]]:
+        """The packs that applied since an exception last changed, before the current ones: each until when."""
+
     def run_events(self, exception_id: str, run: int) -> Sequence[Event]:
-        """The events that determine how far a run is: started, steps completed or skipped, completed."""
+        """The events of a run that decide what can be done: how far it is, and which approval rules were kept."""
 
     def created_event(self, exception_id: str) -> Event | None:
         """The first event of an exception; None if there is no such exception."""

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from executor.agents import policy, resolution
+from executor.domain import approvals
 from executor.domain.assignment import Move, decide
 from executor.domain.changeset import ChangeSet
 from executor.domain.documents import exception_document, playbook_members
@@ -211,7 +212,7 @@ def _add_policy_event(changeset: ChangeSet, selected: Playbook | None, answer: M
     entry = _entry(answer)
     if entry or answer["passed_over"]:
         verdict = entry["policy"] if entry else None
-        changeset.add_event(policy.evaluated(selected, verdict, answer["passed_over"]), policy.AGENT)
+        changeset.add_event(policy.evaluated(selected, verdict, answer["passed_over"]), approvals.AGENT)
 
 
 def _add_new_verdict(changeset: ChangeSet, snapshot: Snapshot, answer: Mapping[str, Any]) -> None:
@@ -219,12 +220,12 @@ def _add_new_verdict(changeset: ChangeSet, snapshot: Snapshot, answer: Mapping[s
     before, playbook, passed_over = changeset.record.recommendation, snapshot.playbook, answer["passed_over"]
     if playbook is None:
         if passed_over and passed_over != before.passed_over:
-            changeset.add_event(policy.evaluated(None, None, passed_over), policy.AGENT)
+            changeset.add_event(policy.evaluated(None, None, passed_over), approvals.AGENT)
         return
     entry = _ranked(answer, playbook.playbook_id)
     known = before.current.get("policy") if before.current else None
     if entry and known and entry["policy"] != known:
-        changeset.add_event(policy.evaluated(playbook, entry["policy"], ()), policy.AGENT)
+        changeset.add_event(policy.evaluated(playbook, entry["policy"], ()), approvals.AGENT)
 
 
 def _add_suggestion(tx: Transaction, changeset: ChangeSet) -> None:

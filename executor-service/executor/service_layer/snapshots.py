@@ -27,6 +27,7 @@ def snapshot_of(tx: Transaction, record: ExceptionRecord) -> Snapshot:
         playbook=tx.playbook(record.current_playbook_id),
         packs=packs,
         run_events=tx.run_events(record.exception_id, record.playbook_run),
+        earlier_packs=tx.earlier_packs(record),
     )
 
 

@@ -6,7 +6,7 @@ outcome: a step is finished once in a run, however many callers try.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from executor.actions.base import StepContext
 from executor.actions.registry import plan_step
 from executor.agents import resolution
+from executor.domain.approvals import Reasons, reasons_for_approval
 from executor.domain.changeset import ChangeSet
 from executor.domain.documents import playbook_members
 from executor.domain.model import Actor, NewEvent, Playbook, Step
@@ -21,6 +22,7 @@ from executor.domain.snapshot import Snapshot, with_saved
 from executor.service_layer import completion
 from executor.service_layer.ports import Store, Transaction
 from executor.service_layer.snapshots import load_snapshot, require_offered, withdrawn
+from sentinai.policy import PolicyReason
 from sentinai.problems import (
     HumanRequired,
     NoPlaybook,
@@ -95,8 +97,9 @@ def finish(store: Store, tenant_id: str, call: StepCall, now: datetime, tool_mod
         if call.step_order in snapshot.finished_steps:
             return Finished(snapshot, "already_completed")
         _require_current(snapshot, call)
-        _require_permission(snapshot, step, call)
-        changeset = _changes_of(snapshot, step, call, now, tool_mode)
+        needed = reasons_for_approval(snapshot, now)
+        _require_permission(step, call, needed.get(step.step_order, ()))
+        changeset = _changes_of(snapshot, step, call, now, tool_mode, needed)
         outcome = "skipped" if call.mode == "skip" else "completed"
         return Finished(with_saved(snapshot, tx.save(changeset)), outcome)
 
@@ -131,7 +134,7 @@ def _require_current(snapshot: Snapshot, call: StepCall) -> None:
         raise StepNotCurrent(call.step_order, expected)
 
 
-def _require_permission(snapshot: Snapshot, step: Step, call: StepCall) -> None:
+def _require_permission(step: Step, call: StepCall, approvals: Sequence[PolicyReason]) -> None:
     """Only people attest and skip; what the step's risk requires decides who executes."""
     is_person = call.actor.actor_type == "human"
     if call.mode != "execute" and not is_person:
@@ -140,13 +143,14 @@ def _require_permission(snapshot: Snapshot, step: Step, call: StepCall) -> None:
         raise StepMandatory(f"Step {step.step_order}, {step.name!r}, is mandatory and cannot be skipped.")
     if is_person:
         return
-    approvals = snapshot.packs.reasons_for_approval(step, snapshot.record.severity)
     if approvals:
         why = "; ".join(reason.text for reason in approvals)
         raise HumanRequired(f"Step {step.step_order}, {step.name!r}, needs a person: {why}.")
 
 
-def _changes_of(snapshot: Snapshot, step: Step, call: StepCall, now: datetime, tool_mode: str) -> ChangeSet:
+def _changes_of(
+    snapshot: Snapshot, step: Step, call: StepCall, now: datetime, tool_mode: str, needed: Reasons
+) -> ChangeSet:
     playbook = _require_playbook(snapshot)
     changeset = ChangeSet(snapshot.record, call.actor, now)
     plan = plan_step(StepContext(snapshot, step, call.actor, now, tool_mode)) if call.mode == "execute" else None
@@ -159,8 +163,10 @@ def _changes_of(snapshot: Snapshot, step: Step, call: StepCall, now: datetime, t
             changeset.add_event(event)
         changeset.enqueue(*plan.outbox)
         result = dict(plan.result)
-    changeset.add_event(_finished(snapshot, playbook, step, call, result))
-    suggestion = resolution.suggest(replace(snapshot, record=changeset.record), now)
+    approvals = needed.get(step.step_order, ())
+    changeset.add_event(_finished(snapshot, playbook, step, call, result, approvals))
+    after = replace(changeset.record, updated_at=now)
+    suggestion = resolution.suggest(replace(snapshot, record=after, earlier_packs=()), now, needed)
     if suggestion:
         changeset.add_event(suggestion, resolution.AGENT)
     if changeset.record.current_step is None:
@@ -184,6 +190,7 @@ def _finished(
     step: Step,
     call: StepCall,
     result: Mapping[str, Any] | None,
+    approvals: Sequence[PolicyReason],
 ) -> NewEvent:
     skipped = call.mode == "skip"
     run = snapshot.record.playbook_run
@@ -197,9 +204,7 @@ def _finished(
         "mode": call.mode,
         "notes": None if skipped else call.notes,
         "result": result,
-        "requires_human_reasons": [
-            reason.to_json() for reason in snapshot.packs.reasons_for_approval(step, snapshot.record.severity)
-        ],
+        "requires_human_reasons": [reason.to_json() for reason in approvals],
         "next_step": step.step_order + 1 if step.step_order < len(playbook.steps) else None,
     }
     if skipped:

@@ -17,7 +17,8 @@ from executor.service_layer.ports import Matcher, Store, Transaction
 from executor.service_layer.snapshots import load_snapshot, snapshot_of
 from sentinai.clock import format_time, parse_time
 from sentinai.documents.strict_json import same
-from sentinai.problems import VersionConflict
+from sentinai.exception_fields import severity_rank
+from sentinai.problems import HumanRequired, VersionConflict
 
 TRIGGER = "updated"
 Triaged = Callable[[str | None], NewEvent]
@@ -41,6 +42,7 @@ def update_exception(
 
     Raises:
         NotFound: no such exception. VersionConflict: it has none of the ``expected_versions``.
+        HumanRequired: the change lowers the severity, and the actor is not a person.
     """
     wanted = _normalised(changes)
 
@@ -57,6 +59,7 @@ def update_exception(
         triaged = _triaged(snapshot, changeset.record, now, severity_is_given=given)
         if triaged:
             changeset.add_event(triaged(None), triage.AGENT)
+        _require_severity_kept(snapshot.record, changeset.record, actor)
         persist = partial(_store, store, snapshot.record, event, triaged, actor, now)
         return recommend.request_match_or_defer(matcher, changeset.record, now, persist)
 
@@ -105,6 +108,14 @@ def _require_version(record: ExceptionRecord, expected: Collection[int] | None) 
         wanted = " or ".join(map(str, sorted(expected)))
         raise VersionConflict(
             f"The exception is at version {record.row_version}, not {wanted}; read it again before changing it."
+        )
+
+
+def _require_severity_kept(before: ExceptionRecord, after: ExceptionRecord, actor: Actor) -> None:
+    """Only a person lowers the severity: approvals depend on it, and so do the promises to customers."""
+    if actor.actor_type != "human" and severity_rank(after.severity) < severity_rank(before.severity):
+        raise HumanRequired(
+            f"Only a person can lower the severity, here from {before.severity} to {after.severity or 'none'}."
         )
 
 

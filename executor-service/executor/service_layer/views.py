@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from executor.actions.base import StepContext
 from executor.actions.registry import action_of, plan_step
+from executor.domain.approvals import Reasons, reasons_for_approval
 from executor.domain.documents import members
 from executor.domain.fold import StepState, step_states
 from executor.domain.model import Actor, Playbook, Step
@@ -14,7 +16,7 @@ from executor.domain.recommendation import Entry, Recommendation
 from executor.domain.snapshot import Snapshot
 from executor.service_layer.snapshots import require_offered
 from sentinai.clock import format_optional_time
-from sentinai.policy import effect_of
+from sentinai.policy import ALIGNED, NEEDS_APPROVAL, PolicyReason, effect_of, located
 from sentinai.problems import Problem
 
 _PLAYBOOK_MEMBERS = ("playbook_id", "name", "version", "description", "status", "superseded_by")
@@ -25,7 +27,8 @@ def playbook_state(snapshot: Snapshot, viewer: Actor, now: datetime, tool_mode: 
     record, playbook = snapshot.record, snapshot.playbook
     recommendation = record.recommendation
     current = recommendation.current or {}
-    steps = _steps(snapshot, playbook, viewer, now, tool_mode) if playbook else []
+    reasons = reasons_for_approval(snapshot, now)
+    steps = _steps(snapshot, playbook, reasons, viewer, now, tool_mode) if playbook else []
     return {
         "exception_id": record.exception_id,
         "playbook": members(playbook, *_PLAYBOOK_MEMBERS) if playbook else None,
@@ -39,7 +42,7 @@ def playbook_state(snapshot: Snapshot, viewer: Actor, now: datetime, tool_mode: 
         },
         "reasoning": current.get("reasoning") or recommendation.reasoning,
         "reasons": current.get("reasons", []),
-        "policy": current.get("policy"),
+        "policy": _policy(snapshot, current.get("policy"), reasons),
         "alternatives": _alternatives(recommendation, record.current_playbook_id),
         "near_misses": list(recommendation.near_misses),
         "better_match": better_match(snapshot),
@@ -86,29 +89,51 @@ def better_match(snapshot: Snapshot) -> dict[str, Any] | None:
     return {key: choice[key] for key in ("playbook_id", "name", "version", "priority", "reasoning")}
 
 
+def _policy(snapshot: Snapshot, verdict: Entry | None, reasons: Reasons) -> Entry | None:
+    """The matcher's verdict, with the approval rules that held earlier in the run."""
+    earlier = [
+        located(step.for_policy, reason).to_json()
+        for step in (snapshot.playbook.steps if snapshot.playbook else ())
+        for reason in reasons.get(step.step_order, ())
+        if reason.held_at and step.step_order >= (snapshot.record.current_step or 0)
+    ]
+    if verdict is None or not earlier:
+        return verdict
+    needs_approval = verdict["verdict"] == ALIGNED
+    return {
+        "verdict": NEEDS_APPROVAL if needs_approval else verdict["verdict"],
+        "reasons": [*verdict["reasons"], *earlier],
+    }
+
+
 def _alternatives(recommendation: Recommendation, current: int | None) -> list[Entry]:
     return [entry for entry in recommendation.ranked if entry["playbook_id"] != current]
 
 
 def _steps(
-    snapshot: Snapshot, playbook: Playbook, viewer: Actor, now: datetime, tool_mode: str
+    snapshot: Snapshot, playbook: Playbook, reasons: Reasons, viewer: Actor, now: datetime, tool_mode: str
 ) -> list[dict[str, Any]]:
     refusal = obstacle(snapshot, viewer, now, tool_mode)
     states = step_states(playbook, snapshot.record, snapshot.run_events, blocked=refusal)
     return [
-        _step(snapshot, step, state, viewer, now, tool_mode)
+        _step(snapshot, step, state, reasons.get(step.step_order, ()), viewer, now, tool_mode)
         for step, state in zip(playbook.steps, states, strict=True)
     ]
 
 
 def _step(
-    snapshot: Snapshot, step: Step, state: StepState, viewer: Actor, now: datetime, tool_mode: str
+    snapshot: Snapshot,
+    step: Step,
+    state: StepState,
+    reasons: Sequence[PolicyReason],
+    viewer: Actor,
+    now: datetime,
+    tool_mode: str,
 ) -> dict[str, Any]:
     action = action_of(step.action_type)
     approvals = state.requires_human_reasons
     if approvals is None:
-        now_needed = snapshot.packs.reasons_for_approval(step, snapshot.record.severity)
-        approvals = [reason.to_json() for reason in now_needed]
+        approvals = [reason.to_json() for reason in reasons]
     open_still = state.status not in ("completed", "skipped")
     return {
         **members(step, "step_id", "step_order", "name", "action_type"),

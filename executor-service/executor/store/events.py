@@ -12,7 +12,7 @@ from uuid6 import uuid7
 
 from executor.domain import hash_chain
 from executor.domain.changeset import AddedEvent
-from executor.domain.model import PROGRESS_EVENTS, Event, ExceptionRecord, NewEvent
+from executor.domain.model import RUN_EVENTS, Event, ExceptionRecord, NewEvent
 from executor.store.tables import ExceptionEventRow
 from sentinai.database.corruption import DECODE_ERRORS, readable, reading, require_valid
 from sentinai.database.tenant_session import TenantSession
@@ -24,12 +24,12 @@ _NAMES = tuple(field.name for field in fields(Event))
 _COLUMNS = tuple(getattr(ExceptionEventRow, name) for name in _NAMES)
 """Columns instead of ORM objects: events are read by the hundred and never changed."""
 _INSERT = TenantStatement(insert(ExceptionEventRow))
-_PROGRESS_OF_RUN = TenantStatement(
+_OF_RUN = TenantStatement(
     select(*_COLUMNS)
     .where(
         ExceptionEventRow.exception_id == bindparam("exception_id"),
         ExceptionEventRow.run == bindparam("run"),
-        ExceptionEventRow.event_type.in_([literal(event_type) for event_type in PROGRESS_EVENTS]),
+        ExceptionEventRow.event_type.in_([literal(event_type) for event_type in RUN_EVENTS]),
     )
     .order_by(ExceptionEventRow.seq)
 )
@@ -155,14 +155,14 @@ def severity_is_given(session: TenantSession, exception_id: str) -> bool:
     )
 
 
-def progress_of_run(session: TenantSession, exception_id: str, run: int) -> list[Event]:
-    """The events that determine the progress of a run, read by an index, however long the log is.
+def of_run(session: TenantSession, exception_id: str, run: int) -> list[Event]:
+    """The events that decide what can be done in a run, read by an index, however long the log is.
 
     Raises:
         CorruptData: one of them cannot be read.
     """
     with reading(f"The log of exception {exception_id!r}"):
-        rows = _PROGRESS_OF_RUN.rows(session, {"exception_id": exception_id, "run": run})
+        rows = _OF_RUN.rows(session, {"exception_id": exception_id, "run": run})
         found = [Event(*row) for row in rows]
         for event in found:
             require_valid(f"events/{event.event_type}", event.payload)

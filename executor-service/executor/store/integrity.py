@@ -8,13 +8,13 @@ from sqlalchemy import func, select
 
 from executor.domain import hash_chain
 from executor.domain.hash_chain import ChainCheck
-from executor.domain.model import FINISHING_EVENTS, PROGRESS_EVENTS, Event, ExceptionRecord
+from executor.domain.model import FINISHING_EVENTS, RUN_EVENTS, Event, ExceptionRecord
 from executor.store import events
 from executor.store.tables import ExceptionEventRow, ExceptionRow
 from sentinai.database.corruption import DECODE_ERRORS
 from sentinai.database.tenant_session import TenantSession
 
-_INDEXED_BY_RUN = (*PROGRESS_EVENTS, "PlaybookRecalculated", "ResolutionSuggested", "FeedbackCaptured")
+_INDEXED_BY_RUN = (*RUN_EVENTS, "PlaybookRecalculated", "ResolutionSuggested", "FeedbackCaptured")
 """The events whose ``run`` column is always set; for others that name a run it may be null."""
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from functools import cached_property
 from typing import TypeVar
 
+from executor.domain import approvals
 from executor.domain.changeset import ChangeSet
 from executor.domain.model import Event, ExceptionRecord, Packs, Playbook, Saved
-from executor.store import events, exceptions, outbox, tenants
+from executor.domain.snapshot import Snapshot
+from executor.store import events, exceptions, outbox, packs, tenants
 from executor.store.catalogue_cache import CatalogueCache, CatalogueSnapshot
 from sentinai.database.corruption import reading, require_valid
 from sentinai.database.engine import Database
@@ -43,9 +46,16 @@ class SqlTransaction:
         """The packs that apply to an exception of ``domain``."""
         return self._catalogue.packs(self.session, domain)
 
+    def earlier_packs(self, record: ExceptionRecord) -> Sequence[tuple[Packs, datetime]]:
+        """The packs that applied since an exception last changed, before the current ones: each until when."""
+        current = self.packs(record.domain)
+        if current.since is None or current.since <= record.updated_at:
+            return ()
+        return packs.replaced_since(self.session, record.domain, record.updated_at)
+
     def run_events(self, exception_id: str, run: int) -> Sequence[Event]:
-        """The events that determine the progress of a run."""
-        return events.progress_of_run(self.session, exception_id, run)
+        """The events that decide what can be done in a run."""
+        return events.of_run(self.session, exception_id, run)
 
     def created_event(self, exception_id: str) -> Event | None:
         """The first event of an exception; None if there is no such exception."""
@@ -74,6 +84,7 @@ class SqlTransaction:
         if changeset.is_empty:
             return Saved(changeset.record, ())
         if changeset.changes_fields:
+            self._keep_approvals(changeset)
             version = changeset.stored.row_version + 1
             changeset.record = replace(changeset.record, row_version=version, updated_at=changeset.now)
         return self._write(changeset)
@@ -81,6 +92,17 @@ class SqlTransaction:
     def confirm(self, confirmations: Sequence[exceptions.Confirmation]) -> None:
         """Store that recommendations hold with another catalogue, where they have not changed meanwhile."""
         exceptions.confirm(self.session, confirmations)
+
+    def _keep_approvals(self, changeset: ChangeSet) -> None:
+        """Record the approval rules that the change lets lapse: nothing that changes an exception forgets it."""
+        before = changeset.stored
+        if before.current_playbook_id is None:
+            return
+        playbook, current = self.playbook(before.current_playbook_id), self.packs(before.domain)
+        snapshot = Snapshot(before, playbook, current, (), self.earlier_packs(before))
+        event = approvals.kept(snapshot, changeset.record, changeset.now)
+        if event:
+            changeset.add_event(event, approvals.AGENT)
 
     def _write(self, changeset: ChangeSet) -> Saved:
         added = events.append(self.session, changeset.stored, changeset.added_events, changeset.now)

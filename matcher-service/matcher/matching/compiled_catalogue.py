@@ -13,11 +13,11 @@ from typing import Any
 
 from pyroaring import BitMap
 
-from matcher.matching import sla_thresholds
 from matcher.matching.index import factory
 from matcher.matching.index.clause_index import ClauseIndex, bits
 from matcher.matching.model import Playbook
 from sentinai.conditions import Conditions
+from sentinai.conditions.evaluation import sla_thresholds
 from sentinai.conditions.evaluation.evaluate import Evaluator
 from sentinai.conditions.explanation.explain import ClauseExplainer
 from sentinai.conditions.language.clause_shapes import Shape, shape_of

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -12,14 +13,16 @@ from pyroaring import BitMap
 from matcher.matching.applied_policy import AppliedPolicy
 from matcher.matching.compiled_catalogue import Catalogue
 from matcher.matching.index_query import IndexQuery
-from matcher.matching.model import MatchError, MatchResult, PassedOver, Playbook, Ranked, Tie
+from matcher.matching.model import MatchError, MatchResult, PassedOver, Ranked, Tie
 from matcher.matching.near_misses import find_misses
 from matcher.matching.reasoning import compose
 from matcher.matching.validity import valid_until
 from sentinai.conditions import EvaluationError
 from sentinai.conditions.evaluation import evaluate
-from sentinai.policy import Policy, Verdict
+from sentinai.policy import Policy, PolicyStep, Verdict
 
+VerdictOn = Callable[[tuple[PolicyStep, ...] | None], Verdict | None]
+"""What policy says of a playbook with these steps, for one exception."""
 MAX_ERRORS = 100
 MAX_PASSED_OVER = 100
 """How many of the playbooks that policy blocks are listed."""
@@ -47,11 +50,12 @@ def match(
     policy = policy or AppliedPolicy(Policy(context["domain_pack"], context["policy_pack"]), catalogue)
     errors: list[MatchError] = []
     found = _walk(query, limit, policy.blocked, errors)
-    ranked = [_ranked(query, policy, position, rank) for rank, position in enumerate(found.best, 1)]
+    verdict = partial(policy.verdict, rules=policy.rules_in_force(context) if found.matched else ())
+    ranked = [_ranked(query, verdict, position, rank) for rank, position in enumerate(found.best, 1)]
     if found.selected is not None and found.selected not in found.best:
-        ranked.append(_ranked(query, policy, found.selected, found.rank))
+        ranked.append(_ranked(query, verdict, found.selected, found.rank))
     selected = next((entry for entry in ranked if entry.rank == found.rank), None)
-    passed_over = tuple(_passed_over(query, policy, position) for position in found.passed_over)
+    passed_over = tuple(_passed_over(query, verdict, position) for position in found.passed_over)
     missed = tuple(find_misses(query, near_misses)) if near_misses else ()
     candidates = len(catalogue.playbooks)
     return MatchResult(
@@ -61,7 +65,7 @@ def match(
         ranked=tuple(ranked),
         near_misses=missed,
         reasoning=compose(selected, passed_over, ranked, missed, candidates=candidates, matched=found.matched),
-        valid_until=valid_until(query, as_of, time_dependent_rules),
+        valid_until=valid_until(query, as_of, time_dependent_rules, policy.approval_conditions),
         candidates=candidates,
         matched=found.matched,
         errors=tuple(errors),
@@ -77,20 +81,16 @@ def _tie(catalogue: Catalogue, found: _Found) -> Tie | None:
     return Tie(second, "created_at" if first.origin.created_at != second.origin.created_at else "playbook_id")
 
 
-def _ranked(query: IndexQuery, policy: AppliedPolicy, position: int, rank: int) -> Ranked:
+def _ranked(query: IndexQuery, verdict: VerdictOn, position: int, rank: int) -> Ranked:
     playbook = query.catalogue.playbooks[position]
     reasons = query.catalogue.explainer.explain_all(playbook.conditions.clauses, query.context)
-    return Ranked(playbook, rank, reasons, _verdict(query, policy, playbook))
+    return Ranked(playbook, rank, reasons, verdict(playbook.steps))
 
 
-def _passed_over(query: IndexQuery, policy: AppliedPolicy, position: int) -> PassedOver:
+def _passed_over(query: IndexQuery, verdict: VerdictOn, position: int) -> PassedOver:
     playbook = query.catalogue.playbooks[position]
-    verdict = _verdict(query, policy, playbook)
-    return PassedOver(playbook, verdict.reasons if verdict else ())
-
-
-def _verdict(query: IndexQuery, policy: AppliedPolicy, playbook: Playbook) -> Verdict | None:
-    return policy.verdict(playbook.steps, query.context["exception"].get("severity"))
+    said = verdict(playbook.steps)
+    return PassedOver(playbook, said.reasons if said else ())
 
 
 class _Found(NamedTuple):

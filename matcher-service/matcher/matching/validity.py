@@ -8,25 +8,33 @@ from typing import Any
 
 from pyroaring import BitMap
 
-from matcher.matching import sla_thresholds
 from matcher.matching.compiled_catalogue import Catalogue
 from matcher.matching.index.threshold_index import ThresholdIndex
 from matcher.matching.index_query import IndexQuery
 from sentinai.clock import parse_time
+from sentinai.conditions.evaluation import sla_thresholds
 
 
-def valid_until(query: IndexQuery, as_of: datetime, time_dependent_rules: Sequence[Any]) -> datetime | None:
-    """The earliest instant at which time alone may change the result; None for never."""
+def valid_until(
+    query: IndexQuery, as_of: datetime, time_dependent_rules: Sequence[Any], approval_conditions: Sequence[Any]
+) -> datetime | None:
+    """The earliest instant at which time alone may change the result, verdicts included; None for never."""
     text = query.context["exception"].get("sla_deadline")
     if not isinstance(text, str):
         return None
     deadline = parse_time(text)
-    of_rules = [threshold for rule in time_dependent_rules for threshold in sla_thresholds.thresholds_of(rule)]
+    of_rules = _of(time_dependent_rules)
     # Unless the tags change with time too, only playbooks that satisfy all time-independent clauses matter.
     positions = query.catalogue.everyone if of_rules else query.time_independent
     return sla_thresholds.next_change(
-        [*of_rules, *_thresholds(query.catalogue, positions, deadline, as_of)], deadline, as_of
+        [*of_rules, *_of(approval_conditions), *_thresholds(query.catalogue, positions, deadline, as_of)],
+        deadline,
+        as_of,
     )
+
+
+def _of(rules: Sequence[Any]) -> list[float]:
+    return [threshold for rule in rules for threshold in sla_thresholds.thresholds_of(rule)]
 
 
 def _thresholds(catalogue: Catalogue, positions: BitMap, deadline: datetime, as_of: datetime) -> Iterator[float]:

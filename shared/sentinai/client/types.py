@@ -404,6 +404,7 @@ class PolicyReason(TypedDict):
     step_order: int
     tool_id: NotRequired[str]
     rule_index: NotRequired[int]
+    held_at: NotRequired[str]
 
 
 class PolicyVerdict(TypedDict):

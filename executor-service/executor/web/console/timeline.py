@@ -97,6 +97,7 @@ _ENTRIES: Mapping[str, tuple[str, str, _Text, _Text]] = {
         lambda it: _POLICY_TITLES[it["verdict"]],
         lambda it: it.get("summary", ""),
     ),
+    "ApprovalRulesKept": (PLAYBOOK, "lock", "Approval still needed", lambda it: str(it["summary"])),
     "ResolutionSuggested": (PLAYBOOK, "info", "Next step suggested", lambda it: str(it["summary"])),
     "FeedbackCaptured": (PLAYBOOK, "flag", "Outcome", _feedback),
     "RecommendationDeferred": (PLAYBOOK, "clock", "Recommendation deferred", lambda it: str(it["reason"])),

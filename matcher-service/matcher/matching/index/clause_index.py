@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from pyroaring import BitMap
 
-from matcher.matching.sla_thresholds import TIME_DEPENDENT_PATHS
 from sentinai.conditions.evaluation.path_reader import reader_through
+from sentinai.conditions.evaluation.sla_thresholds import TIME_DEPENDENT_PATHS
 from sentinai.conditions.language.clause_shapes import Shape
 
 TOP_RANKED = 1024

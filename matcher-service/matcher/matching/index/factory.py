@@ -13,7 +13,7 @@ from matcher.matching.index.value_indexes import (
     TextIndex,
     TruthIndex,
 )
-from matcher.matching.sla_thresholds import MINUTES
+from sentinai.conditions.evaluation.sla_thresholds import MINUTES
 from sentinai.conditions.language import clause_shapes
 from sentinai.conditions.language.clause_shapes import Shape
 

@@ -15,7 +15,7 @@ from sentinai.conditions.evaluation.budget import charge_reading
 from sentinai.conditions.evaluation.errors import EvaluationError
 from sentinai.conditions.evaluation.evaluate import Evaluator
 from sentinai.conditions.evaluation.pack_rules import logic_of
-from sentinai.exception_fields import RULE_FIELDS, SEVERITIES
+from sentinai.exception_fields import RULE_FIELDS, severity_rank
 from sentinai.problems import InvalidDocument
 
 
@@ -60,7 +60,7 @@ def build(
     own = exception.get("normalized_context")
     seen: dict[str, Any] = {name: exception.get(name) for name in RULE_FIELDS}
     seen["severity"] = severity
-    seen["severity_rank"] = SEVERITIES.index(severity) + 1 if severity in SEVERITIES else None
+    seen["severity_rank"] = severity_rank(severity) or None
     seen["normalized_context"] = own if isinstance(own, Mapping) else {}
     context: dict[str, Any] = {
         "exception": seen,
