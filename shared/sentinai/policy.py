@@ -112,26 +112,30 @@ class Policy:
         """
         return tuple(rule for rule in self._approval_rules if rule.holds(context))
 
-    def rules_held(self, exception: Mapping[str, Any], first: datetime, last: datetime) -> Rules:
-        """The approval rules that hold for an exception at any moment from ``first`` to ``last``.
+    def rules_held(
+        self, exception: Mapping[str, Any], first: datetime, last: datetime
+    ) -> dict[ApprovalRule, datetime]:
+        """The approval rules that hold at any moment from ``first`` to ``last``, each with one at which it does.
 
         ``exception`` is as a match request has it. A rule for which the current budget does not suffice counts as
         held.
         """
-        return tuple(rule for rule in self._approval_rules if self._held(rule, exception, first, last))
+        found = ((rule, self._held_at(rule, exception, first, last)) for rule in self._approval_rules)
+        return {rule: at for rule, at in found if at}
 
-    def _held(self, rule: ApprovalRule, exception: Mapping[str, Any], first: datetime, last: datetime) -> bool:
+    def _held_at(
+        self, rule: ApprovalRule, exception: Mapping[str, Any], first: datetime, last: datetime
+    ) -> datetime | None:
         if rule.when is None:
-            return rule.names(exception)
+            return last if rule.names(exception) else None
         text = exception.get("sla_deadline")
         deadline = parse_time(text) if text else None
         conditions = [rule.when.rule, *(each.when.rule for each in self._tag_rules)]
         try:
-            return any(
-                rule.holds(self._context(exception, at)) for at in moments(conditions, deadline, first, last)
-            )
+            instants = moments(conditions, deadline, first, last)
+            return next((at for at in instants if rule.holds(self._context(exception, at))), None)
         except EvaluationBudgetExceeded:
-            return True
+            return last
 
     def _context(self, exception: Mapping[str, Any], at: datetime) -> dict[str, Any]:
         domain_pack, policy_pack = self._packs
@@ -169,7 +173,7 @@ class Policy:
             text = f"the Domain Pack does not define the tool {tool_id}"
             yield PolicyReason("tool_undefined", text, order, tool_id)
 
-    def reasons_for_approval(self, step: PolicyStep, rules: Rules) -> Iterator[PolicyReason]:
+    def reasons_for_approval(self, step: PolicyStep, rules: Iterable[ApprovalRule]) -> Iterator[PolicyReason]:
         """Why a step needs a person: by its effect, its ``requires_approval``, and the approval rules in force."""
         order = step.step_order
         if effect_of(step.action_type) == "external":
@@ -178,7 +182,7 @@ class Policy:
             yield PolicyReason("step_requires_approval", "the step requires approval", order)
         yield from self.reasons_by_rule(step, rules)
 
-    def reasons_by_rule(self, step: PolicyStep, rules: Rules) -> Iterator[PolicyReason]:
+    def reasons_by_rule(self, step: PolicyStep, rules: Iterable[ApprovalRule]) -> Iterator[PolicyReason]:
         """The reasons that approval rules in force give a step."""
         for rule in rules:
             if rule.covers(step.action_type, step.tool_id):

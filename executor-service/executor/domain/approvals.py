@@ -52,7 +52,7 @@ def kept(before: Snapshot, after: ExceptionRecord, now: datetime) -> NewEvent | 
     with bounded():
         held = [*_earlier(before, steps, now), *_by_rule(before.packs, before.record, steps, now, now)]
         still = {_key(each) for each in _by_rule(before.packs, after, steps, now, now)} if held else set()
-    lapsed = {_key(each): _past(each, now) for each in held if _key(each) not in still}
+    lapsed = {_key(each): each for each in held if _key(each) not in still}
     if not lapsed:
         return None
     orders = sorted({each.step_order for each in lapsed.values()})
@@ -81,20 +81,16 @@ def _earlier(snapshot: Snapshot, steps: Sequence[Step], now: datetime) -> Iterat
         intervals.append((snapshot.packs, now))
     for packs, replaced_at in intervals:
         until = max(since, replaced_at)
-        for reason in _by_rule(packs, snapshot.record, steps, since, until):
-            yield _past(reason, until)
+        yield from _by_rule(packs, snapshot.record, steps, since, until)
         since = until
-
-
-def _past(reason: PolicyReason, held_at: datetime) -> PolicyReason:
-    if reason.held_at:
-        return reason
-    return replace(reason, text=f"{reason.text}, as it did earlier in this run", held_at=format_time(held_at))
 
 
 def _by_rule(
     packs: Packs, record: ExceptionRecord, steps: Sequence[Step], first: datetime, last: datetime
 ) -> Iterator[PolicyReason]:
-    rules = packs.rules.rules_held(exception_document(record), first, last)
-    for step in steps:
-        yield from packs.rules.reasons_by_rule(step.for_policy, rules)
+    """The reasons by the rules that held at any moment, each with one at which it did."""
+    for rule, at in packs.rules.rules_held(exception_document(record), first, last).items():
+        for step in steps:
+            for reason in packs.rules.reasons_by_rule(step.for_policy, [rule]):
+                text = f"{reason.text}, as it did earlier in this run"
+                yield replace(reason, text=text, held_at=format_time(at))

@@ -20,7 +20,7 @@ def step(
 def in_force(policy: Policy, severity: str | None, **others: Any) -> Rules:
     exception = {"exception_type": "Break", "severity": severity, "amount": None, **others}
     now = datetime(2026, 3, 1, tzinfo=UTC)
-    rules = policy.rules_held(exception, now, now)
+    rules = tuple(policy.rules_held(exception, now, now))
     assert rules == policy.rules_in_force(build(exception, domain_pack={}, policy_pack={}, as_of=now))
     return rules
 
