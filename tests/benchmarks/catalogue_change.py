@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.benchmarks.executor_rows import OnePlaybook
 from tests.conftest import database_of
+from tests.support.databases import AUTHOR
 from tests.support.pair import Pair, running_pair
 
 from executor.bootstrap import Services, assemble
@@ -47,7 +48,7 @@ def main() -> None:
 def _measure(kind: str, pair: Pair, exceptions: int, published: int) -> None:
     configure_logging("benchmark", "ERROR")
     services = assemble(pair.settings)
-    packs.put_policy_pack(services.database, _TENANT, {"tags": []}, utc_now())
+    packs.put_policy_pack(services.database, _TENANT, {"tags": []}, AUTHOR, utc_now())
     first = _publish(services, "Broad", 0)
     for number in range(published - 1):
         _publish(services, f"Narrow {number}", 1, exception_type=f"Type {number % _TYPES}", severity="critical")
@@ -66,7 +67,7 @@ def _measure(kind: str, pair: Pair, exceptions: int, published: int) -> None:
 def _publish(services: Services, name: str, priority: int, **match: str) -> int:
     conditions = {"match": {"domain": _DOMAIN, **match}, "priority": priority}
     document = {"name": name, "conditions": conditions, "steps": _STEPS}
-    found = playbooks.publish(services.database, _TENANT, document, utc_now(), dry_run=False).playbook
+    found = playbooks.publish(services.database, _TENANT, document, AUTHOR, utc_now(), dry_run=False).playbook
     assert found
     return found.playbook_id
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 import psycopg
 from sqlalchemy import Dialect, event
 from tests.benchmarks.harness import Row, compare, short, step
-from tests.support.databases import new_database
+from tests.support.databases import AUTHOR, new_database
 
 from executor.domain.model import Actor
 from executor.publishing import packs, playbooks
@@ -71,7 +71,7 @@ class Bench:
         self.url = new_database(kind, self.folder)
         self.database = Database(Settings(database_url=self.url))
         self.store = SqlStore(self.database)
-        packs.put_policy_pack(self.database, _TENANT, {"tags": []}, utc_now())
+        packs.put_policy_pack(self.database, _TENANT, {"tags": []}, AUTHOR, utc_now())
         document = {
             "name": "Long",
             "conditions": {"match": {}},
@@ -80,7 +80,7 @@ class Bench:
                 for number in range(_STEPS)
             ],
         }
-        published = playbooks.publish(self.database, _TENANT, document, utc_now(), dry_run=False)
+        published = playbooks.publish(self.database, _TENANT, document, AUTHOR, utc_now(), dry_run=False)
         assert published.playbook
         self._matcher = OnePlaybook("Long", published.playbook.playbook_id)
         self._numbers = itertools.count()

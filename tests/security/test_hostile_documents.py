@@ -104,8 +104,8 @@ def test_json_that_parsers_read_differently_is_refused_everywhere(
 ):
     before = work.events(target)
     for method, url, headers, _ in calls(pair, work, target):
-        if malformed == "nothing" and url.endswith("/recalculate"):
-            continue  # its body may be left out
+        if malformed == "nothing" and url.endswith(("/recalculate", "/start", "/complete")):
+            continue  # their bodies may be left out
         sent_headers = {**headers, "Content-Type": "application/json"}
         answer = requests.request(method, url, data=MALFORMED[malformed], headers=sent_headers, timeout=20)
         assert refused(answer, 400)["code"] == "malformed_json"

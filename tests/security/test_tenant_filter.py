@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import delete, exists, func, insert, select, text, union_all, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
-from tests.support.databases import as_role
+from tests.support.databases import AUTHOR, as_role
 from tests.support.processes import ROOT
 
 from executor.publishing import playbooks
@@ -34,7 +34,7 @@ def database(database_url: str) -> Iterator[Database]:
     for tenant_id in (MINE, THEIRS):
         step = {"name": f"Step of {tenant_id}", "action_type": "add_comment", "params": {"text": "x"}}
         document = {"name": f"Plan of {tenant_id}", "conditions": {"match": {}}, "steps": [step]}
-        playbooks.publish(found, tenant_id, document, NOW, dry_run=False)
+        playbooks.publish(found, tenant_id, document, AUTHOR, NOW, dry_run=False)
     yield found
     found.engine.dispose()
 

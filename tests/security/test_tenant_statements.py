@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import bindparam, delete, insert, literal, select, text, update
 from sqlalchemy.exc import IntegrityError
-from tests.support.databases import as_role
+from tests.support.databases import AUTHOR, as_role
 
 from executor.publishing import playbooks
 from sentinai.database.engine import Database
@@ -29,7 +29,7 @@ def database(database_url: str) -> Iterator[Database]:
     for tenant_id in (MINE, THEIRS):
         step = {"name": "Note", "action_type": "add_comment", "params": {"text": "x"}}
         document = {"name": f"Plan of {tenant_id}", "conditions": {"match": {}}, "steps": [step]}
-        playbooks.publish(found, tenant_id, document, NOW, dry_run=False)
+        playbooks.publish(found, tenant_id, document, AUTHOR, NOW, dry_run=False)
     yield found
     found.engine.dispose()
 

@@ -29,6 +29,8 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PUT", "/api/policy-pack"): {},
     ("PUT", SHARED): {},
     ("POST", "/api/dummy-tools/{tool_id}"): {"payload": {}},
+    ("POST", "/api/playbooks/{playbook_id}/retire"): OWN,
+    ("POST", "/api/deliveries/{delivery_id}/redeliver"): OWN,
     ("POST", "/api/deliveries/redeliver"): {"since": "2026-01-01T00:00:00Z"},
     ("POST", "/api/match"): {"exception": {"exception_id": "X"}, "near_misses": 20, "limit": 50},
     ("POST", "/api/match/batch"): {"exceptions": [{"exception_id": "X"}], "near_misses": 20, "limit": 50},

@@ -16,9 +16,13 @@ from uuid import uuid4
 
 from sqlalchemy import create_engine, make_url, text
 
+from executor.domain.model import Actor
 from executor.store.migrations import runner
 from sentinai.database.engine import Database
 from sentinai.settings import Settings
+
+AUTHOR = Actor("human", "noor")
+"""Who publishes where a test writes past the API."""
 
 KINDS = ("sqlite", "postgres")
 _ROLES = Path(__file__).parents[2] / "deploy" / "postgres" / "roles.sql"

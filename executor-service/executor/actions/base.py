@@ -74,12 +74,8 @@ class Action(Protocol):
 
 
 def step_members(context: StepContext) -> dict[str, Any]:
-    """The members with which an action's event names the step and the calling service."""
-    return {
-        "run": context.record.playbook_run,
-        "step_order": context.step.step_order,
-        **context.actor.called_by_member(),
-    }
+    """The members with which an action's event names the step."""
+    return {"run": context.record.playbook_run, "step_order": context.step.step_order}
 
 
 def idempotency_key(context: StepContext) -> str:

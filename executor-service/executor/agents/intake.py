@@ -8,7 +8,7 @@ from typing import Any
 
 from executor.domain.documents import exception_document
 from executor.domain.hash_chain import GENESIS
-from executor.domain.model import Actor, ExceptionRecord, NewEvent
+from executor.domain.model import ExceptionRecord, NewEvent
 from executor.domain.recommendation import Recommendation
 from sentinai.clock import parse_time
 from sentinai.documents.strict_json import same
@@ -46,11 +46,11 @@ def normalise(document: Mapping[str, Any], *, tenant_id: str, exception_id: str,
     )
 
 
-def created(record: ExceptionRecord, actor: Actor) -> NewEvent:
+def created(record: ExceptionRecord) -> NewEvent:
     """The first event of an exception."""
     document = exception_document(record)
     content = {name: document[name] for name in CREATED_FIELDS}
-    return NewEvent("ExceptionCreated", {"exception": content, **actor.called_by_member()})
+    return NewEvent("ExceptionCreated", {"exception": content})
 
 
 def is_same(stored: Mapping[str, Any], sent: Mapping[str, Any], document: Mapping[str, Any]) -> bool:

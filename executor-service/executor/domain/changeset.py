@@ -35,7 +35,10 @@ class ChangeSet:
 
     def add_event(self, event: NewEvent, actor: Actor | None = None) -> None:
         """Add an event, by the call's actor unless another is given, and apply it to the fields."""
-        self.added_events.append(AddedEvent(event, actor or self.actor))
+        actor = actor or self.actor
+        if actor.called_by is not None:
+            event = replace(event, payload={**event.payload, "called_by": actor.called_by})
+        self.added_events.append(AddedEvent(event, actor))
         self.record = fold.apply(self.record, event, self.now)
 
     def enqueue(self, *messages: OutboxMessage) -> None:

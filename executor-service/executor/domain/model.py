@@ -104,10 +104,6 @@ class Actor:
     actor_id: str
     called_by: str | None = None
 
-    def called_by_member(self) -> dict[str, str]:
-        """The member with which an event names the calling service; empty if there is none."""
-        return {} if self.called_by is None else {"called_by": self.called_by}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Packs:

@@ -7,6 +7,8 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+from executor.domain.model import Actor
+from executor.publishing import approval_guard
 from executor.store import packs as pack_store
 from executor.store import tenants
 from sentinai import packs
@@ -19,12 +21,12 @@ from sentinai.problems import CorruptData, Finding, InvalidDocument, TenantMisma
 
 
 def put_domain_pack(
-    database: Database, tenant_id: str, domain: str, pack: Mapping[str, Any], now: datetime
+    database: Database, tenant_id: str, domain: str, pack: Mapping[str, Any], actor: Actor, now: datetime
 ) -> tuple[DomainPackRow, Sequence[Finding]]:
     """Store the next version of a Domain Pack, unless it is unchanged. Returns the newest version, and warnings.
 
     Raises:
-        InvalidDocument: with every finding, each at its pointer.
+        InvalidDocument: with every finding, each at its pointer. HumanRequired: only a person may change this.
     """
     warnings = check_domain_pack(domain, pack)
 
@@ -34,18 +36,21 @@ def put_domain_pack(
             newest = pack_store.newest_domain_pack(session, domain)
             if newest and same(newest.pack, pack):
                 return newest
+            if newest:
+                approval_guard.require_domain_pack(actor, newest.pack, pack)
         return pack_store.add_domain_pack(session, domain, pack, now)
 
     return database.write(tenant_id, work), warnings
 
 
 def put_policy_pack(
-    database: Database, tenant_id: str, pack: Mapping[str, Any], now: datetime
+    database: Database, tenant_id: str, pack: Mapping[str, Any], actor: Actor, now: datetime
 ) -> tuple[PolicyPackRow, Sequence[Finding]]:
     """Store the next version of a Policy Pack, unless it is unchanged. Returns the newest version, and warnings.
 
     Raises:
         InvalidDocument: with every finding, each at its pointer. TenantMismatch: the pack names another tenant.
+        HumanRequired: only a person may change this.
     """
     warnings = check_policy_pack(tenant_id, pack)
 
@@ -55,6 +60,8 @@ def put_policy_pack(
             newest = pack_store.newest_policy_pack(session)
             if newest and same(newest.pack, pack):
                 return newest
+            if newest:
+                approval_guard.require_policy_pack(actor, newest.pack, pack)
         return pack_store.add_policy_pack(session, pack, now)
 
     return database.write(tenant_id, work), warnings

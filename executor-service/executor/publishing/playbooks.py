@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from executor.actions.registry import check_params
-from executor.domain.model import Packs, Playbook
+from executor.domain.model import Actor, Packs, Playbook
+from executor.publishing import approval_guard
 from executor.publishing.other_playbooks import OtherPlaybooksCache
 from executor.store import packs as pack_store
 from executor.store import playbooks as playbook_store
@@ -39,6 +40,7 @@ def publish(
     database: Database,
     tenant_id: str,
     document: Mapping[str, Any],
+    actor: Actor,
     now: datetime,
     *,
     dry_run: bool,
@@ -50,7 +52,7 @@ def publish(
     playbooks, which the document is checked against, between calls.
 
     Raises:
-        InvalidDocument: with every finding, each at its pointer.
+        InvalidDocument: with every finding, each at its pointer. HumanRequired: only a person may change this.
     """
     # The check against the other playbooks may take long, so it runs outside of the write transaction.
     with database.read(tenant_id) as session:
@@ -64,15 +66,33 @@ def publish(
         tenants.lock_catalogue(session)
         check_playbook(document, packs_for(session, document))
         newest = playbook_store.newest_version(session, document["name"])
-        if newest and newest.status == "active":
-            current = playbook_store.get_playbooks(session, [newest.playbook_id]).get(newest.playbook_id)
-            if current and has_content(current, document):
-                return Published(current, newest.version, is_new=False, warnings=warnings)
+        current = playbook_store.newest_active(session, document["name"])
+        if current and newest and current.playbook_id == newest.playbook_id and has_content(current, document):
+            return Published(current, newest.version, is_new=False, warnings=warnings)
+        if current:
+            approval_guard.require_playbook(actor, current, document)
         version = newest.version + 1 if newest else 1
         if dry_run:
             return Published(None, version, is_new=True, warnings=warnings)
         playbook = playbook_store.add_playbook(session, document, version, now)
         return Published(playbook, version, is_new=True, warnings=warnings)
+
+    return database.write(tenant_id, work)
+
+
+def retire(database: Database, tenant_id: str, playbook_id: int, actor: Actor) -> Playbook:
+    """Retire a playbook version, if it is not retired yet.
+
+    Raises:
+        NotFound: no such playbook. HumanRequired: it has steps that need a person, and the actor is none.
+    """
+
+    def work(session: TenantSession) -> Playbook:
+        playbook = playbook_store.get_playbook(session, playbook_id)
+        if playbook.status == "active":
+            approval_guard.require_playbook(actor, playbook, None)
+            playbook_store.retire(session, playbook_id)
+        return playbook_store.get_playbook(session, playbook_id)
 
     return database.write(tenant_id, work)
 

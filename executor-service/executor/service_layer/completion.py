@@ -22,7 +22,6 @@ def complete_playbook(changeset: ChangeSet, snapshot: Snapshot) -> None:
         **playbook_members(snapshot.playbook, run),
         "actor_type": changeset.actor.actor_type,
         "actor_id": changeset.actor.actor_id,
-        **changeset.actor.called_by_member(),
         "steps_completed": types.count("PlaybookStepCompleted"),
         "steps_skipped": types.count("PlaybookStepSkipped"),
     }

@@ -49,17 +49,15 @@ def create_exception(
     with store.read(tenant_id) as tx:
         before = tx.created_event(exception_id)
         if before:
-            return _repeated(tx, before, record, document, actor)
+            return _repeated(tx, before, record, document)
         proposal = triage.propose(record, tx.packs(record.domain), now)
     changes = triage.applied(record, proposal, severity_is_given=record.severity is not None)
     persist = partial(_store, store, record, document, proposal, actor, now)
     return recommend.request_match_or_defer(matcher, replace(record, **changes), now, persist)
 
 
-def _repeated(
-    tx: Transaction, before: Event, record: ExceptionRecord, document: Mapping[str, Any], actor: Actor
-) -> Created:
-    sent = intake.created(record, actor).payload["exception"]
+def _repeated(tx: Transaction, before: Event, record: ExceptionRecord, document: Mapping[str, Any]) -> Created:
+    sent = intake.created(record).payload["exception"]
     if not intake.is_same(before.payload["exception"], sent, document):
         raise VersionConflict(
             f"The exception {record.exception_id!r} exists with other content; change it with PATCH, "
@@ -80,9 +78,9 @@ def _store(
     def work(tx: Transaction) -> Created:
         before = tx.created_event(record.exception_id)
         if before:
-            return _repeated(tx, before, record, document, actor)
+            return _repeated(tx, before, record, document)
         changeset = ChangeSet(record, actor, now)
-        changeset.add_event(intake.created(record, actor))
+        changeset.add_event(intake.created(record))
         given = record.severity is not None
         triaged = triage.completed(record, proposal, recommend.hint(answer), severity_is_given=given)
         changeset.add_event(triaged, triage.AGENT)

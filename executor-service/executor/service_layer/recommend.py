@@ -201,7 +201,6 @@ def _change_playbook(
                 "trigger": trigger,
                 "as_of": answer["as_of"],
                 "catalogue_revision": answer["catalogue_revision"],
-                **changeset.actor.called_by_member(),
             },
             run=run or None,
         )

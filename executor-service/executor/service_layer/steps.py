@@ -214,4 +214,4 @@ def _finished(
 
 
 def _actor_members(actor: Actor) -> dict[str, str]:
-    return {"actor_type": actor.actor_type, "actor_id": actor.actor_id, **actor.called_by_member()}
+    return {"actor_type": actor.actor_type, "actor_id": actor.actor_id}

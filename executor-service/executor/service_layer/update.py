@@ -75,9 +75,7 @@ def comment(store: Store, tenant_id: str, exception_id: str, text: str, actor: A
 
     def work(tx: Transaction) -> Event:
         changeset = ChangeSet(tx.exception(exception_id, lock=True), actor, now)
-        changeset.add_event(
-            NewEvent("CommentAdded", {"text": text, "cause": "comment", **actor.called_by_member()})
-        )
+        changeset.add_event(NewEvent("CommentAdded", {"text": text, "cause": "comment"}))
         return tx.save(changeset).events[-1]
 
     return store.write(tenant_id, work)
@@ -125,7 +123,7 @@ def _updated(record: ExceptionRecord, wanted: Mapping[str, Any], actor: Actor) -
     if not changes:
         return None
     previous = {name: current[name] for name in changes}
-    return NewEvent("ExceptionUpdated", {"changes": changes, "previous": previous, **actor.called_by_member()})
+    return NewEvent("ExceptionUpdated", {"changes": changes, "previous": previous})
 
 
 def _store(

@@ -64,6 +64,13 @@ def newest_version(session: TenantSession, name: str) -> Version | None:
     return None if row is None else Version(*row)
 
 
+def newest_active(session: TenantSession, name: str) -> Playbook | None:
+    """The version of a name that is in use, with its steps; None if there is none, or if it cannot be read."""
+    query = select(PlaybookRow.playbook_id).where(PlaybookRow.name == name, PlaybookRow.status == "active")
+    found = session.scalar(query.order_by(PlaybookRow.version.desc()).limit(1))
+    return None if found is None else get_playbooks(session, [found]).get(found)
+
+
 def newest_versions(session: TenantSession) -> dict[str, int]:
     """The newest version number of each playbook name, active or retired."""
     query = select(PlaybookRow.name, func.max(PlaybookRow.version)).group_by(PlaybookRow.name)

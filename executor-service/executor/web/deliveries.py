@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from executor.bootstrap import Services
 from executor.store import deliveries
+from executor.web.actors import ACTOR_HEADERS, acting
 from executor.web.queries import DeliveriesQuery, left_out, paging
 from sentinai.clock import parse_time
 from sentinai.web import Answer, Api, Call
@@ -35,9 +36,18 @@ def list_deliveries(call: _Call) -> Answer:
     return Answer({"items": items, "next_cursor": cursor, **left_out(unreadable)})
 
 
-@api.operation("POST", "/api/deliveries/{delivery_id}/redeliver", answers={202: "delivery"}, role="admin")
+@api.operation(
+    "POST",
+    "/api/deliveries/{delivery_id}/redeliver",
+    answers={202: "delivery"},
+    role="admin",
+    body="actor-request",
+    body_optional=True,
+    request_headers=ACTOR_HEADERS,
+)
 def redeliver(call: _Call, delivery_id: str) -> Answer:
     """Send a delivery again, under the same idempotency key."""
+    acting(call.identity, call.headers, call.body)
     services = call.services
     document = services.database.write(
         call.identity.tenant_id, lambda session: deliveries.redeliver(session, delivery_id, services.clock())
@@ -51,9 +61,11 @@ def redeliver(call: _Call, delivery_id: str) -> Answer:
     answers={202: "redelivery"},
     role="admin",
     body="redeliver-request",
+    request_headers=ACTOR_HEADERS,
 )
 def redeliver_failed(call: _Call) -> Answer:
     """Send deliveries again that were given up, the oldest 1,000 of those created since an instant."""
+    acting(call.identity, call.headers, call.body)
     since, now = parse_time(call.body["since"]), call.services.clock()
     queued = call.services.database.write(
         call.identity.tenant_id, lambda session: deliveries.redeliver_failed(session, now, since)

@@ -15,7 +15,7 @@ from executor.domain.model import ExceptionRecord, Playbook
 from executor.service_layer import create, update
 from executor.store import exception_list, exceptions
 from executor.store import playbooks as playbook_store
-from executor.web.actors import caller
+from executor.web.actors import ACTOR_HEADERS, acting
 from executor.web.queries import ExceptionsQuery, left_out, paging
 from sentinai.database.tenant_session import TenantSession
 from sentinai.problems import TenantMismatch, VersionConflict
@@ -33,6 +33,7 @@ _ENTITY_TAG = re.compile(r'(W/)?(?P<quote>"?)(?P<version>[0-9]{1,18})(?P=quote)\
     answers={201: "exception", 200: "exception"},
     role="operator",
     body="exception-create",
+    request_headers=ACTOR_HEADERS,
 )
 def create_exception(call: _Call) -> Answer:
     """Create an exception: triage it, recommend a playbook, suggest the next step."""
@@ -46,7 +47,7 @@ def create_exception(call: _Call) -> Answer:
         body,
         tenant_id=call.identity.tenant_id,
         exception_id=body.get("exception_id") or f"EX-{uuid7()}",
-        actor=caller(call.identity),
+        actor=acting(call.identity, call.headers, body),
         now=services.clock(),
     )
     answer = _answer(services, created.snapshot.record)
@@ -94,7 +95,7 @@ def get_exception(call: _Call, exception_id: str) -> Answer:
     answers={200: "exception"},
     role="operator",
     body="exception-patch",
-    request_headers={"If-Match": "The ETag that the exception must still have."},
+    request_headers={"If-Match": "The ETag that the exception must still have.", **ACTOR_HEADERS},
 )
 def change_exception(call: _Call, exception_id: str) -> Answer:
     """Update attributes of an exception, and its recommendation where they matter to it."""
@@ -106,7 +107,7 @@ def change_exception(call: _Call, exception_id: str) -> Answer:
         exception_id,
         call.body,
         expected_versions=_expected_versions(call.headers.get("If-Match")),
-        actor=caller(call.identity),
+        actor=acting(call.identity, call.headers),
         now=call.services.clock(),
     )
     return _answer(call.services, snapshot.record)
@@ -118,6 +119,7 @@ def change_exception(call: _Call, exception_id: str) -> Answer:
     answers={201: "event"},
     role="operator",
     body="comment-request",
+    request_headers=ACTOR_HEADERS,
 )
 def add_comment(call: _Call, exception_id: str) -> Answer:
     """Add a comment to an exception."""
@@ -126,7 +128,7 @@ def add_comment(call: _Call, exception_id: str) -> Answer:
         call.identity.tenant_id,
         exception_id,
         call.body["text"],
-        caller(call.identity),
+        acting(call.identity, call.headers, call.body),
         call.services.clock(),
     )
     return Answer(event_document(event, call.identity.tenant_id, exception_id), 201)

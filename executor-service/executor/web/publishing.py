@@ -11,6 +11,7 @@ from executor.publishing import packs as pack_authoring
 from executor.publishing import playbooks as playbook_authoring
 from executor.store import packs as pack_store
 from executor.store import playbooks as playbook_store
+from executor.web.actors import ACTOR_HEADERS, acting
 from executor.web.queries import PlaybooksQuery, PublishQuery, left_out, paging
 from sentinai.clock import format_time
 from sentinai.conditions.explanation.explain import describe_document
@@ -29,6 +30,7 @@ _Call = Call[Services]
     role="author",
     body="playbook-publish",
     query=PublishQuery,
+    request_headers=ACTOR_HEADERS,
 )
 def publish_playbook(call: _Call) -> Answer:
     """Publish a playbook as the next version under its name. Unchanged content creates no version."""
@@ -36,6 +38,7 @@ def publish_playbook(call: _Call) -> Answer:
         call.services.database,
         call.identity.tenant_id,
         call.body,
+        acting(call.identity, call.headers),
         call.services.clock(),
         dry_run=call.query["dry_run"],
         cache=call.services.other_playbooks,
@@ -74,16 +77,20 @@ def get_playbook(call: _Call, playbook_id: int) -> Answer:
     return Answer({**playbook_document(playbook), "in_words": describe_document(playbook.conditions)})
 
 
-@api.operation("POST", "/api/playbooks/{playbook_id}/retire", answers={200: "playbook"}, role="author")
+@api.operation(
+    "POST",
+    "/api/playbooks/{playbook_id}/retire",
+    answers={200: "playbook"},
+    role="author",
+    body="actor-request",
+    body_optional=True,
+    request_headers=ACTOR_HEADERS,
+)
 def retire_playbook(call: _Call, playbook_id: int) -> Answer:
     """Retire a playbook version: it no longer matches. Exceptions on which it is in progress stay on it."""
-
-    def work(session: Any) -> dict[str, Any]:
-        if playbook_store.get_playbook(session, playbook_id).status == "active":
-            playbook_store.retire(session, playbook_id)
-        return playbook_document(playbook_store.get_playbook(session, playbook_id))
-
-    return Answer(call.services.database.write(call.identity.tenant_id, work))
+    actor = acting(call.identity, call.headers, call.body)
+    playbook = playbook_authoring.retire(call.services.database, call.identity.tenant_id, playbook_id, actor)
+    return Answer(playbook_document(playbook))
 
 
 @api.operation("GET", "/api/policy-pack", answers={200: "stored-policy-pack"}, role="viewer")
@@ -97,11 +104,22 @@ def get_policy_pack(call: _Call) -> Answer:
     return Answer(_policy_pack(row))
 
 
-@api.operation("PUT", "/api/policy-pack", answers={200: "stored-policy-pack"}, role="author", body="policy-pack")
+@api.operation(
+    "PUT",
+    "/api/policy-pack",
+    answers={200: "stored-policy-pack"},
+    role="author",
+    body="policy-pack",
+    request_headers=ACTOR_HEADERS,
+)
 def put_policy_pack(call: _Call) -> Answer:
     """Store the next version of the Policy Pack. Unchanged content creates no version."""
     row, warnings = pack_authoring.put_policy_pack(
-        call.services.database, call.identity.tenant_id, call.body, call.services.clock()
+        call.services.database,
+        call.identity.tenant_id,
+        call.body,
+        acting(call.identity, call.headers),
+        call.services.clock(),
     )
     return Answer({**_policy_pack(row), "warnings": _json(warnings)})
 
@@ -122,11 +140,17 @@ def get_domain_pack(call: _Call, domain: str) -> Answer:
     answers={200: "stored-domain-pack"},
     role="admin",
     body="domain-pack",
+    request_headers=ACTOR_HEADERS,
 )
 def put_domain_pack(call: _Call, domain: str) -> Answer:
     """Store the next version of a Domain Pack, which all tenants share."""
     row, warnings = pack_authoring.put_domain_pack(
-        call.services.database, call.identity.tenant_id, domain, call.body, call.services.clock()
+        call.services.database,
+        call.identity.tenant_id,
+        domain,
+        call.body,
+        acting(call.identity, call.headers),
+        call.services.clock(),
     )
     return Answer({**_domain_pack(row), "warnings": _json(warnings)})
 

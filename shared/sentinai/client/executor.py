@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, Literal, TypedDict, Unpack
@@ -84,13 +84,14 @@ class ExecutorClient(ServiceClient):
 
     Calls are retried while the service is unavailable or busy, because the executor's operations are idempotent,
     except for two that are sent once: a comment would be added twice, and a change of attributes might undo a
-    later one. Every method raises ApiProblem or one of its subclasses in :mod:`sentinai.client.problems`.
+    later one. Whatever changes something takes the ``actor`` to record; without one, that is the token's own.
+    Every method raises ApiProblem or one of its subclasses in :mod:`sentinai.client.problems`.
     """
 
-    def create_exception(self, exception: Document) -> ExceptionDocument:
+    def create_exception(self, exception: Document, *, actor: Actor | None = None) -> ExceptionDocument:
         """Create an exception. One without an ``exception_id`` gets one here, so that retries are safe."""
         body = {"exception_id": f"EX-{uuid7()}", **exception}
-        return self._call(ExceptionDocument, "POST", "/api/exceptions", body=body)
+        return self._call(ExceptionDocument, "POST", "/api/exceptions", body=body, headers=_naming(actor))
 
     def list_exceptions(
         self, *, limit: int = 50, cursor: str | None = None, **filters: Unpack[ExceptionFilters]
@@ -108,37 +109,41 @@ class ExecutorClient(ServiceClient):
         return self._call(ExceptionDocument, "GET", fill_path(_EXCEPTION, exception_id=exception_id))
 
     def change_exception(
-        self, exception_id: str, changes: Document, *, row_version: int | None = None
+        self, exception_id: str, changes: Document, *, row_version: int | None = None, actor: Actor | None = None
     ) -> ExceptionDocument:
         """Change attributes; with ``row_version``, only if that is still its version. Not retried."""
         headers = {} if row_version is None else {"If-Match": f'"{row_version}"'}
+        headers |= _naming(actor)
         path = fill_path(_EXCEPTION, exception_id=exception_id)
         return self._call(ExceptionDocument, "PATCH", path, body=changes, headers=headers, repeatable=False)
 
-    def add_comment(self, exception_id: str, text: str) -> Event:
+    def add_comment(self, exception_id: str, text: str, *, actor: Actor | None = None) -> Event:
         """Comment on an exception. Not retried."""
         path = fill_path(_EXCEPTION + "/comments", exception_id=exception_id)
-        return self._call(Event, "POST", path, body={"text": text}, repeatable=False)
+        body = {"text": text}
+        return self._call(Event, "POST", path, body=body, headers=_naming(actor), repeatable=False)
 
     def get_playbook_state(self, exception_id: str) -> PlaybookState:
         """An exception's playbook and the state of its steps."""
         return self._call(PlaybookState, "GET", fill_path(_PLAYBOOK, exception_id=exception_id))
 
-    def recalculate_playbook(self, exception_id: str, *, switch: bool = False) -> Recalculation:
+    def recalculate_playbook(
+        self, exception_id: str, *, switch: bool = False, actor: Actor | None = None
+    ) -> Recalculation:
         """Match the exception again. ``switch`` lets a person leave a playbook in progress for a better one."""
         path = fill_path(_PLAYBOOK + "/recalculate", exception_id=exception_id)
-        return self._call(Recalculation, "POST", path, body={"switch": switch})
+        return self._call(Recalculation, "POST", path, body={"switch": switch}, headers=_naming(actor))
 
-    def start_playbook(self, exception_id: str, actor: Actor) -> PlaybookState:
+    def start_playbook(self, exception_id: str, actor: Actor | None = None) -> PlaybookState:
         """Start the recommended playbook."""
         path = fill_path(_PLAYBOOK + "/start", exception_id=exception_id)
-        return self._call(PlaybookState, "POST", path, body=asdict(actor))
+        return self._call(PlaybookState, "POST", path, headers=_naming(actor))
 
     def complete_step(
         self,
         exception_id: str,
         step_order: int,
-        actor: Actor,
+        actor: Actor | None = None,
         *,
         mode: Literal["execute", "attest"] = "execute",
         notes: str | None = None,
@@ -149,22 +154,22 @@ class ExecutorClient(ServiceClient):
         ``playbook_id`` guards against acting on another playbook than the caller has seen.
         """
         path = fill_path(_STEP + "/complete", exception_id=exception_id, step_order=step_order)
-        body = {**asdict(actor), "mode": mode, **without_none(notes=notes, playbook_id=playbook_id)}
-        return self._call(PlaybookState, "POST", path, body=body)
+        body = {"mode": mode, **without_none(notes=notes, playbook_id=playbook_id)}
+        return self._call(PlaybookState, "POST", path, body=body, headers=_naming(actor))
 
     def skip_step(
         self,
         exception_id: str,
         step_order: int,
-        actor: Actor,
+        actor: Actor | None,
         reason: str,
         *,
         playbook_id: int | None = None,
     ) -> PlaybookState:
         """Skip the current step. Only people may, and not a mandatory step."""
         path = fill_path(_STEP + "/skip", exception_id=exception_id, step_order=step_order)
-        body = {**asdict(actor), "reason": reason, **without_none(playbook_id=playbook_id)}
-        return self._call(PlaybookState, "POST", path, body=body)
+        body = {"reason": reason, **without_none(playbook_id=playbook_id)}
+        return self._call(PlaybookState, "POST", path, body=body, headers=_naming(actor))
 
     def list_events(
         self,
@@ -213,24 +218,24 @@ class ExecutorClient(ServiceClient):
         """Every delivery that the filters find, page by page."""
         return all_items(lambda cursor: self.list_deliveries(limit=_MAX_PAGE_SIZE, cursor=cursor, **filters))
 
-    def redeliver(self, delivery_id: str) -> Delivery:
+    def redeliver(self, delivery_id: str, *, actor: Actor | None = None) -> Delivery:
         """Send a delivery again."""
         path = fill_path("/api/deliveries/{delivery_id}/redeliver", delivery_id=delivery_id)
-        return self._call(Delivery, "POST", path)
+        return self._call(Delivery, "POST", path, headers=_naming(actor))
 
-    def redeliver_failed(self, since: datetime) -> Redelivery:
+    def redeliver_failed(self, since: datetime, *, actor: Actor | None = None) -> Redelivery:
         """Send deliveries again that were given up, 1,000 at most; repeat it until none is queued."""
         body = {"since": format_time(since)}
-        return self._call(Redelivery, "POST", "/api/deliveries/redeliver", body=body)
+        return self._call(Redelivery, "POST", "/api/deliveries/redeliver", body=body, headers=_naming(actor))
 
-    def publish_playbook(self, playbook: Document) -> Playbook:
+    def publish_playbook(self, playbook: Document, *, actor: Actor | None = None) -> Playbook:
         """Publish the next version of a playbook; unchanged content returns the current version."""
-        return self._call(Playbook, "POST", "/api/playbooks", body=playbook)
+        return self._call(Playbook, "POST", "/api/playbooks", body=playbook, headers=_naming(actor))
 
-    def check_playbook(self, playbook: Document) -> PublishCheck:
-        """What publishing would do; nothing is stored."""
-        query = {"dry_run": "true"}
-        return self._call(PublishCheck, "POST", "/api/playbooks", body=playbook, query=query)
+    def check_playbook(self, playbook: Document, *, actor: Actor | None = None) -> PublishCheck:
+        """What publishing would do, and whether ``actor`` might; nothing is stored."""
+        query, headers = {"dry_run": "true"}, _naming(actor)
+        return self._call(PublishCheck, "POST", "/api/playbooks", body=playbook, query=query, headers=headers)
 
     def list_playbooks(
         self, *, limit: int = 50, cursor: str | None = None, **filters: Unpack[PlaybookFilters]
@@ -247,28 +252,27 @@ class ExecutorClient(ServiceClient):
         """One playbook version, with its conditions also in words."""
         return self._call(Playbook, "GET", fill_path("/api/playbooks/{playbook_id}", playbook_id=playbook_id))
 
-    def retire_playbook(self, playbook_id: int) -> Playbook:
+    def retire_playbook(self, playbook_id: int, *, actor: Actor | None = None) -> Playbook:
         """Retire a playbook version: it is no longer recommended."""
-        return self._call(
-            Playbook, "POST", fill_path("/api/playbooks/{playbook_id}/retire", playbook_id=playbook_id)
-        )
+        path = fill_path("/api/playbooks/{playbook_id}/retire", playbook_id=playbook_id)
+        return self._call(Playbook, "POST", path, headers=_naming(actor))
 
     def get_policy_pack(self) -> StoredPolicyPack:
         """The current Policy Pack; an empty one of version 0 if none was stored."""
         return self._call(StoredPolicyPack, "GET", "/api/policy-pack")
 
-    def put_policy_pack(self, pack: Document) -> StoredPolicyPack:
+    def put_policy_pack(self, pack: Document, *, actor: Actor | None = None) -> StoredPolicyPack:
         """Store the next version of the Policy Pack."""
-        return self._call(StoredPolicyPack, "PUT", "/api/policy-pack", body=pack)
+        return self._call(StoredPolicyPack, "PUT", "/api/policy-pack", body=pack, headers=_naming(actor))
 
     def get_domain_pack(self, domain: str) -> StoredDomainPack:
         """The Domain Pack of a domain."""
         return self._call(StoredDomainPack, "GET", fill_path("/api/domain-packs/{domain}", domain=domain))
 
-    def put_domain_pack(self, domain: str, pack: Document) -> StoredDomainPack:
+    def put_domain_pack(self, domain: str, pack: Document, *, actor: Actor | None = None) -> StoredDomainPack:
         """Store the next version of a Domain Pack, for every tenant."""
         path = fill_path("/api/domain-packs/{domain}", domain=domain)
-        return self._call(StoredDomainPack, "PUT", path, body=pack)
+        return self._call(StoredDomainPack, "PUT", path, body=pack, headers=_naming(actor))
 
     def get_playbook_analytics(self, *, limit: int = 50, cursor: str | None = None) -> PlaybookAnalytics:
         """One page of figures per playbook, most started first: completions, skips, durations, SLA."""
@@ -282,3 +286,7 @@ class ExecutorClient(ServiceClient):
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         path = fill_path("/api/dummy-tools/{tool_id}", tool_id=tool_id)
         return self._call(DummyToolAnswer, "POST", path, body={"payload": payload}, headers=headers)
+
+
+def _naming(actor: Actor | None) -> dict[str, str]:
+    return {} if actor is None else {"X-Actor-Type": actor.actor_type, "X-Actor-Id": actor.actor_id}

@@ -48,13 +48,23 @@ def _check_required(
         yield from (ValidationError("required", path=[key]) for key in required if key not in instance)
 
 
+def _check_dependent(
+    _validator: Any, dependent: Mapping[str, Sequence[str]], instance: Any, _schema: Any
+) -> Iterator[ValidationError]:
+    """``dependentRequired`` with the path of the missing key, too."""
+    if isinstance(instance, dict):
+        wanted = {key for present, keys in dependent.items() if present in instance for key in keys}
+        yield from (ValidationError("required", path=[key]) for key in sorted(wanted - instance.keys()))
+
+
 @lru_cache(maxsize=512)
 def _pattern(pattern: str) -> Any:
     return jsonschema_rs.Draft202012Validator({"pattern": pattern})
 
 
 ExplainingValidator: type[Validator] = validators.extend(  # type: ignore[no-untyped-call]
-    Draft202012Validator, {"pattern": _check_pattern, "required": _check_required}
+    Draft202012Validator,
+    {"pattern": _check_pattern, "required": _check_required, "dependentRequired": _check_dependent},
 )
 """jsonschema's validator, with bounded patterns and a path to every missing key."""
 _evolve_by_dialect = ExplainingValidator.evolve
@@ -85,7 +95,7 @@ def _explain(error: ValidationError) -> list[Finding]:
         known = list(_schema_of(error).get("properties", {}))
         unknown = islice((key for key in error.instance if key not in known), MAX_FINDINGS)
         return [_unknown_key(json_pointer.join(pointer, key), key, known) for key in unknown]
-    if keyword == "required":
+    if keyword in ("required", "dependentRequired"):
         key = error.absolute_path[-1]
         return [Finding(pointer, "required", f"Missing required field {key!r}.", f"Add {key!r}.")]
     if keyword in ("anyOf", "oneOf") and error.context:

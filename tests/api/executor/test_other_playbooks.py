@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.support.databases import AUTHOR
 
 from executor.publishing import playbooks
 from executor.publishing.other_playbooks import OtherPlaybooksCache
@@ -22,7 +23,7 @@ def database(database_url: str) -> Database:
 def publish(database: Database, cache: OtherPlaybooksCache, tenant_id: str, name: str, berth: str) -> Any:
     step = {"name": "Note", "action_type": "add_comment", "params": {"text": "Seen."}}
     document = {"name": name, "conditions": {"match": {"entity": berth}}, "steps": [step]}
-    return playbooks.publish(database, tenant_id, document, utc_now(), dry_run=False, cache=cache)
+    return playbooks.publish(database, tenant_id, document, AUTHOR, utc_now(), dry_run=False, cache=cache)
 
 
 def duplicates(published: Any) -> list[str]:
@@ -55,7 +56,7 @@ def test_new_steps_are_checked_at_the_rank_that_the_playbook_keeps(database: Dat
     publish(database, cache, "harbour", "Flow", "Pier 4")
     step = {"name": "Note", "action_type": "add_comment", "params": {"text": "Seen again."}}
     document = {"name": "Ebb", "conditions": {"match": {"entity": "Pier 4"}}, "steps": [step]}
-    published = playbooks.publish(database, "harbour", document, utc_now(), dry_run=True, cache=cache)
+    published = playbooks.publish(database, "harbour", document, AUTHOR, utc_now(), dry_run=True, cache=cache)
     assert [each.hint for each in published.warnings] == ["It ranks higher, so this one is never selected."]
 
 

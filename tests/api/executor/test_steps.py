@@ -410,8 +410,8 @@ def test_skipping_every_step_does_not_resolve_the_exception(work: Casework):
 @pytest.mark.parametrize(
     "body",
     [
-        {},
         {"actor_type": "human"},
+        {"actor_id": "noor"},
         {"actor_type": "robot", "actor_id": "x"},
         {**PERSON, "mode": "pretend"},
         {**PERSON, "notes": 4},

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.support.databases import new_database
+from tests.support.databases import AUTHOR, new_database
 from tests.support.processes import ROOT
 
 from executor.import_export import export, folder
@@ -62,10 +62,10 @@ def other(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
 
 
 def filled(database: Database, *documents: dict[str, Any]) -> Database:
-    packs.put_domain_pack(database, TENANT, "Ports", DOMAIN, utc_now())
-    packs.put_policy_pack(database, TENANT, PACK, utc_now())
+    packs.put_domain_pack(database, TENANT, "Ports", DOMAIN, AUTHOR, utc_now())
+    packs.put_policy_pack(database, TENANT, PACK, AUTHOR, utc_now())
     for document in documents:
-        playbooks.publish(database, TENANT, document, utc_now(), dry_run=False)
+        playbooks.publish(database, TENANT, document, AUTHOR, utc_now(), dry_run=False)
     return database
 
 
@@ -137,7 +137,7 @@ def test_a_truth_value_in_the_place_of_a_number_is_a_difference(database: Databa
     exported(filled(database, numbered), tmp_path / "a")
     (tmp_path / "a" / "playbooks" / "one.json").write_text(json.dumps(flagged))
     policy = {**PACK, "severity_overrides": [{"when": when(1), "severity": "low"}]}
-    packs.put_policy_pack(database, TENANT, policy, utc_now())
+    packs.put_policy_pack(database, TENANT, policy, AUTHOR, utc_now())
     policy["severity_overrides"] = [{"when": when(True), "severity": "low"}]
     (tmp_path / "a" / "policy-pack.json").write_text(json.dumps(policy))
     found = imported(database, tmp_path / "a")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from tests.support.databases import AUTHOR
 
 from executor.publishing import packs, playbooks
 from executor.store import playbooks as playbook_store
@@ -93,7 +94,7 @@ class Author:
         params = {"text": "looked at"}
         steps = [{"name": "Note", "action_type": "add_comment", "params": params}]
         document = {"name": name, "conditions": conditions, "steps": steps}
-        published = playbooks.publish(self.database, self.tenant_id, document, self._now, dry_run=False)
+        published = playbooks.publish(self.database, self.tenant_id, document, AUTHOR, self._now, dry_run=False)
         assert published.playbook is not None
         return published.playbook.playbook_id
 
@@ -103,11 +104,11 @@ class Author:
 
     def put_policy_pack(self, pack: Mapping[str, Any]) -> None:
         """Store the tenant's next Policy Pack."""
-        packs.put_policy_pack(self.database, self.tenant_id, pack, self._now)
+        packs.put_policy_pack(self.database, self.tenant_id, pack, AUTHOR, self._now)
 
     def put_domain_pack(self, domain: str, pack: Mapping[str, Any]) -> None:
         """Store the next Domain Pack of a domain."""
-        packs.put_domain_pack(self.database, self.tenant_id, domain, pack, self._now)
+        packs.put_domain_pack(self.database, self.tenant_id, domain, pack, AUTHOR, self._now)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.support.databases import AUTHOR
 
 from executor.import_export import folder
 from executor.import_export.export import export
@@ -48,7 +49,7 @@ class Catalogue:
         self.now += timedelta(minutes=1)
         listed = [{"name": f"Step {number}", **ADDED} for number in range(steps)]
         document = {"name": name, "description": text, "conditions": conditions, "steps": listed}
-        published = playbooks.publish(self.database, self.tenant_id, document, self.now, dry_run=False)
+        published = playbooks.publish(self.database, self.tenant_id, document, AUTHOR, self.now, dry_run=False)
         assert published.playbook is not None
         return published.playbook.playbook_id
 

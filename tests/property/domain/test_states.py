@@ -68,7 +68,7 @@ def sealed(changeset: ChangeSet) -> list[Event]:
 def test_the_first_event_gives_back_what_was_taken_in(document: dict[str, Any]) -> None:
     of = taken_in(document)
     changeset = ChangeSet(of, PERSON, NOON)
-    changeset.add_event(intake.created(of, PERSON))
+    changeset.add_event(intake.created(of))
     assert check("events/ExceptionCreated", changeset.added_events[0].event.payload) == []
     assert fold.difference(of, sealed(changeset)) == {}
     assert changeset.record == of
@@ -76,7 +76,7 @@ def test_the_first_event_gives_back_what_was_taken_in(document: dict[str, Any]) 
 
 @given(DOCUMENTS, DOCUMENTS)
 def test_a_creation_is_the_same_just_when_its_content_is(one: dict[str, Any], two: dict[str, Any]) -> None:
-    first, second = (intake.created(taken_in(each), PERSON).payload["exception"] for each in (one, two))
+    first, second = (intake.created(taken_in(each)).payload["exception"] for each in (one, two))
     assert intake.is_same(first, first, one)
     if two.get("created_at"):
         assert intake.is_same(first, second, two) == (first == second)
@@ -115,7 +115,7 @@ STEPS = st.one_of(
 def test_the_fields_always_follow_from_the_events(document: dict[str, Any], happening: list[Any]) -> None:
     of = taken_in(document)
     changeset = ChangeSet(of, PERSON, NOON)
-    changeset.add_event(intake.created(of, PERSON))
+    changeset.add_event(intake.created(of))
     for each in happening:
         for event in [each] if isinstance(each, NewEvent) else _events_of(each, changeset):
             changeset.add_event(event)

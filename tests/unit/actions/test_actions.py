@@ -69,7 +69,6 @@ def test_every_event_is_valid_by_its_schema(action_type: str, params: dict[str, 
     assert plan.events
     for event in plan.events:
         assert check(f"events/{event.event_type}", event.payload) == []
-        assert event.payload["called_by"] == "yard-ui"
         assert (event.payload["run"], event.payload["step_order"]) == (3, 1)
 
 

@@ -130,7 +130,7 @@ def test_an_exception_resolved_without_a_playbook_is_summed_up_too() -> None:
 
 
 def test_an_exception_created_before_an_attribute_existed_is_the_same_without_it() -> None:
-    sent = intake.created(record(entity=None), PERSON).payload["exception"]
+    sent = intake.created(record(entity=None)).payload["exception"]
     older = {name: value for name, value in sent.items() if name != "entity"}
     assert intake.is_same(older, sent, {})
     assert not intake.is_same(older, {**sent, "entity": "Pier 9"}, {})

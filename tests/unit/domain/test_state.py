@@ -10,7 +10,7 @@ from tests.support.values import NOON, playbook, record, step, written
 
 from executor.agents import intake
 from executor.domain import fold
-from executor.domain.model import Actor, Event, NewEvent
+from executor.domain.model import Event, NewEvent
 from sentinai.clock import format_time
 from sentinai.problems import Problem, ToolNotAllowed
 
@@ -42,7 +42,7 @@ def fresh(**fields: Any) -> Any:
 
 
 def birth(of: Any) -> NewEvent:
-    return intake.created(of, Actor("system", "yard"))
+    return intake.created(of)
 
 
 def after(*events: NewEvent) -> dict[str, Any]:

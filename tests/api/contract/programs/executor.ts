@@ -29,6 +29,7 @@ export function current(state: Schemas["PlaybookState"]): string {
   return step === undefined ? `${state.progress.done} of ${state.progress.total}` : `${step.name}: ${step.status}`;
 }
 
-export type Completion =
-  paths["/api/exceptions/{exception_id}/playbook/steps/{step_order}/complete"]["post"]["requestBody"]["content"]["application/json"];
+export type Completion = NonNullable<
+  paths["/api/exceptions/{exception_id}/playbook/steps/{step_order}/complete"]["post"]["requestBody"]
+>["content"]["application/json"];
 export const completion: Completion = { actor_type: "human", actor_id: "noor", mode: "attest" };
