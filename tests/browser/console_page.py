@@ -62,6 +62,8 @@ class ConsoleTenant:
     def __init__(self, pair: Pair) -> None:
         self.tenant_id = f"desk-{uuid4().hex[:8]}"
         self.api: Client = pair.client(self.tenant_id, "admin", subject="desk")
+        # A connection that lies idle while a browser works is closed by the server, at times as it is used again.
+        self.api.session.headers["Connection"] = "close"
         self.api.ok("PUT", "/api/domain-packs/Freight", DOMAIN)
         self.api.ok("PUT", "/api/policy-pack", POLICY)
         for playbook in (HOLD, URGENT):
