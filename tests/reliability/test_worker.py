@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import threading
 import time
 from collections import Counter
@@ -142,6 +144,18 @@ def test_asked_to_stop_a_worker_finishes_what_it_is_at_and_hands_back_the_rest(y
     yard.look_later(seconds=1)
     assert yard.counts() == {"delivered": 6}
     assert len(set(yard.receiver.keys)) == len(yard.receiver.keys) == 6
+
+
+def test_asked_to_stop_again_and_again_a_worker_stops_as_if_asked_once(yard: Yard):
+    yard.ask_for_messages(1, each=1)
+    yard.receiver.gate.clear()
+    worker = yard.start_worker()
+    until(lambda: yard.receiver.keys)
+    for _ in range(20_000):  # while it waits for its message
+        os.kill(worker.process.pid, signal.SIGTERM)
+    yard.receiver.gate.set()
+    assert worker.stop() == 0
+    assert yard.counts() == {"delivered": 1}
 
 
 def test_what_was_posted_by_a_worker_that_died_is_posted_again_under_its_key_and_recorded_once(yard: Yard):

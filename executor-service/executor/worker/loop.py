@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import logging.config
 import signal
+import socket
 import threading
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -21,15 +21,12 @@ from sentinai.problems import DatabaseUnavailable
 from sentinai.telemetry import logger, serve_metrics
 
 Job = Callable[[Services, threading.Event], bool]
-_SIGNAL_SECONDS = 0.5
 _log = logger("worker")
 
 
 def run(services: Services) -> None:
     """Work until SIGTERM or SIGINT, then finish the current messages and release those that were only claimed."""
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    stopping, asked = threading.Event(), _signalled()
     logging.config.dictConfig(library_logging())
     serve_metrics(services.settings)
     _log.info("worker_started", period_seconds=services.settings.worker_period_seconds)
@@ -42,11 +39,28 @@ def run(services: Services) -> None:
         }
         for name, job in jobs.items():
             pool.submit(_repeat, name, job, services, stopping)
-        # Python handles signals in the main thread, which must not sleep until the jobs end: the system may have
-        # delivered the signal to another thread.
-        while not stopping.is_set():
-            time.sleep(_SIGNAL_SECONDS)
+        asked.recv(1)
+        _handle_signals(signal.SIG_IGN)  # Python would end by a further one once it has removed its handlers.
+        stopping.set()
     _log.info("worker_stopped")
+
+
+def _signalled() -> socket.socket:
+    """A socket from which a byte can be read once the worker has been asked to stop.
+
+    Handlers do nothing: one that sets an event while another is setting it waits for that, in the same thread, for
+    ever. The byte is written whichever thread the system delivers the signal to.
+    """
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    signal.set_wakeup_fd(writer.detach(), warn_on_full_buffer=False)
+    _handle_signals(lambda *_: None)
+    return reader
+
+
+def _handle_signals(handler: Callable[..., None] | signal.Handlers) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handler)
 
 
 def _repeat(name: str, job: Job, services: Services, stopping: threading.Event) -> None:
