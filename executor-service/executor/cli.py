@@ -17,21 +17,23 @@ from rich.progress import Progress
 from rich.text import Text
 
 from executor import seed as demo_seed
-from executor import verification
 from executor.bootstrap import Services, assemble
+from executor.domain.model import Actor
 from executor.import_export import export
 from executor.import_export import folder as catalogue_folder
 from executor.import_export.folder import InvalidFolder
-from executor.import_export.import_ import UNCHANGED, Options, import_bundle
+from executor.import_export.import_ import IMPORTER, UNCHANGED, Options, import_bundle
 from executor.import_export.output import print_changes, print_findings
 from executor.store import deliveries
 from executor.store.migrations import runner
 from executor.store.migrations.runner import MigrationFailed
 from executor.store.tenants import tenant_ids
+from executor.verification.verify import verify as verify_database
 from executor.web.console.links import sign_in_link
 from executor.worker import loop
 from sentinai import settings as sentinai_settings
 from sentinai.clock import parse_time
+from sentinai.documents.schemas import check
 from sentinai.identity import ACTOR_TYPES, ROLES, is_tenant_id, mint_token, require_signing_key
 from sentinai.problems import Finding, NotFound, Problem
 from sentinai.settings import SettingsError
@@ -44,6 +46,12 @@ _MAX_HOURS = 24 * 366 * 10
 def _tenant_id(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
     if value is not None and not is_tenant_id(value):
         raise click.BadParameter("a tenant id has 1 to 128 letters, digits or characters of . _ : @ + -")
+    return value
+
+
+def _actor_id(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and check("actor-request", {"actor_type": "human", "actor_id": value}):
+        raise click.BadParameter("an actor's id has 1 to 128 printable ASCII characters")
     return value
 
 
@@ -143,8 +151,15 @@ def export_command(folder: Path, tenant: str, prune: bool) -> None:
 @click.option("--exit-code", is_flag=True, help="With --dry-run: exit with 3 if there are changes.")
 @click.option("--retire-missing", is_flag=True, help="Retire playbooks that are not in FOLDER.")
 @click.option("--domain-packs", is_flag=True, help="Store Domain Packs that differ. All tenants share them.")
+@click.option("--as", "person", callback=_actor_id, help="The person who imports, for the log. [default: none]")
 def import_command(
-    folder: Path, tenant: str, dry_run: bool, exit_code: bool, retire_missing: bool, domain_packs: bool
+    folder: Path,
+    tenant: str,
+    dry_run: bool,
+    exit_code: bool,
+    retire_missing: bool,
+    domain_packs: bool,
+    person: str | None,
 ) -> None:
     """Import a tenant's packs and playbooks from FOLDER, as new versions of those that differ.
 
@@ -154,10 +169,11 @@ def import_command(
     \b
     Examples:
       executor import catalogue/finance --tenant finance --dry-run
-      executor import catalogue/finance --tenant finance --retire-missing
+      executor import catalogue/finance --tenant finance --retire-missing --as noor
     """  # noqa: D301 - \b is click's mark for text that is not to be wrapped
     out = Console(file=sys.stdout)
     options = Options(dry_run=dry_run, retire_missing=retire_missing, domain_packs=domain_packs)
+    actor = Actor("human", person, IMPORTER.actor_id) if person else IMPORTER
     with _exit_on_error():
         services = _services()
         try:
@@ -165,7 +181,13 @@ def import_command(
             with _progress() as progress:
                 task = progress.add_task("Validating", total=len(content.bundle.playbooks))
                 changes = import_bundle(
-                    services.database, tenant, content, services.clock(), options, lambda: progress.advance(task)
+                    services.database,
+                    tenant,
+                    content,
+                    actor,
+                    services.clock(),
+                    options,
+                    lambda: progress.advance(task),
                 )
         except InvalidFolder as error:
             print_findings(out, error)
@@ -285,17 +307,18 @@ def _retry(services: Services, tenant: str, since: datetime | None) -> int:
 @click.option("--tenant", callback=_tenant_id, help="Verify only this tenant.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def verify(tenant: str | None, as_json: bool) -> None:
-    """Verify the event log, and that it accounts for the state of every exception.
+    """Verify the event logs, and that they account for everything that is stored.
 
-    For each exception, this checks the hash chain, and that its events yield exactly its stored fields. The exit
-    code is 1 if anything is wrong.
+    For each exception, this checks the hash chain, that its events yield exactly its stored fields, and that every
+    message it requested is waiting or done. For each catalogue, it checks the hash chain, and that packs and
+    playbooks are as they were published. The exit code is 1 if anything is wrong.
     """
     with _exit_on_error():
         services = _services()
         if tenant:
             _require_tenant(services, tenant)
         with _progress() as progress:
-            report = verification.verify(services.database, [tenant] if tenant else None, progress)
+            report = verify_database(services.database, [tenant] if tenant else None, progress)
         if as_json:
             click.echo(json.dumps(report.to_json(), indent=2))
         else:

@@ -75,7 +75,7 @@ def _load_catalogue(services: Services, folder: Path, tenant: Mapping[str, Any])
     services.database.write(tenant_id, lambda session: tenants.add_tenant(session, tenant_id, tenant["name"]))
     try:
         content = read(folder)
-        import_bundle(services.database, tenant_id, content, now, Options(domain_packs=True))
+        import_bundle(services.database, tenant_id, content, LOADER, now, Options(domain_packs=True))
     except InvalidFolder as error:
         path, findings = next(iter(error.findings.items()))
         raise InvalidDocument.about(str(path), findings) from error

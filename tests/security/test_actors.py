@@ -39,14 +39,14 @@ WRITES: dict[tuple[str, str], tuple[Callable[[Casework], Any], bool]] = {
     ("POST", f"{_EXCEPTION}/playbook/start"): (lambda _: {}, True),
     ("POST", f"{_STEP}/complete"): (lambda _: {}, True),
     ("POST", f"{_STEP}/skip"): (lambda _: {"reason": "They know."}, True),
-    ("POST", "/api/playbooks"): (lambda work: work.playbook("New", [note()]), False),
-    ("POST", "/api/playbooks/{playbook_id}/retire"): (lambda _: {}, False),
-    ("PUT", "/api/policy-pack"): (lambda _: {"approved_tools": ["reread_meter", "cut_supply"]}, False),
-    ("PUT", "/api/domain-packs/{domain}"): (lambda work: domain_pack(work.domain), False),
+    ("POST", "/api/playbooks"): (lambda work: work.playbook("New", [note()]), True),
+    ("POST", "/api/playbooks/{playbook_id}/retire"): (lambda _: {}, True),
+    ("PUT", "/api/policy-pack"): (lambda _: {"approved_tools": ["reread_meter", "cut_supply"]}, True),
+    ("PUT", "/api/domain-packs/{domain}"): (lambda work: {**domain_pack(work.domain), "severity_rules": []}, True),
     ("POST", "/api/deliveries/{delivery_id}/redeliver"): (lambda _: {}, False),
     ("POST", "/api/deliveries/redeliver"): (lambda _: {"since": "2026-01-01T00:00:00Z"}, False),
 }
-"""A body that succeeds, and whether an event of an exception is written."""
+"""A body that succeeds, and whether an event is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +65,16 @@ class Case:
         """The path of an operation."""
         return re.sub(r"\{(\w+)\}", lambda name: self.ids[name[1]], template)
 
-    def new_events(self, before: list[Any]) -> list[Any]:
-        """The events that were not there before, of this exception and of one that was created."""
+    def events(self) -> list[Any]:
+        """Those of this exception, of one that a call created, and of the catalogue."""
         made = self.work.admin("GET", "/api/exceptions/M-new/events").json().get("items", [])
-        return [each for each in [*self.work.events(self.exception_id), *made] if each not in before]
+        return [*self.work.events(self.exception_id), *made, *self.work.catalogue_events()]
 
     def snapshot(self) -> list[Any]:
         """Everything that a call could have changed."""
         paths = ("/api/exceptions", "/api/playbooks", "/api/policy-pack", "/api/deliveries")
         domain = f"/api/domain-packs/{self.work.domain}"
-        return [self.work.admin.ok("GET", each) for each in (*paths, domain)] + self.work.events(self.exception_id)
+        return [self.work.admin.ok("GET", each) for each in (*paths, domain)] + self.events()
 
 
 @pytest.fixture
@@ -121,11 +121,11 @@ def test_who_is_acted_for_is_recorded_with_who_called(
     case: Case, pair: Threaded, write: tuple[str, str], in_body: bool
 ):
     make, writes_events = WRITES[write]
-    body, before = make(case.work), case.work.events(case.exception_id)
+    body, before = make(case.work), case.events()
     by = (body | VISITOR, {}) if in_body else (body, headers(VISITOR))
     backend = pair.client(case.work.tenant_id, "admin", **BACKEND)
     backend.ok(write[0], case.url(write[1]), by[0], headers=by[1])
-    events = case.new_events(before)
+    events = [each for each in case.events() if each not in before]
     calls = [each for each in events if "called_by" in each["payload"]]
     assert bool(calls) == writes_events
     for each in calls:
@@ -139,10 +139,10 @@ def test_who_is_acted_for_is_recorded_with_who_called(
 @pytest.mark.parametrize("write", WRITES, ids=" ".join)
 def test_where_no_actor_is_named_it_is_the_token_s_own(case: Case, write: tuple[str, str]):
     make, writes_events = WRITES[write]
-    body, before = make(case.work), case.work.events(case.exception_id)
+    body, before = make(case.work), case.events()
     client = case.work.acting(VISITOR, "admin")
     client.ok(write[0], case.url(write[1]), body)
-    events = case.new_events(before)
+    events = [each for each in case.events() if each not in before]
     assert all("called_by" not in each["payload"] for each in events)
     own = [each for each in events if (each["actor_type"], each["actor_id"]) == ("human", "imani")]
     assert bool(own) == writes_events

@@ -4,104 +4,32 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, create_engine, insert, text
+from sqlalchemy import Connection, insert, text
 from sqlalchemy.exc import DBAPIError
 from tests.conftest import database_of
-from tests.support.casework import Casework, new_casework, note, own, tell, to_status
-from tests.support.concurrent_clients import random_seed
-from tests.support.databases import as_role
+from tests.support.casework import new_casework
 from tests.support.processes import environment_of
-from tests.support.threaded import Threaded, threaded_pair
+from tests.support.tampering import Scene, staged
 
-from executor.domain import fold, hash_chain
+from executor.domain import hash_chain
 from executor.domain.model import FINISHING_EVENTS, Event
-from executor.store import events, exceptions
 from executor.store.tables import ExceptionEventRow
-from sentinai.database.engine import Database
-
-STEPS = [note("Look", "Naïve — ☃ 𝄞"), tell(), own(queue="crew"), to_status("analyzing")]
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """An exception that was worked through, and one beside it; ``raw`` opens the database past every guard."""
-
-    pair: Threaded
-    work: Casework
-    exception_id: str
-    chance: random.Random
-
-    @property
-    def database(self) -> Database:
-        """The one the services use."""
-        return self.pair.services.database
-
-    def log(self) -> list[Event]:
-        """The events as they lie there."""
-        with self.database.read(self.work.tenant_id) as session:
-            return events.after(session, self.exception_id, 0)
-
-    def fields(self) -> dict[str, Any]:
-        """The exception's fields as they lie there."""
-        with self.database.read(self.work.tenant_id) as session:
-            return fold.fields_of(exceptions.get(session, self.exception_id))
-
-    @contextmanager
-    def raw(self, *, disarmed: bool = True) -> Iterator[Connection]:
-        """A bare connection of the tables' owner, in one transaction; past the triggers, if disarmed."""
-        engine = create_engine(as_role(self.pair.settings.database_url, "sentinai_owner"))
-        with engine.begin() as connection:
-            on_postgresql = engine.dialect.name == "postgresql"
-            if on_postgresql:
-                connection.execute(text(f"SET LOCAL sentinai.tenant_id = '{self.work.tenant_id}'"))
-            if disarmed:
-                for statement in _DISARM[engine.dialect.name]:
-                    connection.execute(text(statement))
-            yield connection
-        engine.dispose()
-
-    def found(self) -> tuple[bool, int | None]:
-        """What the API says of the exception."""
-        path = f"/api/exceptions/{self.exception_id}/events/verify"
-        proof = self.work.admin.ok("GET", path)
-        return proof["valid"], proof["first_broken_seq"]
-
 
 _WHERE = "WHERE tenant_id = :tenant_id AND exception_id = :exception_id AND seq = :seq"
-_DISARM = {
-    "sqlite": ["DROP TRIGGER exception_event_refuse_update", "DROP TRIGGER exception_event_refuse_delete"],
-    "postgresql": ["ALTER TABLE exception_event DISABLE TRIGGER USER"],
-}
 
 
 @pytest.fixture
 def scene(database_url: str, tmp_path: Path) -> Iterator[Scene]:
     with staged(database_url, tmp_path) as found:
         yield found
-
-
-@contextmanager
-def staged(database_url: str, folder: Path) -> Iterator[Scene]:
-    """Play the scene on a database."""
-    with threaded_pair(database_url, folder) as pair:
-        work = new_casework(pair, pair.clock())
-        work.publish("Four", STEPS)
-        first, second = work.create_exception(amount=2**60, entity="Æther\u0301 ☂"), work.create_exception()
-        for exception_id in (first, second):
-            for step in range(1, len(STEPS) + 1):
-                work.complete(exception_id, step)
-        assert pair.verify().valid
-        yield Scene(pair, work, first, random.Random(random_seed()))
 
 
 def _key(scene: Scene, seq: int) -> dict[str, Any]:
@@ -318,11 +246,11 @@ def test_a_field_that_is_not_what_the_log_says_is_named(scene: Scene, field: str
 def test_a_deleted_exception_row_is_detected(tmp_path: Path):
     with staged(database_of("sqlite", tmp_path), tmp_path) as scene:
         with scene.raw() as connection:
-            connection.execute(text("DELETE FROM outbox"))
-            connection.execute(
-                text("DELETE FROM exception WHERE exception_id = :exception_id"),
-                {"exception_id": scene.exception_id},
-            )
+            for table in ("outbox", "exception"):
+                connection.execute(
+                    text(f"DELETE FROM {table} WHERE exception_id = :exception_id"),
+                    {"exception_id": scene.exception_id},
+                )
         [fault] = scene.pair.verify().faults
         assert (fault.exception_id, fault.describe()) == (scene.exception_id, "row is missing")
 
@@ -352,7 +280,7 @@ def test_the_command_says_where_and_fails(scene: Scene):
     [line] = [line for line in ill.stdout.splitlines() if scene.exception_id in line]
     cells = [cell.strip() for cell in line.split("│")[1:-1]]
     assert cells == [scene.work.tenant_id, scene.exception_id, "hash chain breaks at seq 3"]
-    assert "✗ Verification failed for 1 exception " in ill.stdout
+    assert "✗ Verification found 1 fault " in ill.stdout
     report = json.loads(verify("--json", "--tenant", scene.work.tenant_id).stdout)
     assert (report["valid"], report["faults"][0]["first_broken_seq"]) == (False, 3)
     neighbour = new_casework(scene.pair, scene.pair.clock())

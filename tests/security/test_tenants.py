@@ -72,6 +72,7 @@ class Victim:
             "/api/policy-pack",
             exception,
             f"{exception}/events",
+            "/api/catalogue/events",
             "/api/deliveries",
         )
         return [admin.ok("GET", path) for path in paths]
@@ -119,7 +120,7 @@ def test_another_tenant_finds_nothing_and_changes_nothing_anywhere(victim: Victi
 
 def test_lists_and_figures_of_another_tenant_are_empty(victim: Victim, pair: Threaded):
     client = pair.client(f"{victim.work.tenant_id}-empty", "viewer")
-    for path in ("/api/exceptions", "/api/playbooks", "/api/analytics/playbooks"):
+    for path in ("/api/exceptions", "/api/playbooks", "/api/analytics/playbooks", "/api/catalogue/events"):
         assert client.ok("GET", path)["items"] == []
     query = {"playbook_id": victim.ids["playbook_id"]}
     assert client.ok("GET", "/api/exceptions", params=query)["items"] == []

@@ -148,6 +148,11 @@ class Casework:
         query = {"event_type": list(types), "limit": 200}
         return list(self.admin.ok("GET", f"/api/exceptions/{exception_id}/events", params=query)["items"])
 
+    def catalogue_events(self, *types: str) -> list[Any]:
+        """The log of the catalogue, or its events of some types."""
+        query = {"event_type": list(types), "limit": 200}
+        return list(self.admin.ok("GET", "/api/catalogue/events", params=query)["items"])
+
 
 def step_path(exception_id: str, step: int, verb: str = "complete") -> str:
     """Where a step is completed or skipped."""

@@ -20,8 +20,9 @@ from werkzeug.serving import make_server
 
 import executor.app
 import matcher.app
-from executor import verification
 from executor.bootstrap import Services, assemble
+from executor.verification.report import Report
+from executor.verification.verify import verify
 from executor.worker import catalogue_changes, deliveries, loop, recalculations
 from sentinai.identity import mint_token
 from sentinai.problems import MatcherUnavailable
@@ -87,10 +88,10 @@ class Threaded:
                     pass
         deliveries.deliver_once(services, *tenants)
 
-    def verify(self, *tenants: str) -> verification.Report:
+    def verify(self, *tenants: str) -> Report:
         """The proof over some tenants, or over the whole database."""
         with Progress(disable=True) as progress:
-            return verification.verify(self.services.database, tenants or None, progress)
+            return verify(self.services.database, tenants or None, progress)
 
 
 @contextmanager

@@ -21,6 +21,13 @@ class AddedEvent:
     event: NewEvent
     actor: Actor
 
+    @classmethod
+    def by(cls, actor: Actor, event: NewEvent) -> AddedEvent:
+        """The event with the service that called for the actor, if any."""
+        if actor.called_by is None:
+            return cls(event, actor)
+        return cls(replace(event, payload={**event.payload, "called_by": actor.called_by}), actor)
+
 
 class ChangeSet:
     """The changes of one call to one exception, by one actor, at one instant."""
@@ -35,10 +42,7 @@ class ChangeSet:
 
     def add_event(self, event: NewEvent, actor: Actor | None = None) -> None:
         """Add an event, by the call's actor unless another is given, and apply it to the fields."""
-        actor = actor or self.actor
-        if actor.called_by is not None:
-            event = replace(event, payload={**event.payload, "called_by": actor.called_by})
-        self.added_events.append(AddedEvent(event, actor))
+        self.added_events.append(AddedEvent.by(actor or self.actor, event))
         self.record = fold.apply(self.record, event, self.now)
 
     def enqueue(self, *messages: OutboxMessage) -> None:

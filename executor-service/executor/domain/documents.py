@@ -39,8 +39,11 @@ def playbook_document(playbook: Playbook) -> dict[str, Any]:
     }
 
 
-def event_document(event: Event, tenant_id: str, exception_id: str) -> dict[str, Any]:
-    """A log entry by the schema ``event``: everything that its hash covers, and the hash."""
+def event_document(event: Event, tenant_id: str, exception_id: str | None) -> dict[str, Any]:
+    """A log entry by the schema ``event``: everything that its hash covers, and the hash.
+
+    ``exception_id`` is None for an event of the tenant's catalogue.
+    """
     document = {**members(event, *_EVENT), "created_at": format_time(event.created_at)}
     return {"tenant_id": tenant_id, "exception_id": exception_id, **document}
 

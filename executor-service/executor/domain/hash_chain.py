@@ -1,8 +1,8 @@
-"""The hash chain over an exception's events: computing it, and finding where a log was tampered with.
+"""The hash chain over the events of an exception or of a catalogue: computing it, and finding tampering.
 
 An event's hash is SHA-256 over the previous hash, in hexadecimal, followed by the event in canonical JSON
-(RFC 8785) with the tenant and exception it belongs to. Integers beyond a double's precision, which that
-RFC does not cover, are written as text with all their digits.
+(RFC 8785) with the tenant and the exception, if any, that it belongs to. Integers beyond a double's precision,
+which that RFC does not cover, are written as text with all their digits.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ class ChainCheck:
     first_broken_seq: int | None
 
 
-def seal(event: Event, tenant_id: str, exception_id: str) -> Event:
+def seal(event: Event, tenant_id: str, exception_id: str | None) -> Event:
     """The event with its hash; ``prev_hash`` must be set."""
     return replace(event, hash=hash_event(event, tenant_id, exception_id))
 
 
-def hash_event(event: Event, tenant_id: str, exception_id: str) -> str:
+def hash_event(event: Event, tenant_id: str, exception_id: str | None) -> str:
     """The hash of an event, in hexadecimal."""
     content = event_document(event, tenant_id, exception_id)
     del content["prev_hash"], content["hash"]
     return hashlib.sha256(event.prev_hash.encode() + canonical(content)).hexdigest()
 
 
-def _hash_if_any(event: Event, tenant_id: str, exception_id: str) -> str | None:
+def _hash_if_any(event: Event, tenant_id: str, exception_id: str | None) -> str | None:
     """As ``hash_event``; None for an event that this product cannot have written, such as ``NaN`` in a payload."""
     try:
         return hash_event(event, tenant_id, exception_id)
@@ -57,9 +57,9 @@ def _hash_if_any(event: Event, tenant_id: str, exception_id: str) -> str | None:
 
 
 def verify(
-    events: Sequence[Event], tenant_id: str, exception_id: str, *, expected_seq: int, expected_hash: str
+    events: Sequence[Event], tenant_id: str, exception_id: str | None, *, expected_seq: int, expected_hash: str
 ) -> ChainCheck:
-    """Check a complete log, in order, against the end that is stored with the exception.
+    """Check a complete log, in order, against the end that is stored with the exception or the tenant.
 
     A changed or inserted event breaks the chain at its own ``seq``, a deleted one where it is missing. A log whose
     hashes were all recomputed is consistent in itself, but does not have the stored end.
@@ -75,6 +75,15 @@ def verify(
     if last != expected_hash:
         return ChainCheck(False, len(events), max(expected_seq, 1))
     return ChainCheck(True, len(events), None)
+
+
+def digest(document: Any) -> str:
+    """SHA-256 over the document in canonical JSON, in hexadecimal.
+
+    Raises:
+        ValueError: as for ``canonical``.
+    """
+    return hashlib.sha256(canonical(document)).hexdigest()
 
 
 def canonical(document: Any) -> bytes:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from executor.domain.model import Packs, Playbook
+from executor.domain.model import Actor, Packs, Playbook
 from executor.import_export.bundle import Bundle, Document, file_text
 from executor.import_export.export import stored_domain_packs
 from executor.import_export.folder import FolderContent, InvalidFolder
@@ -25,6 +25,7 @@ from sentinai.documents.strict_json import same
 from sentinai.problems import Finding, InvalidDocument, Problem
 from sentinai.published import origin_in
 
+IMPORTER = Actor("system", "import")
 NEW, NEW_VERSION, UNCHANGED, RETIRED = "new", "new version", "unchanged", "retired"
 
 
@@ -64,6 +65,7 @@ def import_bundle(
     database: Database,
     tenant_id: str,
     content: FolderContent,
+    actor: Actor,
     now: datetime,
     options: Options,
     on_checked: Callable[[], None] = lambda: None,
@@ -86,7 +88,7 @@ def import_bundle(
         tenants.ensure_tenant(session, tenant_id)
         tenants.lock_catalogue(session)
         stored, changes = plan(session)
-        _store(session, bundle, stored, changes, now)
+        _store(session, bundle, stored, changes, actor, now)
         return changes
 
     if options.dry_run:
@@ -191,20 +193,23 @@ def _place(bundle: Bundle, change: Change) -> tuple[Any, ...]:
 
 
 def _store(
-    session: TenantSession, bundle: Bundle, stored: _Stored, changes: Sequence[Change], now: datetime
+    session: TenantSession,
+    bundle: Bundle,
+    stored: _Stored,
+    changes: Sequence[Change],
+    actor: Actor,
+    now: datetime,
 ) -> None:
     changed = [change for change in changes if change.action != UNCHANGED]
     changed.sort(key=partial(_place, bundle))
     versions = playbook_store.newest_versions(session)
     for change in changed:
         if change.kind == "policy pack" and bundle.policy_pack is not None:
-            pack_store.add_policy_pack(session, bundle.policy_pack, now)
+            pack_store.add_policy_pack(session, bundle.policy_pack, actor, now)
         elif change.kind == "playbook" and change.action == RETIRED:
-            playbook_store.retire(session, stored.playbooks[change.name].playbook_id)
+            playbook_store.retire(session, stored.playbooks[change.name], actor, now)
         elif change.kind == "playbook":
             version = versions.get(change.name, 0) + 1
-            playbook_store.add_playbook(session, bundle.playbooks[change.name], version, now)
-    # Last, because storing a Domain Pack leaves the tenant: afterwards the transaction cannot see its rows.
-    for change in changed:
-        if change.kind == "domain pack":
-            pack_store.add_domain_pack(session, change.name, bundle.domain_packs[change.name], now)
+            playbook_store.add_playbook(session, bundle.playbooks[change.name], version, actor, now)
+        else:
+            pack_store.add_domain_pack(session, change.name, bundle.domain_packs[change.name], actor, now)

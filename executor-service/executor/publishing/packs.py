@@ -31,6 +31,7 @@ def put_domain_pack(
     warnings = check_domain_pack(domain, pack)
 
     def work(session: TenantSession) -> DomainPackRow:
+        tenants.ensure_tenant(session, tenant_id)
         # A pack that cannot be read is replaced.
         with suppress(CorruptData):
             newest = pack_store.newest_domain_pack(session, domain)
@@ -38,7 +39,7 @@ def put_domain_pack(
                 return newest
             if newest:
                 approval_guard.require_domain_pack(actor, newest.pack, pack)
-        return pack_store.add_domain_pack(session, domain, pack, now)
+        return pack_store.add_domain_pack(session, domain, pack, actor, now)
 
     return database.write(tenant_id, work), warnings
 
@@ -62,7 +63,7 @@ def put_policy_pack(
                 return newest
             if newest:
                 approval_guard.require_policy_pack(actor, newest.pack, pack)
-        return pack_store.add_policy_pack(session, pack, now)
+        return pack_store.add_policy_pack(session, pack, actor, now)
 
     return database.write(tenant_id, work), warnings
 

@@ -74,13 +74,13 @@ def publish(
         version = newest.version + 1 if newest else 1
         if dry_run:
             return Published(None, version, is_new=True, warnings=warnings)
-        playbook = playbook_store.add_playbook(session, document, version, now)
+        playbook = playbook_store.add_playbook(session, document, version, actor, now)
         return Published(playbook, version, is_new=True, warnings=warnings)
 
     return database.write(tenant_id, work)
 
 
-def retire(database: Database, tenant_id: str, playbook_id: int, actor: Actor) -> Playbook:
+def retire(database: Database, tenant_id: str, playbook_id: int, actor: Actor, now: datetime) -> Playbook:
     """Retire a playbook version, if it is not retired yet.
 
     Raises:
@@ -88,10 +88,11 @@ def retire(database: Database, tenant_id: str, playbook_id: int, actor: Actor) -
     """
 
     def work(session: TenantSession) -> Playbook:
+        tenants.lock_catalogue(session)
         playbook = playbook_store.get_playbook(session, playbook_id)
         if playbook.status == "active":
             approval_guard.require_playbook(actor, playbook, None)
-            playbook_store.retire(session, playbook_id)
+            playbook_store.retire(session, playbook, actor, now)
         return playbook_store.get_playbook(session, playbook_id)
 
     return database.write(tenant_id, work)

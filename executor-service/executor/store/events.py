@@ -1,4 +1,4 @@
-"""The event log in the database, which is append-only."""
+"""The event logs in the database, which are append-only: those of exceptions, and that of the catalogue."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from uuid6 import uuid7
 from executor.domain import hash_chain
 from executor.domain.changeset import AddedEvent
 from executor.domain.model import RUN_EVENTS, Event, ExceptionRecord, NewEvent
-from executor.store.tables import ExceptionEventRow
+from executor.store.tables import CatalogueEventRow, ExceptionEventRow
 from sentinai.database.corruption import DECODE_ERRORS, readable, reading, require_valid
 from sentinai.database.tenant_session import TenantSession
 from sentinai.database.tenant_statement import TenantStatement
@@ -21,11 +21,16 @@ from sentinai.documents import strict_json
 from sentinai.documents.schemas import check, is_valid
 
 _NAMES = tuple(field.name for field in fields(Event))
-_COLUMNS = tuple(getattr(ExceptionEventRow, name) for name in _NAMES)
-"""Columns instead of ORM objects: events are read by the hundred and never changed."""
+
+
+def _columns(rows: type[ExceptionEventRow | CatalogueEventRow]) -> list[Any]:
+    """Columns instead of ORM objects: events are read by the hundred and never changed."""
+    return [getattr(rows, name) for name in _NAMES]
+
+
 _INSERT = TenantStatement(insert(ExceptionEventRow))
 _OF_RUN = TenantStatement(
-    select(*_COLUMNS)
+    select(*_columns(ExceptionEventRow))
     .where(
         ExceptionEventRow.exception_id == bindparam("exception_id"),
         ExceptionEventRow.run == bindparam("run"),
@@ -43,7 +48,8 @@ def append(
     session: TenantSession, record: ExceptionRecord, added_events: Sequence[AddedEvent], now: datetime
 ) -> list[Event]:
     """Append events to an exception's log, chained to ``record.event_hash``."""
-    events = _chained(record, added_events, now)
+    end = LogEnd(record.tenant_id, record.exception_id, record.event_seq, record.event_hash)
+    events = chained(end, added_events, now)
     rows = [
         {name: getattr(event, name) for name in _NAMES}
         | {"exception_id": record.exception_id, "run": each.event.run, "step_order": each.event.step_order}
@@ -54,10 +60,21 @@ def append(
     return events
 
 
-def _chained(record: ExceptionRecord, added_events: Sequence[AddedEvent], now: datetime) -> list[Event]:
+@dataclass(frozen=True, slots=True)
+class LogEnd:
+    """The end of a log, that of an exception, or, without one, that of a tenant's catalogue."""
+
+    tenant_id: str
+    exception_id: str | None
+    seq: int
+    hash: str
+
+
+def chained(end: LogEnd, added_events: Sequence[AddedEvent], now: datetime) -> list[Event]:
+    """The entries with which a log goes on."""
     events: list[Event] = []
-    last = record.event_hash
-    for seq, each in enumerate(added_events, record.event_seq + 1):
+    last = end.hash
+    for seq, each in enumerate(added_events, end.seq + 1):
         _check_payload(each.event)
         unsealed = Event(
             event_id=str(uuid7()),
@@ -70,7 +87,7 @@ def _chained(record: ExceptionRecord, added_events: Sequence[AddedEvent], now: d
             prev_hash=last,
             hash="",
         )
-        events.append(hash_chain.seal(unsealed, record.tenant_id, record.exception_id))
+        events.append(hash_chain.seal(unsealed, end.tenant_id, end.exception_id))
         last = events[-1].hash
     return events
 
@@ -83,13 +100,13 @@ def _check_payload(event: NewEvent) -> None:
 
 def after(
     session: TenantSession,
-    exception_id: str,
+    exception_id: str | None,
     seq: int,
     *,
     event_types: Sequence[str] = (),
     limit: int | None = None,
 ) -> list[Event]:
-    """The events of an exception after ``seq``, in order."""
+    """The events of an exception, or without one of the tenant's catalogue, after ``seq``, in order."""
     query = _after(exception_id, seq, event_types).limit(limit)
     return [Event(*row) for row in session.execute(query)]
 
@@ -104,9 +121,9 @@ class EventPage:
 
 
 def page(
-    session: TenantSession, exception_id: str, seq: int, *, event_types: Sequence[str] = (), limit: int
+    session: TenantSession, exception_id: str | None, seq: int, *, event_types: Sequence[str] = (), limit: int
 ) -> EventPage:
-    """A page of an exception's log, after ``seq``."""
+    """A page of the log of an exception, or without one of the tenant's catalogue, after ``seq``."""
     try:
         found = after(session, exception_id, seq, event_types=event_types, limit=limit + 1)
     except DECODE_ERRORS:
@@ -115,27 +132,28 @@ def page(
 
 
 def _readable_page(
-    session: TenantSession, exception_id: str, seq: int, event_types: Sequence[str], limit: int
+    session: TenantSession, exception_id: str | None, seq: int, event_types: Sequence[str], limit: int
 ) -> EventPage:
     """The page event by event, without those that cannot be read."""
+    log = "the catalogue" if exception_id is None else f"exception {exception_id!r}"
 
     def read(each: int) -> Event:
-        with reading(f"Event {each} of exception {exception_id!r}"):
+        with reading(f"Event {each} of {log}"):
             return after(session, exception_id, each - 1, limit=1)[0]
 
-    query = _after(exception_id, seq, event_types).with_only_columns(ExceptionEventRow.seq)
+    query = _after(exception_id, seq, event_types).with_only_columns(_rows(exception_id).seq)
     seqs = list(session.scalars(query.limit(limit + 1)))
     found, unreadable = readable(seqs[:limit], read)
     return EventPage(found, unreadable, seqs[limit - 1] if len(seqs) > limit else None)
 
 
-def all_of(session: TenantSession, exception_id: str) -> list[Event]:
-    """Every stored event of an exception, in order, whatever its ``seq``."""
+def all_of(session: TenantSession, exception_id: str | None) -> list[Event]:
+    """Every stored event of an exception, or without one of the catalogue, in order, whatever its ``seq``."""
     return [Event(*row) for row in session.execute(_log(exception_id))]
 
 
-def first(session: TenantSession, exception_id: str) -> Event | None:
-    """The event that created an exception; None if there is no such exception."""
+def first(session: TenantSession, exception_id: str | None) -> Event | None:
+    """The first event of a log: of an exception, that which created it. None if there is none."""
     return next(iter(after(session, exception_id, 0, limit=1)), None)
 
 
@@ -197,11 +215,17 @@ def _payload(event_type: str, text: str) -> dict[str, Any] | None:
     return payload if is_valid(f"events/{event_type}", payload) else None
 
 
-def _log(exception_id: str) -> Select[Any]:
-    query = select(*_COLUMNS).where(ExceptionEventRow.exception_id == exception_id)
-    return query.order_by(ExceptionEventRow.seq)
+def _rows(exception_id: str | None) -> type[ExceptionEventRow | CatalogueEventRow]:
+    return CatalogueEventRow if exception_id is None else ExceptionEventRow
 
 
-def _after(exception_id: str, seq: int, event_types: Sequence[str]) -> Select[Any]:
-    query = _log(exception_id).where(ExceptionEventRow.seq > seq)
-    return query.where(ExceptionEventRow.event_type.in_(event_types)) if event_types else query
+def _log(exception_id: str | None) -> Select[Any]:
+    rows = _rows(exception_id)
+    query = select(*_columns(rows)).order_by(rows.seq)
+    return query if exception_id is None else query.where(ExceptionEventRow.exception_id == exception_id)
+
+
+def _after(exception_id: str | None, seq: int, event_types: Sequence[str]) -> Select[Any]:
+    rows = _rows(exception_id)
+    query = _log(exception_id).where(rows.seq > seq)
+    return query.where(rows.event_type.in_(event_types)) if event_types else query

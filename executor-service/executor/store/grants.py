@@ -24,6 +24,7 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
         "playbook_step": _ADD,
         "exception": _CHANGE,
         "exception_event": _ADD,
+        "catalogue_event": _ADD,
         "outbox": "SELECT, INSERT, UPDATE, DELETE",
         "used_token": "SELECT, INSERT, DELETE",
         "ALL SEQUENCES IN SCHEMA public": "USAGE",

@@ -1,7 +1,8 @@
-"""Verification of one exception's log as it is stored, which finds any change made to the database by hand."""
+"""Verification of one log as it is stored, which finds changes made to the database by hand."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from sqlalchemy import func, select
@@ -9,11 +10,13 @@ from sqlalchemy import func, select
 from executor.domain import hash_chain
 from executor.domain.hash_chain import ChainCheck
 from executor.domain.model import FINISHING_EVENTS, RUN_EVENTS, Event, ExceptionRecord
-from executor.store import events
-from executor.store.tables import ExceptionEventRow, ExceptionRow
+from executor.store import catalogue_log, events
+from executor.store.tables import ExceptionEventRow, ExceptionRow, OutboxRow
 from sentinai.database.corruption import DECODE_ERRORS
 from sentinai.database.tenant_session import TenantSession
 
+RESULT_EVENTS = ("NotificationSent", "ToolCallRecorded")
+"""The events with the result of a message."""
 _INDEXED_BY_RUN = (*RUN_EVENTS, "PlaybookRecalculated", "ResolutionSuggested", "FeedbackCaptured")
 """The events whose ``run`` column is always set; for others that name a run it may be null."""
 
@@ -34,6 +37,27 @@ def verify_log(session: TenantSession, record: ExceptionRecord) -> tuple[ChainCh
     return replace(found, events=_count(session, record.exception_id)), log
 
 
+def verify_catalogue_log(session: TenantSession) -> tuple[ChainCheck, list[Event]]:
+    """Check the log of the tenant's catalogue up to the end that the tenant's row records; and the events."""
+    end, log = catalogue_log.end(session), _readable_events(session, None)
+    found = hash_chain.verify(log, session.tenant_id, None, expected_seq=end.seq, expected_hash=end.hash)
+    return found, log
+
+
+def lost_deliveries(session: TenantSession, exception_id: str, log: Iterable[Event]) -> list[str]:
+    """Ids of messages that an exception's log requests, but of which there is neither a result nor a row."""
+    requested: set[str] = set()
+    done: set[str] = set()
+    for event in log:
+        outbox_id = event.payload.get("outbox_id") if isinstance(event.payload, dict) else None
+        if isinstance(outbox_id, str):
+            (done if event.event_type in RESULT_EVENTS else requested).add(outbox_id)
+    if not requested - done:
+        return []
+    waiting = session.scalars(select(OutboxRow.outbox_id).where(OutboxRow.exception_id == exception_id))
+    return sorted(requested - done - set(waiting))
+
+
 def ids_without_row(session: TenantSession) -> list[str]:
     """Ids of exceptions that have events but no row."""
     row_of = select(ExceptionRow.exception_id).where(ExceptionRow.exception_id == ExceptionEventRow.exception_id)
@@ -41,7 +65,7 @@ def ids_without_row(session: TenantSession) -> list[str]:
     return sorted(session.scalars(query))
 
 
-def _readable_events(session: TenantSession, exception_id: str) -> list[Event]:
+def _readable_events(session: TenantSession, exception_id: str | None) -> list[Event]:
     """The events up to the first that cannot be decoded."""
     try:
         return events.all_of(session, exception_id)

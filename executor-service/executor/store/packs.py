@@ -1,19 +1,28 @@
-"""Domain Packs and Policy Packs in the database. A new version increments the catalogue revision."""
+"""Domain Packs and Policy Packs in the database.
+
+A new version increments the catalogue revision, and is an event of the catalogue's log.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Select, func, select, update
 
-from executor.domain.model import Packs
+from executor.domain import hash_chain
+from executor.domain.model import Actor, NewEvent, Packs
+from executor.store import catalogue_log
 from executor.store.tenants import WITHOUT_SYNCHRONIZATION, increment_revision
+from sentinai.clock import format_time
 from sentinai.database.corruption import reading, require_valid
-from sentinai.database.engine import leave_tenant
+from sentinai.database.engine import Database, across_tenants
 from sentinai.database.tables import DomainPackRow, PolicyPackRow, TenantRow
 from sentinai.database.tenant_session import ACROSS_TENANTS, TenantSession
+from sentinai.problems import CorruptData
 
 PackRow = TypeVar("PackRow", DomainPackRow, PolicyPackRow)
 MAX_REPLACED = 100
@@ -102,25 +111,83 @@ def newest_policy_pack(session: TenantSession) -> PolicyPackRow | None:
     return row
 
 
-def add_domain_pack(session: TenantSession, domain: str, pack: Mapping[str, Any], now: datetime) -> DomainPackRow:
-    """Store the next version of a Domain Pack. This changes the catalogue of every tenant."""
-    leave_tenant(session)
-    session.execute(
-        update(TenantRow).values(catalogue_revision=TenantRow.catalogue_revision + 1),
-        execution_options={**WITHOUT_SYNCHRONIZATION, ACROSS_TENANTS: True},
-    )
-    newest = session.scalar(select(func.max(DomainPackRow.version)).where(DomainPackRow.domain == domain))
-    row = DomainPackRow(domain=domain, version=(newest or 0) + 1, pack=dict(pack), created_at=now)
-    session.add(row)
-    session.flush()
-    return row
+def add_domain_pack(
+    session: TenantSession, domain: str, pack: Mapping[str, Any], actor: Actor, now: datetime
+) -> DomainPackRow:
+    """Store the next version of a Domain Pack. This changes the catalogue of every tenant.
+
+    The event is one of the tenant whose call it was.
+    """
+    with across_tenants(session):
+        session.execute(
+            update(TenantRow).values(catalogue_revision=TenantRow.catalogue_revision + 1),
+            execution_options={**WITHOUT_SYNCHRONIZATION, ACROSS_TENANTS: True},
+        )
+    newest = session.scalar(select(func.max(DomainPackRow.version)).where(DomainPackRow.domain == domain)) or 0
+    row = DomainPackRow(domain=domain, version=newest + 1, pack=dict(pack), created_at=now)
+    payload = {"domain": domain, **_change(newest, lambda: newest_domain_pack(session, domain), pack)}
+    return _store(session, row, NewEvent("DomainPackChanged", payload), actor)
 
 
-def add_policy_pack(session: TenantSession, pack: Mapping[str, Any], now: datetime) -> PolicyPackRow:
+def add_policy_pack(session: TenantSession, pack: Mapping[str, Any], actor: Actor, now: datetime) -> PolicyPackRow:
     """Store the next version of the tenant's Policy Pack."""
     increment_revision(session)
     newest = session.scalar(select(func.max(PolicyPackRow.version))) or 0
     row = PolicyPackRow(tenant_id=session.tenant_id, version=newest + 1, pack=dict(pack), created_at=now)
+    payload = _change(newest, lambda: newest_policy_pack(session), pack)
+    return _store(session, row, NewEvent("PolicyPackChanged", payload), actor)
+
+
+def content_of(row: DomainPackRow | PolicyPackRow) -> dict[str, Any]:
+    """All of a stored version that its event's digest covers."""
+    return {"version": row.version, "pack": row.pack, "created_at": format_time(row.created_at)}
+
+
+def policy_pack_digests(session: TenantSession) -> dict[int, str | None]:
+    """The digests of all versions of the Policy Pack; None for one that cannot be read."""
+    found = session.scalars(select(PolicyPackRow.version).order_by(PolicyPackRow.version)).all()
+    return {
+        version: _digest(session, select(PolicyPackRow).where(PolicyPackRow.version == version))
+        for version in found
+    }
+
+
+def domain_pack_digest(session: TenantSession, domain: str, version: int) -> str | None:
+    """The digest of a version of a Domain Pack; empty if it cannot be read, None if there is none."""
+    query = select(DomainPackRow).where(DomainPackRow.domain == domain, DomainPackRow.version == version)
+    exists = session.scalar(query.with_only_columns(DomainPackRow.version))
+    return None if exists is None else _digest(session, query) or ""
+
+
+def domain_pack_versions(database: Database) -> list[tuple[str, int]]:
+    """Every stored version of every Domain Pack."""
+    rows = DomainPackRow.__table__.c
+    with database.plain() as connection:
+        return [(row.domain, row.version) for row in connection.execute(select(rows.domain, rows.version))]
+
+
+def _digest(session: TenantSession, query: Select[Any]) -> str | None:
+    try:
+        with reading("The pack"):
+            return hash_chain.digest(content_of(session.scalars(query).one()))
+    except (CorruptData, ValueError):
+        return None
+
+
+def _change(
+    newest: int, read: Callable[[], DomainPackRow | PolicyPackRow | None], pack: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What an event says of a new version; ``changed`` is None if the version before cannot be read."""
+    changed: list[str] | None = None
+    with suppress(CorruptData):
+        before = read()
+        changed = catalogue_log.changed_members(before.pack if before else None, pack)
+    return {"version": newest + 1, "previous_version": newest or None, "changed": changed}
+
+
+def _store(session: TenantSession, row: PackRow, event: NewEvent, actor: Actor) -> PackRow:
     session.add(row)
     session.flush()
+    payload = {**event.payload, "sha256": hash_chain.digest(content_of(row))}
+    catalogue_log.append(session, replace(event, payload=payload), actor, row.created_at)
     return row

@@ -1,4 +1,7 @@
-"""Playbook versions in the database. Every change increments the catalogue revision."""
+"""Playbook versions in the database.
+
+Every change increments the catalogue revision, and is an event of the catalogue's log.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,13 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
 
-from executor.domain.model import Playbook, Step
+from executor.domain import hash_chain
+from executor.domain.model import Actor, NewEvent, Playbook, Step
+from executor.store import catalogue_log
 from executor.store.cursor import decode, encode
 from executor.store.readable_page import readable_page
 from executor.store.tenants import WITHOUT_SYNCHRONIZATION, increment_revision
+from sentinai.clock import format_time
 from sentinai.conditions import normalise
 from sentinai.conditions.lint.other_playbooks import Origin
 from sentinai.database.corruption import DECODE_ERRORS, readable, reading, require_valid
@@ -66,9 +72,15 @@ def newest_version(session: TenantSession, name: str) -> Version | None:
 
 def newest_active(session: TenantSession, name: str) -> Playbook | None:
     """The version of a name that is in use, with its steps; None if there is none, or if it cannot be read."""
-    query = select(PlaybookRow.playbook_id).where(PlaybookRow.name == name, PlaybookRow.status == "active")
-    found = session.scalar(query.order_by(PlaybookRow.version.desc()).limit(1))
-    return None if found is None else get_playbooks(session, [found]).get(found)
+    found = newest_active_version(session, name)
+    return None if found is None else get_playbooks(session, [found.playbook_id]).get(found.playbook_id)
+
+
+def newest_active_version(session: TenantSession, name: str) -> Version | None:
+    """The version of a name that is in use, without its content; None if there is none."""
+    query = select(*_VERSION).where(PlaybookRow.name == name, PlaybookRow.status == "active")
+    row = session.execute(query.order_by(PlaybookRow.version.desc()).limit(1)).one_or_none()
+    return None if row is None else Version(*row)
 
 
 def newest_versions(session: TenantSession) -> dict[str, int]:
@@ -77,9 +89,12 @@ def newest_versions(session: TenantSession) -> dict[str, int]:
     return {row[0]: row[1] for row in session.execute(query)}
 
 
-def add_playbook(session: TenantSession, document: Mapping[str, Any], version: int, now: datetime) -> Playbook:
+def add_playbook(
+    session: TenantSession, document: Mapping[str, Any], version: int, actor: Actor, now: datetime
+) -> Playbook:
     """Store a validated ``playbook-publish`` document as a version of its name."""
     tenant_id = session.tenant_id
+    before = newest_active_version(session, document["name"])
     origin = origin_of_next(session, document["name"], document["conditions"])
     values = {
         "tenant_id": tenant_id,
@@ -109,7 +124,69 @@ def add_playbook(session: TenantSession, document: Mapping[str, Any], version: i
     ]
     session.execute(insert(PlaybookStepRow), steps)
     increment_revision(session)
-    return get_playbook(session, playbook_id)
+    added = get_playbook(session, playbook_id)
+    _record_publication(session, added, before, actor, now)
+    return added
+
+
+def _record_publication(
+    session: TenantSession, added: Playbook, before: Version | None, actor: Actor, now: datetime
+) -> None:
+    changed: list[str] | None = catalogue_log.changed_members(None, _content(added))
+    if before is not None:
+        replaced = get_playbooks(session, [before.playbook_id]).get(before.playbook_id)
+        changed = catalogue_log.changed_members(_content(replaced), _content(added)) if replaced else None
+    payload = {
+        **_named(added),
+        "previous_version": before and before.version,
+        "changed": changed,
+        "sha256": digests(session, [added.playbook_id])[added.playbook_id],
+    }
+    catalogue_log.append(session, NewEvent("PlaybookPublished", payload), actor, now)
+
+
+def _named(playbook: Playbook) -> dict[str, Any]:
+    return {
+        "playbook_id": playbook.playbook_id,
+        "playbook_name": playbook.name,
+        "playbook_version": playbook.version,
+    }
+
+
+def _content(playbook: Playbook) -> dict[str, Any]:
+    """What an author gives, by member; steps without their ids."""
+    steps = [{name: getattr(step, name) for name in _STEP_NAMES if name != "step_id"} for step in playbook.steps]
+    given = ("description", "conditions", "on_completion")
+    return {**{name: getattr(playbook, name) for name in given}, "steps": steps}
+
+
+def digests(session: TenantSession, playbook_ids: Sequence[int]) -> dict[int, str | None]:
+    """By id, the digest of each version as it is stored, but for its status; None if it cannot be read.
+
+    It covers what a version ranks by, too.
+    """
+    found: dict[int, str | None] = dict.fromkeys(playbook_ids)
+    for start in range(0, len(playbook_ids), _BATCH_SIZE):
+        batch = playbook_ids[start : start + _BATCH_SIZE]
+        rules = rules_of(session, batch)
+        for playbook_id, playbook in get_playbooks(session, batch).items():
+            if playbook_id in rules:
+                found[playbook_id] = _digest(playbook, rules[playbook_id].origin)
+    return found
+
+
+def _digest(playbook: Playbook, origin: Origin) -> str | None:
+    try:
+        return hash_chain.digest(
+            {
+                **_named(playbook),
+                **_content(playbook),
+                "created_at": format_time(playbook.created_at),
+                "origin": [format_time(origin.created_at), origin.playbook_id],
+            }
+        )
+    except ValueError:
+        return None
 
 
 def origin_of_next(session: TenantSession, name: str, conditions: Any) -> Origin | None:
@@ -128,13 +205,14 @@ def origin_of_next(session: TenantSession, name: str, conditions: Any) -> Origin
     return None
 
 
-def retire(session: TenantSession, playbook_id: int) -> None:
+def retire(session: TenantSession, playbook: Playbook, actor: Actor, now: datetime) -> None:
     """Exclude a version from matching. Exceptions on which it is in progress keep it."""
     session.execute(
-        update(PlaybookRow).where(PlaybookRow.playbook_id == playbook_id).values(status="retired"),
+        update(PlaybookRow).where(PlaybookRow.playbook_id == playbook.playbook_id).values(status="retired"),
         execution_options=WITHOUT_SYNCHRONIZATION,
     )
     increment_revision(session)
+    catalogue_log.append(session, NewEvent("PlaybookRetired", _named(playbook)), actor, now)
 
 
 def newest_active_playbooks(session: TenantSession) -> dict[str, Playbook]:

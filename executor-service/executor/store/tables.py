@@ -1,4 +1,4 @@
-"""The tables of exceptions, their event log, the outbox and used sign-in links."""
+"""The tables of exceptions, of the event logs, of the outbox and of used sign-in links."""
 
 from __future__ import annotations
 
@@ -171,6 +171,26 @@ class ExceptionEventRow(TenantOwned, Base):
     payload: Mapped[dict[str, Any]]
     run: Mapped[int | None]
     step_order: Mapped[int | None]
+    created_at: Mapped[datetime]
+    prev_hash: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
+
+
+class CatalogueEventRow(TenantOwned, Base):
+    """An event of a tenant's catalogue; its end is in the tenant's row. Triggers reject UPDATE and DELETE."""
+
+    __tablename__ = "catalogue_event"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id"], ["tenant.tenant_id"]),
+        UniqueConstraint("event_id"),
+    )
+
+    seq: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    event_id: Mapped[str] = mapped_column(String(36))
+    event_type: Mapped[str] = mapped_column(String(64))
+    actor_type: Mapped[str] = mapped_column(String(16))
+    actor_id: Mapped[str] = mapped_column(String(128))
+    payload: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
     prev_hash: Mapped[str] = mapped_column(String(64))
     hash: Mapped[str] = mapped_column(String(64))

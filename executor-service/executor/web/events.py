@@ -1,9 +1,10 @@
-"""``/api/exceptions/…/events``: the event log, with long polling, and the check of its hash chain."""
+"""The event logs of exceptions, with long polling, and of the catalogue; and the checks of their hash chains."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from executor.bootstrap import Services
@@ -11,11 +12,11 @@ from executor.domain.documents import event_document
 from executor.store import events, exceptions, integrity
 from executor.store.cursor import decode_seq, encode
 from executor.store.events import EventPage
-from executor.web.queries import EventsQuery, left_out
+from executor.web.queries import EventsQuery, LogQuery, left_out
 from sentinai import deadline
 from sentinai.web import Answer, Api, Call
 
-api: Api[Services] = Api("Events", "The append-only log of an exception.")
+api: Api[Services] = Api("Events", "The append-only logs of exceptions and of the catalogue.")
 _Call = Call[Services]
 _POLL_SECONDS = 0.2
 _SHARE = 0.9
@@ -40,6 +41,36 @@ def list_events(call: _Call, exception_id: str) -> Answer:
             page = _wait(call, exception_id, seq, query)
         finally:
             call.services.waiting.release()
+    return _page(call, exception_id, page)
+
+
+@api.operation("GET", "/api/exceptions/{exception_id}/events/verify", answers={200: "chain-check"}, role="viewer")
+def verify_events(call: _Call, exception_id: str) -> Answer:
+    """Verify an exception's hash chain, from its first event to its last."""
+    with call.services.database.read(call.identity.tenant_id) as session:
+        found, _ = integrity.verify_log(session, exceptions.get(session, exception_id))
+    return Answer(asdict(found))
+
+
+@api.operation("GET", "/api/catalogue/events", answers={200: "event-page"}, role="viewer", query=LogQuery)
+def list_catalogue_events(call: _Call) -> Answer:
+    """List who published and retired packs and playbooks, in order; ``exception_id`` is null."""
+    query = call.query
+    seq = decode_seq(query["cursor"]) if query.get("cursor") else query["after_seq"]
+    with call.services.database.read(call.identity.tenant_id) as session:
+        types = query.get("event_type", ())
+        return _page(call, None, events.page(session, None, seq, event_types=types, limit=query["limit"]))
+
+
+@api.operation("GET", "/api/catalogue/events/verify", answers={200: "chain-check"}, role="viewer")
+def verify_catalogue_events(call: _Call) -> Answer:
+    """Verify the hash chain of the catalogue's log, from its first event to its last."""
+    with call.services.database.read(call.identity.tenant_id) as session:
+        found, _ = integrity.verify_catalogue_log(session)
+    return Answer(asdict(found))
+
+
+def _page(call: _Call, exception_id: str | None, page: EventPage) -> Answer:
     tenant_id = call.identity.tenant_id
     return Answer(
         {
@@ -48,14 +79,6 @@ def list_events(call: _Call, exception_id: str) -> Answer:
             **left_out(page.unreadable),
         }
     )
-
-
-@api.operation("GET", "/api/exceptions/{exception_id}/events/verify", answers={200: "chain-check"}, role="viewer")
-def verify_events(call: _Call, exception_id: str) -> Answer:
-    """Verify an exception's hash chain, from its first event to its last."""
-    with call.services.database.read(call.identity.tenant_id) as session:
-        found, _ = integrity.verify_log(session, exceptions.get(session, exception_id))
-    return Answer({"valid": found.valid, "events": found.events, "first_broken_seq": found.first_broken_seq})
 
 
 def _read(call: _Call, exception_id: str, seq: int, query: Mapping[str, Any]) -> EventPage:

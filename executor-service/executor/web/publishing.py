@@ -89,7 +89,10 @@ def get_playbook(call: _Call, playbook_id: int) -> Answer:
 def retire_playbook(call: _Call, playbook_id: int) -> Answer:
     """Retire a playbook version: it no longer matches. Exceptions on which it is in progress stay on it."""
     actor = acting(call.identity, call.headers, call.body)
-    playbook = playbook_authoring.retire(call.services.database, call.identity.tenant_id, playbook_id, actor)
+    services = call.services
+    playbook = playbook_authoring.retire(
+        services.database, call.identity.tenant_id, playbook_id, actor, services.clock()
+    )
     return Answer(playbook_document(playbook))
 
 

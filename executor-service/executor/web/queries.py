@@ -67,8 +67,8 @@ class ExceptionsQuery(Page):
     )
 
 
-class EventsQuery(Query):
-    """Which events to return, and how long to wait for one."""
+class LogQuery(Query):
+    """Which events to return."""
 
     after_seq = fields.Integer(
         load_default=0,
@@ -82,6 +82,11 @@ class EventsQuery(Query):
         load_default=50, validate=validate.Range(1, 200), metadata={"description": "Maximum number of events"}
     )
     cursor = text("The next_cursor of the previous page", most=1024)
+
+
+class EventsQuery(LogQuery):
+    """Which events to return, and how long to wait for one."""
+
     wait = fields.Float(
         load_default=0.0,
         validate=validate.Range(0, 20),

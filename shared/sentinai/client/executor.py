@@ -207,6 +207,22 @@ class ExecutorClient(ServiceClient):
         """Whether an exception's log is intact."""
         return self._call(ChainCheck, "GET", fill_path(_EXCEPTION + "/events/verify", exception_id=exception_id))
 
+    def list_catalogue_events(
+        self, *, after_seq: int = 0, event_type: Sequence[str] = (), limit: int = 50, cursor: str | None = None
+    ) -> EventPage:
+        """One page of the log of packs and playbooks: who stored and retired what."""
+        query = {"after_seq": after_seq, "event_type": event_type, "limit": limit, **without_none(cursor=cursor)}
+        return self._call(EventPage, "GET", "/api/catalogue/events", query=query)
+
+    def catalogue_events(self, *, event_type: Sequence[str] = ()) -> Iterator[Event]:
+        """The log of packs and playbooks, page by page."""
+        fetch = partial(self.list_catalogue_events, event_type=event_type, limit=_MAX_PAGE_SIZE)
+        return all_items(lambda cursor: fetch(cursor=cursor))
+
+    def verify_catalogue_events(self) -> ChainCheck:
+        """Whether the log of packs and playbooks is intact."""
+        return self._call(ChainCheck, "GET", "/api/catalogue/events/verify")
+
     def list_deliveries(
         self, *, limit: int = 50, cursor: str | None = None, **filters: Unpack[DeliveryFilters]
     ) -> DeliveryPage:

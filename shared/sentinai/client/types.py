@@ -32,7 +32,7 @@ class BetterMatch(TypedDict):
 
 
 class ChainCheck(TypedDict):
-    """Whether an exception's log is intact."""
+    """Whether a log is intact: an exception's, or that of a catalogue."""
 
     valid: bool
     events: int
@@ -130,11 +130,11 @@ class EvaluationFailure(TypedDict):
 
 
 class Event(TypedDict):
-    """One entry of an exception's append-only log."""
+    """One entry of an append-only log: of an exception, or of a tenant's catalogue."""
 
     event_id: str
     tenant_id: NotRequired[str]
-    exception_id: NotRequired[str]
+    exception_id: NotRequired[str | None]
     seq: int
     event_type: str
     actor_type: ActorType

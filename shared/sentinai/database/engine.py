@@ -43,7 +43,7 @@ _UNAVAILABLE_STATES = (*_RETRIED_STATES, _UNDEFINED_TABLE, _READ_ONLY)
 _UNMIGRATED = (_UNDEFINED_TABLE, "SQLITE_ERROR")
 """SQLite has no code of its own for a missing table; statements of this product have no other error in SQL."""
 _CHANGE_NOTHING = update(TenantRow).where(false()).values(name=TenantRow.name)
-_LEAVE_TENANT = text("SELECT set_config('sentinai.tenant_id', '', true)")
+_SET_TENANT = text("SELECT set_config('sentinai.tenant_id', :tenant_id, true)")
 _ROLE_BYPASSING_RLS = "SELECT rolname FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls)"
 _SQLITE_UNIQUE_VIOLATIONS = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
 
@@ -237,10 +237,18 @@ def _begin_writing(connection: Connection) -> None:
     execute_on_driver(connection, lambda cursor: cursor.execute("BEGIN IMMEDIATE"))
 
 
-def leave_tenant(session: TenantSession) -> None:
-    """Let the rest of a transaction reach rows of all tenants; its statements must say ACROSS_TENANTS as well."""
+@contextmanager
+def across_tenants(session: TenantSession) -> Iterator[None]:
+    """Let a part of a transaction reach rows of all tenants; its statements must say ACROSS_TENANTS as well."""
+    _set_tenant(session, "")
+    yield
+    # After an error there is no transaction to return to the tenant in.
+    _set_tenant(session, session.tenant_id)
+
+
+def _set_tenant(session: TenantSession, tenant_id: str) -> None:
     if session.get_bind().dialect.name == "postgresql":
-        session.execute(_LEAVE_TENANT, execution_options={ACROSS_TENANTS: True})
+        session.execute(_SET_TENANT, {"tenant_id": tenant_id}, execution_options={ACROSS_TENANTS: True})
 
 
 @contextmanager

@@ -96,13 +96,18 @@ class TenantOwned:
 
 
 class TenantRow(TenantOwned, Base):
-    """A tenant, and its catalogue revision, which every change to a playbook or a pack increments."""
+    """A tenant, and its catalogue revision, which every change to a playbook or a pack increments.
+
+    ``event_seq`` and ``event_hash`` are the end of the log of these changes.
+    """
 
     __tablename__ = "tenant"
 
     name: Mapped[str] = mapped_column(String(256))
     status: Mapped[str] = mapped_column(String(16), default="active")
     catalogue_revision: Mapped[int] = mapped_column(BigInteger, default=0)
+    event_seq: Mapped[int] = mapped_column(server_default="0")
+    event_hash: Mapped[str] = mapped_column(String(64), server_default="0" * 64)
 
 
 class DomainPackRow(Base):

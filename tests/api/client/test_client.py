@@ -173,6 +173,9 @@ def auditors_look(executor: ExecutorClient, exception_id: str) -> None:
     assert [event["seq"] for event in log] == list(range(1, len(log) + 1))
     assert executor.list_events(exception_id, limit=3)["items"] == log[:3]
     assert [each["exception_id"] for each in executor.exceptions()] == [exception_id]
+    published = list(executor.catalogue_events(event_type=["PlaybookPublished"]))
+    assert executor.list_catalogue_events(event_type=["PlaybookPublished"], limit=1)["items"] == published[:1]
+    assert executor.verify_catalogue_events()["valid"] is True
     [figures] = [each for each in executor.get_playbook_analytics()["items"] if each["started"]]
     assert (figures["completed"], figures["skipped_steps"]) == (1, 1)
     assert list(executor.deliveries(status="failed")) == []

@@ -39,13 +39,14 @@ def test_each_version_is_read_once_and_what_is_gone_is_forgotten(database: Datab
         return rules_of(session, playbook_ids)
 
     monkeypatch.setattr(playbook_store, "rules_of", counted)
+    monkeypatch.setattr(playbook_store, "digests", lambda _, playbook_ids: dict.fromkeys(playbook_ids, "0" * 64))
     cache = OtherPlaybooksCache()
     ebb = publish(database, cache, "harbour", "Ebb", "Pier 4").playbook
     assert duplicates(publish(database, cache, "harbour", "Flow", "Pier 4")) == ["Ebb"]
     changed = publish(database, cache, "harbour", "Ebb", "Pier 5").playbook
     assert duplicates(publish(database, cache, "harbour", "Slack", "Pier 4")) == ["Flow"]
-    database.write("harbour", lambda session: playbook_store.retire(session, changed.playbook_id))
-    database.write("harbour", lambda session: playbook_store.retire(session, ebb.playbook_id))
+    database.write("harbour", lambda session: playbook_store.retire(session, changed, AUTHOR, utc_now()))
+    database.write("harbour", lambda session: playbook_store.retire(session, ebb, AUTHOR, utc_now()))
     assert duplicates(publish(database, cache, "harbour", "Spring", "Pier 5")) == []
     assert len(read) == len(set(read)) == 4
 

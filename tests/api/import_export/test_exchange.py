@@ -23,6 +23,7 @@ from tests.support.processes import ROOT
 from executor.import_export import export, folder
 from executor.import_export.import_ import NEW, NEW_VERSION, RETIRED, UNCHANGED, Options, import_bundle
 from executor.publishing import packs, playbooks
+from executor.store import events
 from executor.store import packs as pack_store
 from executor.store import playbooks as playbook_store
 from sentinai.clock import utc_now
@@ -76,7 +77,7 @@ def exported(database: Database, into: Path) -> dict[str, bytes]:
 
 def imported(database: Database, source: Path, **options: bool) -> dict[str, str]:
     changes = import_bundle(
-        database, TENANT, folder.read(source), utc_now(), Options(domain_packs=True, **options)
+        database, TENANT, folder.read(source), AUTHOR, utc_now(), Options(domain_packs=True, **options)
     )
     return {f"{change.kind} {change.name}".strip(): change.action for change in changes}
 
@@ -118,7 +119,7 @@ def test_a_difference_is_a_new_version_and_the_rest_is_left_alone(database: Data
     path = tmp_path / "a" / "playbooks" / "two.json"
     path.write_text(json.dumps(playbook("Two", "Call twice.")))
     source = folder.read(tmp_path / "a")
-    changes = import_bundle(database, TENANT, source, utc_now(), Options(dry_run=True))
+    changes = import_bundle(database, TENANT, source, AUTHOR, utc_now(), Options(dry_run=True))
     changed = {change.name: change for change in changes}["Two"]
     assert changed.action == NEW_VERSION
     assert any(line.startswith("+") and "Call twice." in line for line in changed.diff)
@@ -198,7 +199,23 @@ REFUSED = {
     "to verify none": (["verify", "--tenant", "nobody"], "Tenant 'nobody' does not exist."),
     "a file for a folder": (["export", "out/kept.json/x", "--tenant", TENANT], "out/kept.json/x: Not a directory"),
     "a name that is none": (["import", "out", "--tenant", "a b"], "a tenant id has 1 to 128"),
+    "a person who is none": (
+        ["import", "out", "--tenant", TENANT, "--as", "amina\n"],
+        "an actor's id has 1 to 128",
+    ),
 }
+
+
+def executor(database: Database, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command, on this database and in this folder."""
+    return subprocess.run(
+        [Path(sys.executable).with_name("executor"), *arguments],
+        cwd=folder,
+        env={**os.environ, "SENTINAI_DATABASE_URL": database.engine.url.render_as_string(hide_password=False)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -208,18 +225,35 @@ def test_refused_arguments_change_nothing(database: Database, tmp_path: Path, na
     kept = tmp_path / "out" / "kept.json"
     kept.write_text("{}")
     arguments, why = REFUSED[name]
-    done = subprocess.run(
-        [Path(sys.executable).with_name("executor"), *arguments],
-        cwd=tmp_path,
-        env={**os.environ, "SENTINAI_DATABASE_URL": database.engine.url.render_as_string(hide_password=False)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = executor(database, tmp_path, *arguments)
     assert done.returncode == 2
     assert why in done.stderr
     assert "Traceback" not in done.stderr
     assert kept.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "actor"), [([], ("system", "import")), (["--as", "amina"], ("human", "amina"))], ids=str
+)
+def test_an_import_is_in_the_log_of_the_catalogue(
+    database: Database, other: Database, tmp_path: Path, options: list[str], actor: tuple[str, str]
+):
+    exported(filled(database, playbook("One"), playbook("Two")), tmp_path / "a")
+    command = ["import", "a", "--tenant", TENANT, "--domain-packs", "--retire-missing", *options]
+    assert executor(other, tmp_path, *command).returncode == 0
+    (tmp_path / "a" / "playbooks" / "two.json").unlink()
+    assert executor(other, tmp_path, *command).returncode == 0
+    with other.read(TENANT) as session:
+        log = events.all_of(session, None)
+    assert sorted(each.event_type for each in log) == [
+        "DomainPackChanged",
+        "PlaybookPublished",
+        "PlaybookPublished",
+        "PlaybookRetired",
+        "PolicyPackChanged",
+    ]
+    assert {(each.actor_type, each.actor_id) for each in log} == {actor}
+    assert log[-1].payload["playbook_name"] == "Two"
 
 
 def test_a_domain_pack_that_others_share_is_not_changed_by_the_way(database: Database, tmp_path: Path):
@@ -228,7 +262,7 @@ def test_a_domain_pack_that_others_share_is_not_changed_by_the_way(database: Dat
     (tmp_path / "a" / "domain-pack.json").write_text(json.dumps(pack))
     source = folder.read(tmp_path / "a")
     with pytest.raises(folder.InvalidFolder):
-        import_bundle(database, TENANT, source, utc_now(), Options())
+        import_bundle(database, TENANT, source, AUTHOR, utc_now(), Options())
     assert imported(database, tmp_path / "a")["domain pack Ports"] == NEW_VERSION
 
 
@@ -281,7 +315,7 @@ def test_the_commands_of_the_guide_do_what_it_says(tmp_path: Path):
     shutil.copytree(ROOT / "deploy" / "demo" / "finance", tmp_path / "catalogue" / "finance")
     database = Database(Settings(database_url=database_url))
     source = folder.read(tmp_path / "catalogue" / "finance")
-    import_bundle(database, "finance", source, utc_now(), Options(domain_packs=True))
+    import_bundle(database, "finance", source, AUTHOR, utc_now(), Options(domain_packs=True))
     database.engine.dispose()
     shutil.rmtree(tmp_path / "catalogue" / "finance" / "playbooks")
     outputs = []

@@ -13,7 +13,6 @@ from flask import Flask
 from tests.support.databases import AUTHOR
 
 from executor.publishing import packs, playbooks
-from executor.store import playbooks as playbook_store
 from executor.store import tenants
 from executor.store.migrations import runner
 from matcher.app import create_app
@@ -100,7 +99,7 @@ class Author:
 
     def retire(self, playbook_id: int) -> None:
         """Take a version out of matching."""
-        self.database.write(self.tenant_id, lambda session: playbook_store.retire(session, playbook_id))
+        playbooks.retire(self.database, self.tenant_id, playbook_id, AUTHOR, self._now)
 
     def put_policy_pack(self, pack: Mapping[str, Any]) -> None:
         """Store the tenant's next Policy Pack."""

@@ -54,7 +54,7 @@ class Catalogue:
         return published.playbook.playbook_id
 
     def retire(self, playbook_id: int) -> None:
-        self.database.write(self.tenant_id, lambda session: playbook_store.retire(session, playbook_id))
+        playbooks.retire(self.database, self.tenant_id, playbook_id, AUTHOR, self.now)
 
     def winner(self, **exception: Any) -> str | None:
         """The winner of a catalogue that is read again."""
@@ -237,4 +237,4 @@ def test_an_exported_folder_answers_as_the_catalogue_and_so_does_a_copy_of_it(
 
 def _import(catalogue: Catalogue, path: Path) -> None:
     catalogue.now += timedelta(minutes=1)
-    import_bundle(catalogue.database, catalogue.tenant_id, folder.read(path), catalogue.now, Options())
+    import_bundle(catalogue.database, catalogue.tenant_id, folder.read(path), AUTHOR, catalogue.now, Options())

@@ -9,7 +9,7 @@ import pytest
 from rich.progress import Progress
 from tests.api.scenarios.conftest import ME, Plant, path
 
-from executor import verification
+from executor.verification.verify import verify
 from sentinai.database.engine import Database
 from sentinai.documents.schemas import check
 
@@ -17,7 +17,7 @@ from sentinai.documents.schemas import check
 def verified(plant: Plant) -> None:
     """Every chain is whole, and folding the events gives the fields."""
     database = Database(plant.pair.settings)
-    report = verification.verify(database, [plant.tenant_id], Progress(disable=True))
+    report = verify(database, [plant.tenant_id], Progress(disable=True))
     database.engine.dispose()
     assert report.faults == []
 

@@ -15,9 +15,10 @@ from tests.support.pair import Pair, running_pair
 from tests.support.processes import free_port
 from tests.unit.demo.demo_data import FOLDER, TENANTS, demo
 
-from executor import seed, verification
+from executor import seed
 from executor.bootstrap import assemble
 from executor.store.tenants import tenant_ids
+from executor.verification.verify import verify
 from sentinai.problems import MatcherUnavailable
 from sentinai.settings import Settings
 
@@ -56,7 +57,7 @@ def exceptions(pair: Pair) -> dict[str, dict[str, Any]]:
 
 
 def test_the_log_proves_what_was_loaded(pair: Pair) -> None:
-    report = verification.verify(assemble(pair.settings).database, None, QUIET)
+    report = verify(assemble(pair.settings).database, None, QUIET)
     assert report.valid, report.to_json()
     assert report.exceptions == sum(len(demo(tenant_id).entries) for tenant_id in TENANTS)
 
@@ -144,9 +145,9 @@ def test_the_missing_value_unblocks_the_step(pair: Pair, states: States) -> None
 
 def test_loading_again_changes_nothing(pair: Pair) -> None:
     database = assemble(pair.settings).database
-    before = verification.verify(database, None, QUIET).events
+    before = verify(database, None, QUIET).events
     seed.load(assemble(pair.settings), FOLDER, QUIET)
-    assert verification.verify(database, None, QUIET).events == before
+    assert verify(database, None, QUIET).events == before
     assert {item["version"] for item in pair.client("finance").ok("GET", "/api/playbooks")["items"]} == {1}
 
 
