@@ -28,6 +28,8 @@ from executor.store import deliveries
 from executor.store.migrations import runner
 from executor.store.migrations.runner import MigrationFailed
 from executor.store.tenants import tenant_ids
+from executor.verification import heads
+from executor.verification.heads import HeadsFile, InvalidHeads
 from executor.verification.verify import verify as verify_database
 from executor.web.console.links import sign_in_link
 from executor.worker import loop
@@ -40,6 +42,7 @@ from sentinai.settings import SettingsError
 from sentinai.telemetry import configure_logging, warn_of_unknown_settings
 
 _terminal = Console(stderr=True)
+_FILE = click.Path(dir_okay=False, path_type=Path)
 _MAX_HOURS = 24 * 366 * 10
 
 
@@ -306,19 +309,41 @@ def _retry(services: Services, tenant: str, since: datetime | None) -> int:
 @main.command()
 @click.option("--tenant", callback=_tenant_id, help="Verify only this tenant.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def verify(tenant: str | None, as_json: bool) -> None:
+@click.option("--export-heads", type=_FILE, help="Write what was verified to this file, if all of it is right.")
+@click.option("--against", type=_FILE, help="Compare with a file that --export-heads wrote earlier.")
+def verify(tenant: str | None, as_json: bool, export_heads: Path | None, against: Path | None) -> None:
     """Verify the event logs, and that they account for everything that is stored.
 
     For each exception, this checks the hash chain, that its events yield exactly its stored fields, and that every
     message it requested is waiting or done. For each catalogue, it checks the hash chain, and that packs and
     playbooks are as they were published. The exit code is 1 if anything is wrong.
-    """
+
+    Somebody who can write to the database can rewrite a log with all its hashes. Keep files of heads where they
+    cannot write, and verify against the last of them.
+
+    \b
+    Example:
+      executor verify --against heads-monday.jsonl --export-heads heads-tuesday.jsonl
+    """  # noqa: D301 - \b is click's mark for text that is not to be wrapped
     with _exit_on_error():
         services = _services()
         if tenant:
             _require_tenant(services, tenant)
-        with _progress() as progress:
-            report = verify_database(services.database, [tenant] if tenant else None, progress)
+        tenants = [tenant] if tenant else None
+        try:
+            earlier = heads.read(against) if against else None
+            if tenant and earlier and earlier.tenants and tenant not in earlier.tenants:
+                raise InvalidHeads(f"{against} has no heads of tenant {tenant!r}.")
+            written = HeadsFile(export_heads, tenants, services.clock()) if export_heads else None
+            if written and written.resumed:
+                where = f"after exception {written.resumed.exception_id}"
+                _terminal.print(f"{export_heads} was interrupted, and goes on {where}.", markup=False)
+            with _progress() as progress:
+                report = verify_database(services.database, tenants, progress, written, earlier)
+        except InvalidHeads as error:
+            _fail("Verification failed", str(error))
+        except OSError as error:
+            _fail("Verification failed", f"{error.filename}: {error.strerror}")
         if as_json:
             click.echo(json.dumps(report.to_json(), indent=2))
         else:

@@ -12,7 +12,7 @@ from tests.conftest import database_of
 from tests.support.casework import domain_pack, note
 from tests.support.tampering import Scene, staged
 
-from executor.verification.report import CatalogueFault
+from executor.verification.faults import RecordFault
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_what_was_changed_is_named(scene: Scene, way: str):
     with scene.raw(disarmed=False) as connection:
         assert connection.execute(text(statement)).rowcount == 1
     faults = scene.pair.verify().faults
-    assert [(each.kind, each.code) for each in faults if isinstance(each, CatalogueFault)] == [found]
+    assert [(each.kind, each.code) for each in faults if isinstance(each, RecordFault)] == [found]
     assert len(faults) == 1
 
 
@@ -138,7 +138,7 @@ def test_a_changed_log_is_found_where_it_is(scene: Scene, way: str):
     with scene.raw() as connection:
         assert connection.execute(text(LOG_WAYS[way]), {"seq": seq}).rowcount >= 1
     [fault] = scene.pair.verify().faults
-    assert (fault.kind, fault.code, fault.first_broken_seq) == ("log", "broken_chain", seq)
+    assert (fault.kind, fault.code, fault.first_broken_seq) == ("catalogue_log", "broken_chain", seq)
     proof = scene.work.admin.ok("GET", "/api/catalogue/events/verify")
     assert (proof["valid"], proof["first_broken_seq"]) == (False, seq)
 
@@ -160,7 +160,7 @@ def test_a_log_cut_with_its_end_refitted_leaves_what_nobody_published(scene: Sce
 @pytest.mark.parametrize(
     ("statement", "found"),
     [
-        ("UPDATE catalogue_event SET payload = 'no json' WHERE seq = 3", ("log", "broken_chain")),
+        ("UPDATE catalogue_event SET payload = 'no json' WHERE seq = 3", ("catalogue_log", "broken_chain")),
         ("UPDATE playbook SET conditions = 'no json' WHERE name = 'Four'", ("playbook", "changed")),
         ("UPDATE policy_pack SET pack = '[1' WHERE version = 2", ("policy_pack", "changed")),
         ("UPDATE domain_pack SET pack = '[1' WHERE version = 2", ("domain_pack", "changed")),

@@ -17,10 +17,10 @@ from sqlalchemy.exc import DBAPIError
 from tests.conftest import database_of
 from tests.support.casework import new_casework
 from tests.support.processes import environment_of
-from tests.support.tampering import Scene, staged
+from tests.support.tampering import Scene, indexed, staged
 
 from executor.domain import hash_chain
-from executor.domain.model import FINISHING_EVENTS, Event
+from executor.domain.model import Event
 from executor.store.tables import ExceptionEventRow
 
 _WHERE = "WHERE tenant_id = :tenant_id AND exception_id = :exception_id AND seq = :seq"
@@ -52,10 +52,7 @@ def _sealed(scene: Scene, made_up: Event) -> Event:
 
 def _insert(connection: Connection, scene: Scene, made_up: Event) -> None:
     place = {"tenant_id": scene.work.tenant_id, "exception_id": scene.exception_id}
-    filed = {"run": made_up.payload.get("run"), "step_order": None}
-    if made_up.event_type in FINISHING_EVENTS:
-        filed["step_order"] = made_up.payload["step_order"]
-    row = {**place, **filed, **asdict(made_up)}
+    row = {**place, **indexed(made_up), **asdict(made_up)}
     connection.execute(insert(ExceptionEventRow.__table__), row)
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 import atexit
 import shutil
 import signal
+import sqlite3
 import tempfile
+from contextlib import closing
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -59,12 +61,14 @@ class Postgres:
         self._server.cleanup()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def new_database(self) -> str:
-        """The URL of an empty, migrated database, for the executor's role."""
+    def new_database(self, template: str | None = None) -> str:
+        """The URL of an empty, migrated database, or of a copy of another, for the executor's role."""
         name = f"test_{uuid4().hex[:12]}"
         engine = create_engine(self._url("postgres", "postgres"), isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {self._template} OWNER sentinai_owner"))
+            connection.execute(
+                text(f"CREATE DATABASE {name} TEMPLATE {template or self._template} OWNER sentinai_owner")
+            )
         engine.dispose()
         return self._url(name, "sentinai_executor")
 
@@ -109,6 +113,19 @@ def new_database(kind: str, folder: Path) -> str:
     url = f"sqlite:///{folder / 'sentinai.db'}"
     _migrate(url)
     return url
+
+
+def copy_of(url: str, folder: Path) -> str:
+    """The URL of a copy of a database; on PostgreSQL, nobody may be connected to it meanwhile."""
+    found = make_url(url)
+    if found.get_backend_name() == "postgresql":
+        return _postgres().new_database(template=found.database)
+    with (
+        closing(sqlite3.connect(str(found.database))) as source,
+        closing(sqlite3.connect(folder / "copy.db")) as target,
+    ):
+        source.backup(target)
+    return f"sqlite:///{folder / 'copy.db'}"
 
 
 def postgres_program(name: str) -> Path:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, tuple_
 
 from executor.domain import hash_chain
 from executor.domain.hash_chain import ChainCheck
@@ -56,6 +57,28 @@ def lost_deliveries(session: TenantSession, exception_id: str, log: Iterable[Eve
         return []
     waiting = session.scalars(select(OutboxRow.outbox_id).where(OutboxRow.exception_id == exception_id))
     return sorted(requested - done - set(waiting))
+
+
+def hashes_at(session: TenantSession, seqs: Mapping[str, int]) -> dict[str, str]:
+    """By exception, the hash of its event with this ``seq``, for those that have it."""
+    key = tuple_(ExceptionEventRow.exception_id, ExceptionEventRow.seq)
+    query = select(ExceptionEventRow.exception_id, ExceptionEventRow.hash).where(key.in_(list(seqs.items())))
+    return {row.exception_id: row.hash for row in session.execute(query)}
+
+
+def last_seqs_before(session: TenantSession, exception_ids: Sequence[str], instant: datetime) -> dict[str, int]:
+    """By exception, the ``seq`` of the last event that is dated before an instant, for those that have one."""
+    row = ExceptionEventRow
+    query = select(row.exception_id, func.max(row.seq).label("seq")).group_by(row.exception_id)
+    dated = query.where(row.exception_id.in_(exception_ids), row.created_at < instant)
+    return {row.exception_id: row.seq for row in session.execute(dated)}
+
+
+def exceptions_before(session: TenantSession, instant: datetime, last_id: str, limit: int) -> list[str]:
+    """The ids after ``last_id``, in order, of exceptions of which an event is dated before an instant."""
+    row = ExceptionEventRow
+    query = select(row.exception_id).where(row.created_at < instant, row.exception_id > last_id).distinct()
+    return list(session.scalars(query.order_by(row.exception_id).limit(limit)))
 
 
 def ids_without_row(session: TenantSession) -> list[str]:

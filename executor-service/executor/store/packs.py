@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import ColumnElement, Connection, Select, func, select, update
 
 from executor.domain import hash_chain
 from executor.domain.model import Actor, NewEvent, Packs
@@ -25,6 +25,8 @@ from sentinai.database.tenant_session import ACROSS_TENANTS, TenantSession
 from sentinai.problems import CorruptData
 
 PackRow = TypeVar("PackRow", DomainPackRow, PolicyPackRow)
+DomainPackVersion = tuple[str, int]
+"""A domain and the version of its pack."""
 MAX_REPLACED = 100
 """How many versions of a pack are looked at for what applied to an exception earlier."""
 
@@ -138,38 +140,35 @@ def add_policy_pack(session: TenantSession, pack: Mapping[str, Any], actor: Acto
     return _store(session, row, NewEvent("PolicyPackChanged", payload), actor)
 
 
-def content_of(row: DomainPackRow | PolicyPackRow) -> dict[str, Any]:
+def _content(version: int, pack: Mapping[str, Any], created_at: datetime) -> dict[str, Any]:
     """All of a stored version that its event's digest covers."""
-    return {"version": row.version, "pack": row.pack, "created_at": format_time(row.created_at)}
+    return {"version": version, "pack": pack, "created_at": format_time(created_at)}
 
 
 def policy_pack_digests(session: TenantSession) -> dict[int, str | None]:
     """The digests of all versions of the Policy Pack; None for one that cannot be read."""
     found = session.scalars(select(PolicyPackRow.version).order_by(PolicyPackRow.version)).all()
-    return {
-        version: _digest(session, select(PolicyPackRow).where(PolicyPackRow.version == version))
-        for version in found
-    }
+    return {version: _digest(session, PolicyPackRow, PolicyPackRow.version == version) for version in found}
 
 
-def domain_pack_digest(session: TenantSession, domain: str, version: int) -> str | None:
-    """The digest of a version of a Domain Pack; empty if it cannot be read, None if there is none."""
-    query = select(DomainPackRow).where(DomainPackRow.domain == domain, DomainPackRow.version == version)
-    exists = session.scalar(query.with_only_columns(DomainPackRow.version))
-    return None if exists is None else _digest(session, query) or ""
-
-
-def domain_pack_versions(database: Database) -> list[tuple[str, int]]:
-    """Every stored version of every Domain Pack."""
-    rows = DomainPackRow.__table__.c
+def domain_pack_digests(database: Database) -> dict[DomainPackVersion, str | None]:
+    """The digests of all versions of all Domain Packs; None for one that cannot be read."""
+    rows = DomainPackRow
     with database.plain() as connection:
-        return [(row.domain, row.version) for row in connection.execute(select(rows.domain, rows.version))]
+        found = connection.execute(select(rows.domain, rows.version).order_by(rows.domain, rows.version)).all()
+        return {
+            (domain, version): _digest(connection, rows, rows.domain == domain, rows.version == version)
+            for domain, version in found
+        }
 
 
-def _digest(session: TenantSession, query: Select[Any]) -> str | None:
+def _digest(
+    source: TenantSession | Connection, rows: type[DomainPackRow | PolicyPackRow], *which: ColumnElement[bool]
+) -> str | None:
+    query = select(rows.version, rows.pack, rows.created_at).where(*which)
     try:
         with reading("The pack"):
-            return hash_chain.digest(content_of(session.scalars(query).one()))
+            return hash_chain.digest(_content(*source.execute(query).one()))
     except (CorruptData, ValueError):
         return None
 
@@ -188,6 +187,6 @@ def _change(
 def _store(session: TenantSession, row: PackRow, event: NewEvent, actor: Actor) -> PackRow:
     session.add(row)
     session.flush()
-    payload = {**event.payload, "sha256": hash_chain.digest(content_of(row))}
+    payload = {**event.payload, "sha256": hash_chain.digest(_content(row.version, row.pack, row.created_at))}
     catalogue_log.append(session, replace(event, payload=payload), actor, row.created_at)
     return row

@@ -2,129 +2,32 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from executor.verification.faults import Fault, RecordFault
+from executor.verification.heads import Heads
 from sentinai.clock import format_time
 
-_MAX_SHOWN = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong with one exception.
-
-    Its row, where its chain breaks, fields as (stored, from log), or messages that are neither waiting nor done.
-    """
-
-    tenant_id: str
-    exception_id: str
-    first_broken_seq: int | None = None
-    differences: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
-    row: str | None = None
-    lost_deliveries: Sequence[str] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """The fault for ``--json``."""
-        return {
-            "tenant_id": self.tenant_id,
-            "exception_id": self.exception_id,
-            "first_broken_seq": self.first_broken_seq,
-            "differing_fields": {
-                name: {"stored": _json_value(stored), "by_log": _json_value(from_log)}
-                for name, (stored, from_log) in self.differences.items()
-            },
-            "row": self.row,
-            "lost_deliveries": list(self.lost_deliveries),
-        }
-
-    @property
-    def subject(self) -> str:
-        """What it is about, for people."""
-        return self.exception_id
-
-    def describe(self) -> str:
-        """The fault as a phrase, without the tenant and the exception."""
-        if self.lost_deliveries:
-            return f"requested, but neither waiting nor done: {', '.join(self.lost_deliveries)}"
-        if self.row:
-            return f"row {self.row}"
-        if self.first_broken_seq is not None:
-            return f"hash chain breaks at seq {self.first_broken_seq}"
-        return "; ".join(
-            f"{name} is {_shortened(stored)} in the row, {_shortened(from_log)} by the log"
-            for name, (stored, from_log) in self.differences.items()
-        )
-
-
-_CATALOGUE_FAULTS = {
-    "broken_chain": "the log of the catalogue breaks at seq {first_broken_seq}",
-    "missing": "is in the log, but not stored",
-    "changed": "is not as it was published",
-    "unrecorded": "is stored, but not in the log",
-    "status": "is retired or active otherwise than by the log",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class CatalogueFault:
-    """What is wrong with a tenant's catalogue: with its log, or with one stored version.
-
-    ``kind`` is ``log``, ``policy_pack``, ``domain_pack`` or ``playbook``; ``key`` says which version. A Domain
-    Pack that no tenant's log has belongs to no tenant.
-    """
-
-    tenant_id: str | None
-    kind: str
-    key: str
-    code: str
-    first_broken_seq: int | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """The fault for ``--json``."""
-        return {
-            "tenant_id": self.tenant_id,
-            "exception_id": None,
-            "kind": self.kind,
-            "key": self.key,
-            "code": self.code,
-            "first_broken_seq": self.first_broken_seq,
-        }
-
-    @property
-    def subject(self) -> str:
-        """What it is about, for people."""
-        return f"{self.kind.replace('_', ' ')} {self.key}".strip()
-
-    def describe(self) -> str:
-        """The fault as a phrase, without the tenant and the subject."""
-        return _CATALOGUE_FAULTS[self.code].format(first_broken_seq=self.first_broken_seq)
-
-
-def _json_value(value: Any) -> Any:
-    return format_time(value) if isinstance(value, datetime) else value
-
-
-def _shortened(value: Any) -> str:
-    text = json.dumps(_json_value(value), ensure_ascii=False)
-    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
+_PLAIN: Mapping[str, Any] = {"markup": False, "highlight": False, "soft_wrap": True}
 
 
 @dataclass(slots=True)
 class Report:
-    """The result of a verification."""
+    """The result of a verification; ``heads`` is the file that was written, and its SHA-256."""
 
     tenants: int = 0
     exceptions: int = 0
     events: int = 0
-    faults: list[Fault | CatalogueFault] = field(default_factory=list)
+    faults: list[Fault | RecordFault] = field(default_factory=list)
+    against: Heads | None = None
+    heads: tuple[Path, str] | None = None
 
     @property
     def valid(self) -> bool:
@@ -139,16 +42,24 @@ class Report:
             "exceptions": self.exceptions,
             "events": self.events,
             "faults": [fault.to_json() for fault in self.faults],
+            "against": self.against and {"file": str(self.against.path), "sha256": self.against.sha256},
+            "heads": self.heads and {"file": str(self.heads[0]), "sha256": self.heads[1]},
         }
 
     def print(self, console: Console) -> None:
         """Print the report."""
         counts = ((self.tenants, "tenant"), (self.exceptions, "exception"), (self.events, "event"))
         checked = ", ".join(_counted(*each) for each in counts)
+        if self.against:
+            of = f"{' and '.join(self.against.tenants)}, " if self.against.tenants else ""
+            of += format_time(self.against.created_at)
+            console.print(f"Compared with {self.against.path} ({of}; SHA-256 {self.against.sha256}).", **_PLAIN)
         if self.valid:
             console.print(
                 f"[green]✓ Verified[/green]: {checked}. All hash chains are intact; what is stored is as logged."
             )
+            if self.heads:
+                console.print(f"Wrote {self.heads[0]}, SHA-256 {self.heads[1]}.", **_PLAIN)
             return
         faults = _counted(len(self.faults), "fault")
         console.print(f"[red]✗ Verification found {faults}[/red] ({checked} checked).")
