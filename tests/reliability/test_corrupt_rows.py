@@ -11,7 +11,7 @@ import random
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -91,12 +91,6 @@ class Site:
             yield
         finally:
             self._set(table, column, where, names, before)
-
-    def spoil(self, table: str, column: str, value: str) -> None:
-        """Damage a row for good."""
-        key = "domain = :domain" if table == "domain_pack" else "tenant_id = :tenant_id"
-        names = {"tenant_id": self.work.tenant_id, "domain": self.work.domain, **self.ids}
-        self._set(table, column, f"{key} AND {_ROW[table]}", names, value)
 
     def stored(self, table: str, column: str) -> Any:
         """The document in a column, before it is damaged."""
@@ -404,15 +398,22 @@ def test_the_matcher_does_not_guess_what_a_corrupt_pack_says(site: Site):
 def test_what_cannot_be_read_is_replaced_by_publishing_it_again(site: Site):
     work = new_casework(site.pair, site.pair.clock())
     spoilt = replace(site, work=work, ids={**site.ids, "playbook_id": str(work.publish("Plan", [note()]))})
-    for table, column in (("policy_pack", "pack"), ("domain_pack", "pack"), ("playbook", "conditions")):
-        spoilt.spoil(table, column, _garbage(site))
-    assert work.policy()["version"] == 2
-    pack = domain_pack(work.domain)
-    assert work.admin.ok("PUT", f"/api/domain-packs/{work.domain}", pack)["version"] == 2
-    document = work.playbook("Plan", [note()])
-    assert work.admin.ok("POST", "/api/playbooks", document)["version"] == 2
-    assert work.state(work.create_exception())["playbook"]["version"] == 2
-    assert list(export(site.pair.services.database, work.tenant_id).playbooks) == ["Plan"]
+    with ExitStack() as repaired:
+        for table, column in (("policy_pack", "pack"), ("domain_pack", "pack"), ("playbook", "conditions")):
+            repaired.enter_context(spoilt.damaged(table, column, _garbage(site)))
+        assert work.policy()["version"] == 2
+        pack = domain_pack(work.domain)
+        assert work.admin.ok("PUT", f"/api/domain-packs/{work.domain}", pack)["version"] == 2
+        document = work.playbook("Plan", [note()])
+        assert work.admin.ok("POST", "/api/playbooks", document)["version"] == 2
+        assert work.state(work.create_exception())["playbook"]["version"] == 2
+        assert list(export(site.pair.services.database, work.tenant_id).playbooks) == ["Plan"]
+        faults = site.pair.verify(work.tenant_id).faults
+        assert {each.subject for each in faults} == {
+            "policy pack 1",
+            f"domain pack {work.domain} 1",
+            f"playbook {spoilt.ids['playbook_id']}",
+        }
 
 
 def test_an_exception_is_created_though_its_playbook_cannot_be_read(site: Site):
