@@ -56,6 +56,25 @@ def test_who_finds_a_forgery(anchored: Anchored, tmp_path: Path, way: str):
     assert (not alone.valid, not with_file.valid) == (finder == VERIFY, finder != NEITHER), with_file.to_json()
 
 
+CODES = {
+    "an exception deleted with its log": {("exception", "log_cut")},
+    "the end of a log deleted, and the row refitted": {("exception", "log_cut")},
+    "an event changed, and all hashes": {("exception", "head_changed")},
+    "an event of long ago added, and the row refitted": {("exception", "backdated_events")},
+    "an exception of long ago made up": {("exception", "backdated")},
+    "a retirement undone, with its event": {("catalogue_log", "head_changed"), ("playbook", "head_status")},
+    "the log of the catalogue emptied": {("catalogue_log", "log_cut"), ("policy_pack", "head_changed")},
+    "a tenant deleted with everything": {("tenant", "head_missing")},
+}
+
+
+@pytest.mark.parametrize("way", CODES)
+def test_a_forgery_is_named_for_what_it_is(anchored: Anchored, tmp_path: Path, way: str):
+    forge, _ = WAYS[way]
+    _, with_file = compared(anchored, tmp_path, forge)
+    assert {(each.kind, each.code) for each in with_file.faults} == CODES[way]
+
+
 def test_the_table_in_the_docs_is_of_these_forgeries():
     page = (ROOT / "docs" / "security.md").read_text()
     rows = re.findall(r"^\| (.+?) \| (`verify`|`--against`|neither) \|$", page, re.MULTILINE)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from rich.progress import Progress
@@ -135,7 +136,7 @@ def other_words(log: list[Event]) -> list[Event]:
 def backdated(log: list[Event]) -> list[Event]:
     """A log with a comment of long ago at its end."""
     said = next(each for each in log if each.event_type == "CommentAdded")
-    return [*log, replace(said, created_at=said.created_at - timedelta(days=400))]
+    return [*log, replace(said, event_id=str(uuid4()), created_at=said.created_at - timedelta(days=400))]
 
 
 def without(*event_types: str) -> Callable[[list[Event]], list[Event]]:

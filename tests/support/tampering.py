@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from sqlalchemy import Connection, and_, create_engine, insert, select, text
 from tests.support.casework import Casework, new_casework, note, own, tell, to_status
@@ -98,7 +97,7 @@ def forge_log(
     last = hash_chain.GENESIS
     changed = change(log)
     for seq, event in enumerate(changed, 1):
-        unsealed = replace(event, seq=seq, prev_hash=last, event_id=str(uuid4()))
+        unsealed = replace(event, seq=seq, prev_hash=last)
         sealed = hash_chain.seal(unsealed, tenant_id, exception_id)
         filed = {} if exception_id is None else indexed(sealed)
         connection.execute(insert(rows), {**place, **filed, **asdict(sealed)})

@@ -72,9 +72,9 @@ def _exceptions(session: TenantSession, heads: Mapping[str, Line], cutoff: datet
     hashes = integrity.hashes_at(session, {exception_id: line["seq"] for exception_id, line in heads.items()})
     older = integrity.last_seqs_before(session, list(heads), cutoff)
     for exception_id, line in heads.items():
-        code = _difference(hashes, exception_id, line["hash"])
+        code = _log_difference(hashes, exception_id, line["hash"])
         if code is None and older.get(exception_id, 0) > line["seq"]:
-            code = "backdated"
+            code = "backdated_events"
         if code:
             yield "exception", exception_id, code
 
@@ -83,7 +83,7 @@ def _catalogue(stored: Catalogue, lines: Iterable[Line], cutoff: datetime) -> _F
     for line in lines:
         kind, key, code = line["kind"], "", None
         if kind == "tenant":
-            kind, code = "catalogue_log", _log_difference(stored, line, cutoff)
+            kind, code = "catalogue_log", _catalogue_log(stored, line, cutoff)
         elif kind == "policy_pack":
             key, code = line["version"], _difference(stored.policy_packs, line["version"], line["sha256"])
         elif kind == "playbook":
@@ -95,12 +95,17 @@ def _catalogue(stored: Catalogue, lines: Iterable[Line], cutoff: datetime) -> _F
             yield kind, str(key), code
 
 
-def _log_difference(stored: Catalogue, line: Line, cutoff: datetime) -> str | None:
+def _catalogue_log(stored: Catalogue, line: Line, cutoff: datetime) -> str | None:
     hashes = {event.seq: event.hash for event in stored.log}
-    if line["seq"] and (code := _difference(hashes, line["seq"], line["hash"])):
+    if line["seq"] and (code := _log_difference(hashes, line["seq"], line["hash"])):
         return code
     newer = (event for event in stored.log if event.seq > line["seq"])
-    return "backdated" if any(event.created_at < cutoff for event in newer) else None
+    return "backdated_events" if any(event.created_at < cutoff for event in newer) else None
+
+
+def _log_difference(hashes: Mapping[Any, str | None], key: Any, expected: str) -> str | None:
+    """How the event differs at which a head was taken; a log may be gone, or only have lost its end."""
+    return _difference(hashes, key, expected) if key in hashes else "log_cut"
 
 
 def _difference(stored: Mapping[Any, str | None], key: Any, expected: str | None) -> str | None:

@@ -69,7 +69,9 @@ _RECORD_FAULTS = {
     "head_missing": "is in the file of heads, but not in the database",
     "head_changed": "is not what it was when the file of heads was written",
     "head_status": "was retired when the file of heads was written, and is in use again",
-    "backdated": "is older than the file of heads, but not in it, or has such events",
+    "log_cut": "has no log any more, or one that ends before the head in the file",
+    "backdated": "is dated before the file of heads, but is not in it",
+    "backdated_events": "has events dated before the file of heads that are not in it",
 }
 
 
